@@ -1,0 +1,1 @@
+//! IPFS block stores, UnixFS and CIDs: embedded by default, Kubo when there is one.

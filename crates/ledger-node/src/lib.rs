@@ -1,0 +1,1 @@
+//! Runs ledger-core: alone in one durable file.

@@ -1,0 +1,1 @@
+//! Hides a payload in the low bits of image samples: SIMD, keyed, reversible, no required dependency.

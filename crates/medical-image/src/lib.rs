@@ -1,0 +1,1 @@
+//! DICOM, PNG and TIFF to sample buffers and back, patched in place, re-serialising nothing.

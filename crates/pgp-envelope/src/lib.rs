@@ -1,0 +1,1 @@
+//! Seals files for people with OpenPGP, and releases nothing that it has not verified.

@@ -1,0 +1,3 @@
+//! The `medshare` program.
+
+fn main() {}

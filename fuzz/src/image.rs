@@ -1,0 +1,6 @@
+//! Properties of medical-image.
+
+use crate::Target;
+
+/// The targets of this module.
+pub const TARGETS: &[Target] = &[];

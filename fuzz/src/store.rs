@@ -1,0 +1,6 @@
+//! Properties of ipfs-store.
+
+use crate::Target;
+
+/// The targets of this module.
+pub const TARGETS: &[Target] = &[];
