@@ -1,0 +1,234 @@
+//! What the program says: text for people, one JSON object for programs, progress for those who wait.
+//!
+//! Results go to stdout, everything else to stderr, so that a pipe carries results only.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value};
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// How a command ended, when it was not an error.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Exit code 0. The fields are the object that `--json` prints.
+    Done(Map<String, Value>),
+    /// Exit code 3. Gets `verdict`, `step` and `reason` beside the fields.
+    Rejected {
+        step: Option<u8>,
+        reason: String,
+        fields: Map<String, Value>,
+    },
+}
+
+impl Outcome {
+    /// Done, with the object that `--json` prints, as `serde_json::json!` makes it.
+    pub(crate) fn done(fields: Value) -> Self {
+        Self::Done(object(fields))
+    }
+
+    /// Rejected (exit code 3): what `--json` prints beside the verdict, the step that said no (if it is one of the
+    /// seven), and why.
+    pub(crate) fn rejected(step: Option<u8>, reason: impl Display, fields: Value) -> Self {
+        Self::Rejected {
+            step,
+            reason: reason.to_string(),
+            fields: object(fields),
+        }
+    }
+}
+
+/// Where a command's words go.
+#[derive(Debug)]
+pub(crate) struct Output {
+    format: Format,
+    waiting: AtomicBool,
+}
+
+impl Output {
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            waiting: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// One line of the result, on stdout; nothing with `--json`.
+    pub(crate) fn line(&self, text: impl Display) {
+        if self.format == Format::Text {
+            print(&text);
+        }
+    }
+
+    /// Something to know that is not the result, on stderr.
+    pub(crate) fn note(&self, text: impl Display) {
+        warn(format_args!("medshare: {text}"));
+    }
+
+    /// Says once that another process has `what` and that this one waits for it.
+    pub(crate) fn waiting(&self, what: impl Display) {
+        if !self.waiting.swap(true, Ordering::Relaxed) {
+            self.note(format_args!(
+                "another process is using {what}; waiting for it"
+            ));
+        }
+    }
+
+    /// A bar of `bytes` on stderr, hidden when stderr is no terminal or with `--json`.
+    pub(crate) fn progress(&self, what: &str, bytes: u64) -> ProgressBar {
+        let bar = ProgressBar::new(bytes).with_message(what.to_owned());
+        let target = if self.format == Format::Text && io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        bar.set_draw_target(target);
+        let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}");
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+
+    /// Prints the object of `--json`, or the reason of a rejection, and gives the exit code.
+    pub(crate) fn finish(&self, outcome: &Outcome) -> ExitCode {
+        match outcome {
+            Outcome::Done(fields) => {
+                self.object(fields.clone());
+                ExitCode::SUCCESS
+            }
+            Outcome::Rejected {
+                step,
+                reason,
+                fields,
+            } => {
+                let at = step
+                    .map(|step| format!(" at step {step}"))
+                    .unwrap_or_default();
+                warn(format_args!("medshare: rejected{at}: {reason}"));
+                let mut fields = fields.clone();
+                fields.insert("verdict".to_owned(), "rejected".into());
+                fields.insert("step".to_owned(), (*step).into());
+                fields.insert("reason".to_owned(), reason.clone().into());
+                self.object(fields);
+                ExitCode::from(3)
+            }
+        }
+    }
+
+    /// Prints an error with its causes and gives the exit code.
+    pub(crate) fn fail(&self, error: &anyhow::Error) -> ExitCode {
+        let broken_pipe = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+        });
+        if !broken_pipe {
+            let text = causes(error);
+            warn(format_args!("medshare: error: {text}"));
+            self.object(Map::from_iter([("error".to_owned(), Value::String(text))]));
+        }
+        ExitCode::FAILURE
+    }
+
+    fn object(&self, fields: Map<String, Value>) {
+        if self.format == Format::Json {
+            print(&Value::Object(fields));
+        }
+    }
+}
+
+/// `n` bytes for people: `39 KB`, `1.2 MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
+    for (unit, name) in UNITS {
+        if bytes >= unit {
+            let tenths = bytes.saturating_mul(10) / unit;
+            return if tenths < 100 {
+                format!("{}.{} {name}", tenths / 10, tenths % 10)
+            } else {
+                format!("{} {name}", bytes / unit)
+            };
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+/// A time for people: `3.1 ms`, `1.2 s`.
+pub(crate) fn time(elapsed: Duration) -> String {
+    if elapsed < Duration::from_secs(1) {
+        format!("{:.1} ms", elapsed.as_secs_f64() * 1e3)
+    } else {
+        format!("{:.1} s", elapsed.as_secs_f64())
+    }
+}
+
+/// An error and its causes on one line, without saying twice what a cause repeats.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn object(fields: Value) -> Map<String, Value> {
+    match fields {
+        Value::Object(fields) => fields,
+        other => Map::from_iter([("result".to_owned(), other)]),
+    }
+}
+
+/// One line on stdout. Whoever closed the other end of the pipe has what they wanted.
+fn print(line: &dyn Display) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+fn warn(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_000, "1.0 KB"),
+            (39_205, "39 KB"),
+            (9_999_999, "9.9 MB"),
+            (10_000_000, "10 MB"),
+            (u64::MAX, "1844674407 GB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn a_cause_is_not_said_twice() {
+        let error = anyhow::anyhow!("disk full")
+            .context("cannot write x: disk full")
+            .context("share");
+        assert_eq!(causes(&error), "share: cannot write x: disk full");
+    }
+}
