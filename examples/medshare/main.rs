@@ -6,6 +6,8 @@
 
 #![allow(
     dead_code,
+    unreachable_code,
+    unused_variables,
     reason = "the parts that subcommands share; the subcommands follow"
 )]
 

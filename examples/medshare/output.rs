@@ -154,7 +154,7 @@ pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
     for (unit, name) in UNITS {
         if bytes >= unit {
-            let tenths = bytes.saturating_mul(10) / unit;
+            let tenths = bytes / (unit / 10);
             return if tenths < 100 {
                 format!("{}.{} {name}", tenths / 10, tenths % 10)
             } else {
@@ -218,7 +218,7 @@ mod tests {
             (39_205, "39 KB"),
             (9_999_999, "9.9 MB"),
             (10_000_000, "10 MB"),
-            (u64::MAX, "1844674407 GB"),
+            (u64::MAX, "18446744073 GB"),
         ] {
             assert_eq!(size(bytes), text);
         }
