@@ -1,0 +1,275 @@
+//! Scanlines: filters and interlacing (PNG third edition, clauses 8 and 9), both ways.
+
+use crate::raster::Width;
+use crate::{Error, Geometry, Result, Samples};
+
+/// How pixels are cut into filtered scanlines.
+#[derive(Clone, Debug)]
+pub(crate) struct Scanlines {
+    width: Width,
+    channels: usize,
+    columns: usize,
+    pixels: usize,
+    passes: Vec<Pass>,
+}
+
+/// One reduced image: every `dx`-th pixel of every `dy`-th row, from (`x`, `y`) on.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    x: usize,
+    y: usize,
+    dx: usize,
+    dy: usize,
+    columns: usize,
+    rows: usize,
+}
+
+/// Adam7: x, y, dx, dy.
+const ADAM7: [(u32, u32, u32, u32); 7] = [
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+];
+
+const NONE: u8 = 0;
+const SUB: u8 = 1;
+const UP: u8 = 2;
+const AVERAGE: u8 = 3;
+const PAETH: u8 = 4;
+
+impl Scanlines {
+    pub(crate) fn progressive(geometry: Geometry, width: Width) -> Self {
+        Self::new(geometry, width, &[(0, 0, 1, 1)])
+    }
+
+    pub(crate) fn interlaced(geometry: Geometry, width: Width) -> Self {
+        Self::new(geometry, width, &ADAM7)
+    }
+
+    fn new(geometry: Geometry, width: Width, steps: &[(u32, u32, u32, u32)]) -> Self {
+        let n = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        let (columns, rows) = (n(geometry.columns), n(geometry.rows));
+        let passes = steps
+            .iter()
+            .map(|&(x, y, dx, dy)| Pass {
+                x: n(x),
+                y: n(y),
+                dx: n(dx),
+                dy: n(dy),
+                columns: columns.saturating_sub(n(x)).div_ceil(n(dx)),
+                rows: rows.saturating_sub(n(y)).div_ceil(n(dy)),
+            })
+            // an empty pass has no scanlines, not even their filter bytes
+            .filter(|pass| pass.columns > 0 && pass.rows > 0)
+            .collect();
+        Self {
+            width,
+            channels: usize::from(geometry.channels),
+            columns,
+            pixels: columns.saturating_mul(rows),
+            passes,
+        }
+    }
+
+    /// Bytes of all scanlines with their filter bytes, saturating.
+    pub(crate) fn len(&self) -> u64 {
+        self.passes.iter().fold(0, |sum, pass| {
+            let scanline = (pass.columns as u64).saturating_mul(self.pixel() as u64) + 1;
+            sum.saturating_add(scanline.saturating_mul(pass.rows as u64))
+        })
+    }
+
+    /// How many scanlines there are, in all passes.
+    pub(crate) fn count(&self) -> usize {
+        self.passes.iter().map(|pass| pass.rows).sum()
+    }
+
+    /// Bytes of a pixel.
+    fn pixel(&self) -> usize {
+        match self.width {
+            Width::Eight => self.channels,
+            Width::Sixteen => 2 * self.channels,
+        }
+    }
+
+    /// Samples, and the filter type of each scanline, from [`len`](Self::len) bytes of filtered scanlines.
+    pub(crate) fn unfilter(&self, mut plain: Vec<u8>) -> Result<(Samples, Vec<u8>)> {
+        let pixel = self.pixel();
+        let mut image = vec![0; self.pixels * pixel];
+        let mut filters = Vec::with_capacity(self.count());
+        let mut rest = plain.as_mut_slice();
+        for pass in &self.passes {
+            let mut above = vec![0; pass.columns * pixel];
+            for row in 0..pass.rows {
+                let (scanline, tail) = rest
+                    .split_at_mut_checked(above.len() + 1)
+                    .unwrap_or_default();
+                rest = tail;
+                let Some((filter, line)) = scanline.split_first_mut() else {
+                    break;
+                };
+                if !unfilter(*filter, line, &above, pixel) {
+                    return Err(Error::malformed("filter type", "0..=4", filter.to_string()));
+                }
+                filters.push(*filter);
+                above.copy_from_slice(line);
+                self.place(pass, row, line, &mut image);
+            }
+        }
+        Ok((self.samples(image), filters))
+    }
+
+    /// Filtered scanlines from samples, with the given filter type for each.
+    pub(crate) fn filter(&self, samples: &Samples, filters: &[u8]) -> Vec<u8> {
+        let pixel = self.pixel();
+        let image = self.bytes(samples);
+        let mut plain = Vec::with_capacity(image.len() + filters.len());
+        let mut filters = filters.iter();
+        for pass in &self.passes {
+            let mut above = vec![0; pass.columns * pixel];
+            let mut line = above.clone();
+            for row in 0..pass.rows {
+                self.pick(pass, row, &image, &mut line);
+                let filter = filters.next().copied().unwrap_or(NONE);
+                plain.push(filter);
+                let start = plain.len();
+                plain.extend_from_slice(&line);
+                refilter(
+                    filter,
+                    plain.get_mut(start..).unwrap_or_default(),
+                    &line,
+                    &above,
+                    pixel,
+                );
+                core::mem::swap(&mut above, &mut line);
+            }
+        }
+        plain
+    }
+
+    /// Puts a scanline of a pass where its pixels belong.
+    fn place(&self, pass: &Pass, row: usize, line: &[u8], image: &mut [u8]) {
+        let pixel = self.pixel();
+        let start = ((pass.y + row * pass.dy) * self.columns + pass.x) * pixel;
+        let target = image.get_mut(start..).unwrap_or_default();
+        if pass.dx == 1 {
+            target
+                .iter_mut()
+                .zip(line)
+                .for_each(|(to, from)| *to = *from);
+        } else {
+            let targets = target.chunks_mut(pass.dx * pixel);
+            for (to, from) in targets.zip(line.chunks_exact(pixel)) {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+
+    /// Takes a scanline of a pass from the image.
+    fn pick(&self, pass: &Pass, row: usize, image: &[u8], line: &mut [u8]) {
+        let pixel = self.pixel();
+        let start = ((pass.y + row * pass.dy) * self.columns + pass.x) * pixel;
+        let source = image.get(start..).unwrap_or_default();
+        if pass.dx == 1 {
+            line.iter_mut()
+                .zip(source)
+                .for_each(|(to, from)| *to = *from);
+        } else {
+            let sources = source.chunks(pass.dx * pixel);
+            for (to, from) in line.chunks_exact_mut(pixel).zip(sources) {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+
+    fn samples(&self, image: Vec<u8>) -> Samples {
+        match self.width {
+            Width::Eight => Samples::U8(image),
+            Width::Sixteen => Samples::U16(
+                image
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|word| u16::from_be_bytes(*word))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn bytes(&self, samples: &Samples) -> Vec<u8> {
+        match samples {
+            Samples::U8(samples) => samples.clone(),
+            Samples::U16(samples) => samples
+                .iter()
+                .flat_map(|sample| sample.to_be_bytes())
+                .collect(),
+        }
+    }
+}
+
+/// Undoes a filter in place; false when there is no such filter.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "a loop over bytes whose left neighbour was visited before"
+)]
+fn unfilter(filter: u8, line: &mut [u8], above: &[u8], pixel: usize) -> bool {
+    match filter {
+        NONE => {}
+        SUB => (pixel..line.len()).for_each(|i| line[i] = line[i].wrapping_add(line[i - pixel])),
+        UP => line
+            .iter_mut()
+            .zip(above)
+            .for_each(|(x, b)| *x = x.wrapping_add(*b)),
+        AVERAGE => {
+            for (i, b) in above.iter().enumerate().take(line.len()) {
+                let a = if i < pixel { 0 } else { line[i - pixel] };
+                line[i] = line[i].wrapping_add(a.midpoint(*b));
+            }
+        }
+        PAETH => {
+            for (i, b) in above.iter().enumerate().take(line.len()) {
+                let (a, c) = if i < pixel {
+                    (0, 0)
+                } else {
+                    (line[i - pixel], above[i - pixel])
+                };
+                line[i] = line[i].wrapping_add(paeth(a, *b, c));
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Applies a filter to `target`, which holds a copy of `line`.
+fn refilter(filter: u8, target: &mut [u8], line: &[u8], above: &[u8], pixel: usize) {
+    let zeros = core::iter::repeat_n(&0, pixel);
+    let left = zeros.clone().chain(line);
+    let corner = zeros.chain(above);
+    let neighbours = left.zip(above).zip(corner);
+    let target = target.iter_mut().zip(neighbours);
+    match filter {
+        SUB => target.for_each(|(x, ((a, _), _))| *x = x.wrapping_sub(*a)),
+        UP => target.for_each(|(x, ((_, b), _))| *x = x.wrapping_sub(*b)),
+        AVERAGE => target.for_each(|(x, ((a, b), _))| *x = x.wrapping_sub(a.midpoint(*b))),
+        PAETH => target.for_each(|(x, ((a, b), c))| *x = x.wrapping_sub(paeth(*a, *b, *c))),
+        _ => {}
+    }
+}
+
+/// The neighbour that is nearest to `a + b - c` (clause 9.4).
+fn paeth(a: u8, b: u8, c: u8) -> u8 {
+    let (ia, ib, ic) = (i16::from(a), i16::from(b), i16::from(c));
+    let (pa, pb, pc) = ((ib - ic).abs(), (ia - ic).abs(), (ia + ib - 2 * ic).abs());
+    if pa <= pb && pa <= pc {
+        a
+    } else if pb <= pc {
+        b
+    } else {
+        c
+    }
+}

@@ -1,0 +1,105 @@
+//! Where the samples of a PNG are, and how a file with other samples is written around its other chunks.
+
+use core::ops::Range;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use std::io::Write as _;
+
+use super::filter::Scanlines;
+use super::restore::Restore;
+use super::{SIGNATURE, crc};
+use crate::picture::Patched;
+use crate::{Error, Result, Samples};
+
+/// The part of a PNG file that its samples make up.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) scanlines: Scanlines,
+    /// The filter type of each scanline.
+    pub(crate) filters: Vec<u8>,
+    /// All IDAT chunks, from the first length to the last CRC.
+    pub(crate) idat: Range<usize>,
+    /// Bytes of data in each IDAT chunk.
+    pub(crate) cuts: Vec<usize>,
+    /// How much of the data is the zlib stream; behind it there may be bytes that nobody reads.
+    pub(crate) deflate_end: usize,
+}
+
+/// The longest data of a chunk.
+const MAX_CHUNK: usize = 0x7FFF_FFFF;
+
+impl Layout {
+    /// Writes the file with other samples; filters and all other chunks stay.
+    pub(crate) fn patch(&self, file: &[u8], own: &Samples, samples: &Samples) -> Result<Patched> {
+        let restore = Restore::of(self, file, own).to_bytes();
+        let zlib = deflate(&self.scanlines.filter(samples, &self.filters))?;
+        let cuts: Vec<usize> = zlib.chunks(MAX_CHUNK).map(<[u8]>::len).collect();
+        Ok(Patched {
+            bytes: self.assemble(file, &chunks(&zlib, &cuts)),
+            restore,
+        })
+    }
+
+    /// Makes the original file from this one.
+    pub(crate) fn restore(
+        &self,
+        file: &[u8],
+        samples: &Samples,
+        restore: &[u8],
+    ) -> Result<Vec<u8>> {
+        let restore = Restore::from_bytes(restore, self.scanlines.count())?;
+        let idat = restore.idat(&self.scanlines, samples)?;
+        let bytes = self.assemble(file, &idat);
+        let found = crc(&[&bytes]);
+        if found == restore.checksum {
+            Ok(bytes)
+        } else {
+            Err(Error::not_restored(
+                format!("a file with checksum {:08x}", restore.checksum),
+                format!("{found:08x}"),
+            ))
+        }
+    }
+
+    fn assemble(&self, file: &[u8], idat: &[u8]) -> Vec<u8> {
+        let before = file.get(..self.idat.start).unwrap_or(&SIGNATURE);
+        let after = file.get(self.idat.end..).unwrap_or_default();
+        [before, idat, after].concat()
+    }
+
+    /// The data of all IDAT chunks.
+    pub(crate) fn data(&self, file: &[u8]) -> Vec<u8> {
+        let mut rest = file.get(self.idat.clone()).unwrap_or_default();
+        let mut data = Vec::with_capacity(rest.len());
+        for cut in &self.cuts {
+            data.extend_from_slice(rest.get(8..8 + cut).unwrap_or_default());
+            rest = rest.get(12 + cut..).unwrap_or_default();
+        }
+        data
+    }
+}
+
+/// IDAT chunks of the given lengths.
+pub(crate) fn chunks(mut data: &[u8], cuts: &[usize]) -> Vec<u8> {
+    let mut chunks = Vec::with_capacity(data.len() + 12 * cuts.len());
+    for cut in cuts {
+        let (piece, rest) = data.split_at_checked(*cut).unwrap_or((data, &[]));
+        data = rest;
+        let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        chunks.extend_from_slice(&length.to_be_bytes());
+        chunks.extend_from_slice(b"IDAT");
+        chunks.extend_from_slice(piece);
+        chunks.extend_from_slice(&crc(&[b"IDAT", piece]).to_be_bytes());
+    }
+    chunks
+}
+
+/// The fastest level: with noise in the lowest bits the slow ones gain nothing.
+fn deflate(plain: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder
+        .write_all(plain)
+        .and_then(|()| encoder.finish())
+        .map_err(|error| Error::malformed("scanlines", "deflate to take them", error.to_string()))
+}

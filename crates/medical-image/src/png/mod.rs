@@ -1,0 +1,341 @@
+//! PNG (third edition): chunks, samples, and the way back to the very bytes of the file.
+
+use std::collections::BTreeMap;
+
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::picture::{Content, Place};
+use crate::raster::Width;
+use crate::reader::{Endian, Reader};
+use crate::{Description, Error, Format, Geometry, Result};
+
+mod filter;
+mod layout;
+mod restore;
+
+pub(crate) use layout::Layout;
+
+use filter::Scanlines;
+
+pub(crate) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+
+/// No deflate stream grows by more than this: 258 bytes from a length and a distance of one bit each.
+const MAX_EXPANSION: u64 = 1032;
+
+pub(crate) fn read(bytes: &[u8]) -> Result<Content> {
+    let chunks = Chunks::read(bytes)?;
+    let Header {
+        geometry,
+        scanlines,
+        carrying,
+    } = Header::read(chunks.header)?;
+    let reserved = transparent(chunks.transparency, geometry)?;
+    let zlib = chunks.zlib();
+    let (plain, used) = inflate(&zlib, scanlines.len())?;
+    let (samples, filters) = scanlines.unfilter(plain)?;
+    Ok(Content {
+        geometry,
+        samples,
+        carrying,
+        reserved,
+        description: match chunks.description {
+            Some(text) => Description::Text(text),
+            None => Description::None,
+        },
+        header: chunks
+            .density
+            .into_iter()
+            .map(|density| ("pHYs".to_owned(), density))
+            .collect::<BTreeMap<_, _>>(),
+        kind: Format::Png.to_string(),
+        place: Place::Png(Layout {
+            scanlines,
+            filters,
+            cuts: chunks.cuts.iter().map(|data| data.len()).collect(),
+            idat: chunks.idat,
+            deflate_end: used,
+        }),
+    })
+}
+
+/// What the chunks say, and where the IDAT ones are.
+struct Chunks<'a> {
+    header: &'a [u8],
+    transparency: Option<&'a [u8]>,
+    description: Option<String>,
+    density: Option<String>,
+    /// From the length of the first IDAT chunk to behind the CRC of the last.
+    idat: core::ops::Range<usize>,
+    /// The data of each IDAT chunk.
+    cuts: Vec<&'a [u8]>,
+}
+
+impl<'a> Chunks<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self> {
+        let mut reader =
+            Reader::new(bytes, Endian::Big).at(SIGNATURE.len() as u64, "first chunk")?;
+        let header = match chunk(&mut reader)? {
+            (b"IHDR", data) => data,
+            (other, _) => return Err(Error::malformed("first chunk", "IHDR", name(other))),
+        };
+        let mut chunks = Self {
+            header,
+            transparency: None,
+            description: None,
+            density: None,
+            idat: 0..0,
+            cuts: Vec::new(),
+        };
+        loop {
+            let start = reader.position();
+            let (kind, data) = chunk(&mut reader)?;
+            match kind {
+                b"IDAT" if chunks.cuts.is_empty() => {
+                    chunks.idat = start..reader.position();
+                    chunks.cuts.push(data);
+                }
+                b"IDAT" if chunks.idat.end == start => {
+                    chunks.idat.end = reader.position();
+                    chunks.cuts.push(data);
+                }
+                b"IDAT" => {
+                    return Err(Error::malformed(
+                        "IDAT chunks",
+                        "one after another",
+                        "others between them",
+                    ));
+                }
+                b"IEND" => break,
+                b"PLTE" | b"IHDR" | [b'a'..=b'z', ..] => chunks.note(kind, data),
+                other => {
+                    return Err(Error::malformed(
+                        "chunk",
+                        "a critical chunk of the standard",
+                        name(other),
+                    ));
+                }
+            }
+        }
+        if chunks.cuts.is_empty() {
+            return Err(Error::malformed("chunks", "IDAT before IEND", "none"));
+        }
+        Ok(chunks)
+    }
+
+    fn note(&mut self, kind: &[u8; 4], data: &'a [u8]) {
+        match kind {
+            b"tRNS" => self.transparency = Some(data),
+            b"pHYs" => self.density = density(data),
+            b"tEXt" => {
+                if let Some(latin) = data.strip_prefix(b"Description\0") {
+                    let text: String = latin.iter().map(|byte| char::from(*byte)).collect();
+                    self.description = Some(text.nfc().collect());
+                }
+            }
+            // keyword, no compression, then language and translated keyword, each ended by a zero
+            b"iTXt" => {
+                let text = data
+                    .strip_prefix(b"Description\0\0\0")
+                    .and_then(|rest| rest.splitn(3, |byte| *byte == 0).nth(2));
+                if let Some(text) = text {
+                    self.description = Some(String::from_utf8_lossy(text).nfc().collect());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn zlib(&self) -> Vec<u8> {
+        self.cuts.concat()
+    }
+}
+
+/// Reads one chunk: length, type, data, CRC of type and data.
+fn chunk<'a>(reader: &mut Reader<'a>) -> Result<(&'a [u8; 4], &'a [u8])> {
+    let length = reader.u32("chunk length")?;
+    let typed = reader.rest();
+    let kind = reader
+        .take(4, "chunk type")?
+        .first_chunk::<4>()
+        .unwrap_or(b"????");
+    let data = reader.take(u64::from(length), &format!("chunk {}", name(kind)))?;
+    let stored = reader.u32("chunk CRC")?;
+    let computed = crc(&[typed.get(..4 + data.len()).unwrap_or_default()]);
+    // of other chunks the CRC is kept as it is, right or wrong; these two are interpreted or written again
+    if stored != computed && matches!(kind, b"IHDR" | b"IDAT") {
+        return Err(Error::malformed(
+            format!("CRC of {}", name(kind)),
+            format!("{computed:08x}"),
+            format!("{stored:08x}"),
+        ));
+    }
+    Ok((kind, data))
+}
+
+fn crc(parts: &[&[u8]]) -> u32 {
+    let mut crc = Crc::new();
+    for part in parts {
+        crc.update(part);
+    }
+    crc.sum()
+}
+
+fn name(kind: &[u8; 4]) -> String {
+    kind.escape_ascii().to_string()
+}
+
+fn density(data: &[u8]) -> Option<String> {
+    let mut reader = Reader::new(data, Endian::Big);
+    let (x, y) = (reader.u32("pHYs").ok()?, reader.u32("pHYs").ok()?);
+    match reader.u8("pHYs").ok()? {
+        1 => Some(format!("{x}x{y} per metre")),
+        _ => Some(format!("{x}:{y}")),
+    }
+}
+
+/// The IHDR chunk.
+struct Header {
+    geometry: Geometry,
+    scanlines: Scanlines,
+    carrying: u8,
+}
+
+impl Header {
+    fn read(data: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(data, Endian::Big);
+        let (columns, rows) = (reader.u32("width")?, reader.u32("height")?);
+        let mut next = || reader.u8("IHDR");
+        let (bits, colour, compression, filter, interlace) =
+            (next()?, next()?, next()?, next()?, next()?);
+        for (what, value) in [("width", columns), ("height", rows)] {
+            if value == 0 || value > i32::MAX.cast_unsigned() {
+                return Err(Error::malformed(
+                    what,
+                    format!("1..={}", i32::MAX),
+                    value.to_string(),
+                ));
+            }
+        }
+        if (compression, filter) != (0, 0) {
+            return Err(Error::malformed(
+                "compression and filter method",
+                "0 and 0",
+                format!("{compression} and {filter}"),
+            ));
+        }
+        let (channels, carrying) = match colour {
+            0 => (1, 0b1),
+            2 => (3, 0b111),
+            4 => (2, 0b01),
+            6 => (4, 0b0111),
+            3 => {
+                return Err(Error::refused(
+                    Format::Png,
+                    "its samples are palette indices (colour type 3), expected grey or RGB, with or without alpha",
+                ));
+            }
+            other => {
+                return Err(Error::malformed(
+                    "colour type",
+                    "0, 2, 3, 4 or 6",
+                    other.to_string(),
+                ));
+            }
+        };
+        let width = match bits {
+            8 => Width::Eight,
+            16 => Width::Sixteen,
+            1 | 2 | 4 => {
+                return Err(Error::refused(
+                    Format::Png,
+                    format!("its samples have {bits} bits, expected 8 or 16"),
+                ));
+            }
+            other => {
+                return Err(Error::malformed(
+                    "bit depth",
+                    "1, 2, 4, 8 or 16",
+                    other.to_string(),
+                ));
+            }
+        };
+        let geometry = Geometry {
+            rows,
+            columns,
+            frames: 1,
+            channels,
+            bits_stored: bits,
+            signed: false,
+        };
+        let scanlines = match interlace {
+            0 => Scanlines::progressive(geometry, width),
+            1 => Scanlines::interlaced(geometry, width),
+            other => {
+                return Err(Error::malformed(
+                    "interlace method",
+                    "0 or 1",
+                    other.to_string(),
+                ));
+            }
+        };
+        Ok(Self {
+            geometry,
+            scanlines,
+            carrying,
+        })
+    }
+}
+
+/// tRNS of a grey image names one value as transparent: it is reserved. Of an RGB image it names one colour, which a
+/// range of values cannot express.
+fn transparent(chunk: Option<&[u8]>, geometry: Geometry) -> Result<Option<(u16, u16)>> {
+    match (chunk, geometry.channels) {
+        (None, _) | (Some(_), 2 | 4) => Ok(None),
+        (Some(data), 1) => {
+            let value = Reader::new(data, Endian::Big).u16("tRNS")?;
+            let value = value & (u16::MAX >> (16 - geometry.bits_stored));
+            Ok(Some((value, value)))
+        }
+        (Some(_), _) => Err(Error::refused(
+            Format::Png,
+            "one of its colours is declared transparent (tRNS), expected an alpha channel or none",
+        )),
+    }
+}
+
+/// Inflates exactly `expected` bytes, and says how many bytes of `zlib` the deflate stream took, header included.
+fn inflate(zlib: &[u8], expected: u64) -> Result<(Vec<u8>, usize)> {
+    let hold = (zlib.len() as u64).saturating_mul(MAX_EXPANSION);
+    let len = match usize::try_from(expected) {
+        Ok(len) if expected <= hold => len,
+        _ => {
+            return Err(Error::malformed(
+                "IDAT",
+                format!("{expected} bytes of scanlines"),
+                format!("{} compressed bytes, which hold {hold} at most", zlib.len()),
+            ));
+        }
+    };
+    let mut plain = vec![0; len];
+    let mut inflater = Decompress::new(true);
+    let status = inflater
+        .decompress(zlib, &mut plain, FlushDecompress::Finish)
+        .map_err(|error| Error::malformed("IDAT", "a zlib stream", error.to_string()))?;
+    match (status, usize::try_from(inflater.total_in())) {
+        (Status::StreamEnd, Ok(used)) if inflater.total_out() == expected => Ok((plain, used)),
+        _ => Err(Error::malformed(
+            "IDAT",
+            format!("a zlib stream of {expected} bytes of scanlines"),
+            format!(
+                "{}, {} bytes inflated",
+                if status == Status::StreamEnd {
+                    "its end"
+                } else {
+                    "no end"
+                },
+                inflater.total_out()
+            ),
+        )),
+    }
+}
