@@ -1,6 +1,168 @@
 //! Properties of lsb-stego.
+//!
+//! The first seven bytes choose layout and options, the rest are samples and payload.
+
+use lsb_stego::{
+    Bits, Cover, CoverMut, Error, Layout, Level, Options, Sample, capacity, embed, extract,
+    framed_bits, read_bits,
+};
 
 use crate::Target;
 
 /// The targets of this module.
-pub const TARGETS: &[Target] = &[];
+pub const TARGETS: &[Target] = &[
+    ("stego_extract", extract_arbitrary),
+    ("stego_roundtrip", roundtrip),
+];
+
+/// Extraction from arbitrary samples gives a payload that fits them, or an error; every level gives the same.
+pub fn extract_arbitrary(data: &[u8]) {
+    let Some((case, rest)) = Case::parse(data) else {
+        return;
+    };
+    case.with_samples(
+        rest,
+        |samples| extract_from(&case, samples),
+        |samples| extract_from(&case, samples),
+    );
+}
+
+/// What is embedded comes back, changes only payload bits, and fits if and only if the capacity says so.
+pub fn roundtrip(data: &[u8]) {
+    let Some((case, rest)) = Case::parse(data) else {
+        return;
+    };
+    let (payload, rest) = rest.split_at(rest.len().min(usize::from(case.payload_len)));
+    case.with_samples(
+        rest,
+        |samples| embed_into(&case, samples, payload),
+        |samples| embed_into(&case, samples, payload),
+    );
+}
+
+struct Case {
+    layout: Layout,
+    options: Options,
+    bits: Bits,
+    wide: bool,
+    payload_len: u8,
+}
+
+impl Case {
+    fn parse(data: &[u8]) -> Option<(Self, &[u8])> {
+        let (&[depth, channels, carrying, low, span, bits, payload_len], rest) =
+            data.split_first_chunk()?;
+        let wide = depth & 0x80 != 0;
+        let mut layout = Layout::new(depth & 0x1f)
+            .ok()?
+            .with_channels(channels & 0x0f, carrying)
+            .ok()?;
+        if channels & 0x80 != 0 {
+            let low = u16::from(low);
+            layout = layout
+                .with_reserved(low, low.saturating_add(u16::from(span)))
+                .ok()?;
+        }
+        let bits = Bits::new(bits & 7).ok()?;
+        Some((
+            Self {
+                layout,
+                options: Options::new().bits(bits),
+                bits,
+                wide,
+                payload_len,
+            },
+            rest,
+        ))
+    }
+
+    fn with_samples(&self, data: &[u8], narrow: impl Fn(&[u8]), wide: impl Fn(&[u16])) {
+        let pixels = |samples: usize| samples - samples % usize::from(self.layout.channels());
+        if self.wide {
+            let samples: Vec<u16> = data
+                .as_chunks()
+                .0
+                .iter()
+                .map(|&pair| u16::from_le_bytes(pair))
+                .collect();
+            wide(&samples[..pixels(samples.len())]);
+        } else {
+            narrow(&data[..pixels(data.len())]);
+        }
+    }
+}
+
+fn extract_from<S: Sample>(case: &Case, samples: &[S]) {
+    let Ok(cover) = Cover::new(samples, case.layout) else {
+        return;
+    };
+    let expected = extract(cover, &case.options.clone().level(Level::portable()));
+    for level in Level::available() {
+        assert_eq!(
+            extract(cover, &case.options.clone().level(level)),
+            expected,
+            "{level:?}"
+        );
+    }
+    if let (Ok(payload), Ok(capacity)) = (expected, capacity(cover, &case.options)) {
+        assert!(payload.len() <= capacity.payload_bytes());
+    }
+}
+
+fn embed_into<S: Sample + PartialEq>(case: &Case, samples: &[S], payload: &[u8]) {
+    let Ok(cover) = Cover::new(samples, case.layout) else {
+        return;
+    };
+    let Ok(capacity) = capacity(cover, &case.options) else {
+        return;
+    };
+    let mut first: Option<Vec<S>> = None;
+    for level in Level::available() {
+        let options = case.options.clone().level(level);
+        let mut stego = samples.to_vec();
+        let embedded = CoverMut::new(&mut stego, case.layout)
+            .and_then(|cover| embed(cover, payload, &options));
+        match embedded {
+            Err(Error::TooSmall {
+                needed_bytes,
+                available_bytes,
+            }) => {
+                assert_eq!(
+                    (needed_bytes, available_bytes),
+                    (payload.len(), capacity.payload_bytes())
+                );
+                assert!(framed_bits(payload.len()) > capacity.bits());
+                assert!(stego == samples);
+                return;
+            }
+            other => assert_eq!(
+                other.map(|embedded| embedded.bits()),
+                Ok(framed_bits(payload.len()))
+            ),
+        }
+        let cover = Cover::new(&stego, case.layout);
+        assert_eq!(
+            cover
+                .clone()
+                .and_then(|cover| extract(cover, &options))
+                .as_deref(),
+            Ok(payload)
+        );
+        assert!(
+            cover
+                .and_then(|cover| read_bits(cover, &options, capacity.bits()))
+                .is_ok()
+        );
+        let payload_bits = |before: S, after: S| (before.into() ^ after.into()) >> case.bits.get();
+        assert!(
+            samples
+                .iter()
+                .zip(&stego)
+                .all(|(&before, &after)| payload_bits(before, after) == 0)
+        );
+        assert!(
+            first.get_or_insert_with(|| stego.clone()) == &stego,
+            "{level:?}"
+        );
+    }
+}

@@ -1,1 +1,42 @@
-//! Hides a payload in the low bits of image samples: SIMD, keyed, reversible, no required dependency.
+#![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! | to | use |
+//! |---|---|
+//! | say how samples lie in memory | [`Layout`], [`Cover`], [`CoverMut`] |
+//! | say how to embed | [`Options`], [`Bits`], [`Scheme`], [`Level`] |
+//! | ask what fits | [`capacity`], [`framed_bits`] |
+//! | embed and extract, framed | [`embed`], [`extract`] |
+//! | read and write payload bits, raw | [`read_bits`], [`write_bits`] |
+
+#![no_std]
+#![warn(clippy::std_instead_of_core)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+#[cfg(doc)]
+#[doc = include_str!("../DESIGN.md")]
+pub mod _design {}
+
+mod arch;
+mod bits;
+mod capacity;
+mod cover;
+mod embed;
+mod error;
+mod extract;
+mod frame;
+mod options;
+
+pub use crate::arch::Level;
+pub use crate::bits::{read_bits, write_bits};
+pub use crate::capacity::{Capacity, capacity};
+pub use crate::cover::{Cover, CoverMut, Layout, Sample};
+pub use crate::embed::{Embedded, embed};
+pub use crate::error::{Error, Result};
+pub use crate::extract::extract;
+pub use crate::frame::framed_bits;
+pub use crate::options::{Bits, Options, Scheme};

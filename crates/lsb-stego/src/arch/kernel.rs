@@ -1,0 +1,326 @@
+//! The loops, written once.
+//!
+//! ```text
+//! write: for every block of 64 samples              read: for every block of 64 samples
+//!            mask    <- payload bits that count               mask    <- payload bits that count
+//!            payload <- next bits, deposited in mask          lanes   <- samples, low bits
+//!            lanes   <- spread(payload)                       payload <- gather(lanes), compressed by mask
+//!            samples <- samples & !spread(mask) | lanes       next bits <- payload
+//! ```
+//!
+//! Departures:
+//! 1. Where every sample carries, no mask is made, and a block takes exactly `8 * K` bytes: `WriteAll`, `ReadAll`.
+//! 2. A mask counts payload bits, not samples, so that a bit count may end within a sample.
+//! 3. The last samples, fewer than a block, are worked on in a copy of a whole block.
+
+use super::simd::BLOCK;
+use super::{Lane, Simd, Task};
+use crate::cover::Carriers;
+
+/// `count` low bits, of 64 at most.
+pub(crate) const fn low_bits(count: u32) -> u64 {
+    if count >= 64 { !0 } else { (1 << count) - 1 }
+}
+
+/// Whole blocks in which every sample carries, and as many times `8 * K` bytes.
+pub(crate) struct WriteAll<'a, S, const K: usize> {
+    pub(crate) blocks: &'a mut [[S; BLOCK]],
+    pub(crate) payload: &'a [u8],
+}
+
+impl<S: Lane, const K: usize> Task for WriteAll<'_, S, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let (words, _) = self.payload.as_chunks::<8>();
+        let (groups, _) = words.as_chunks::<K>();
+        let mask = simd.splat((1 << K) - 1);
+        for (block, group) in self.blocks.iter_mut().zip(groups) {
+            S::insert(
+                simd,
+                block,
+                simd.spread(group.map(u64::from_le_bytes)),
+                mask,
+            );
+        }
+    }
+}
+
+/// The inverse of `WriteAll`.
+pub(crate) struct ReadAll<'a, S, const K: usize> {
+    pub(crate) blocks: &'a [[S; BLOCK]],
+    pub(crate) payload: &'a mut [u8],
+}
+
+impl<S: Lane, const K: usize> Task for ReadAll<'_, S, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let (words, _) = self.payload.as_chunks_mut::<8>();
+        let (groups, _) = words.as_chunks_mut::<K>();
+        for (block, group) in self.blocks.iter().zip(groups) {
+            *group = simd.gather::<K>(S::load(simd, block)).map(u64::to_le_bytes);
+        }
+    }
+}
+
+/// Where in the cover the payload bits are that count: `skip` bits are passed over, then `count` are taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) skip: usize,
+    pub(crate) count: usize,
+}
+
+impl Window {
+    /// Of the payload bits of a block, those within the window, which then moves on.
+    #[inline(always)]
+    fn cut<V: Simd, const K: usize>(&mut self, simd: V, mask: [u64; K]) -> [u64; K] {
+        mask.map(|mask| {
+            let found = mask.count_ones();
+            let skip = u32::try_from(self.skip).map_or(found, |skip| skip.min(found));
+            let left = found - skip;
+            let count = u32::try_from(self.count).map_or(left, |count| count.min(left));
+            self.skip -= skip as usize;
+            self.count -= count as usize;
+            if count == found {
+                mask
+            } else {
+                simd.deposit(low_bits(count) << (skip % 64), mask)
+            }
+        })
+    }
+}
+
+/// The payload bits of a block that the layout allows.
+#[inline(always)]
+fn carrying<V: Simd, S: Lane, const K: usize>(
+    simd: V,
+    carriers: &Carriers,
+    index: usize,
+    block: &[S; BLOCK],
+    samples: u64,
+) -> [u64; K] {
+    let samples = samples & carrying_samples(simd, carriers, index, block);
+    if K == 1 {
+        [samples; K]
+    } else {
+        simd.gather(simd.select(samples, (1 << K) - 1))
+    }
+}
+
+#[inline(always)]
+fn carrying_samples<V: Simd, S: Lane>(
+    simd: V,
+    carriers: &Carriers,
+    index: usize,
+    block: &[S; BLOCK],
+) -> u64 {
+    let channels = carriers.channels(index);
+    carriers.reserved().map_or(channels, |reserved| {
+        channels & !S::within(simd, block, reserved.stored, reserved.low, reserved.high)
+    })
+}
+
+/// Any samples: the bits of the window become those of `payload`, which has enough.
+pub(crate) struct WriteSome<'a, S, const K: usize> {
+    pub(crate) samples: &'a mut [S],
+    pub(crate) carriers: &'a Carriers,
+    pub(crate) window: Window,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<S: Lane, const K: usize> Task for WriteSome<'_, S, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(mut self, simd: V) {
+        let mut source = Source {
+            bytes: self.payload,
+            at: 0,
+        };
+        let (blocks, rest) = self.samples.as_chunks_mut::<BLOCK>();
+        let end = blocks.len();
+        for (index, block) in blocks.iter_mut().enumerate() {
+            if self.window.count == 0 {
+                return;
+            }
+            let mask = carrying(simd, self.carriers, index, block, !0);
+            let mask: [u64; K] = self.window.cut(simd, mask);
+            write_block(simd, block, mask, &mut source);
+        }
+        let mut block = [S::default(); BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        let present = low_bits(u32::try_from(rest.len()).unwrap_or(0));
+        let mask = carrying(simd, self.carriers, end, &block, present);
+        let mask: [u64; K] = self.window.cut(simd, mask);
+        write_block(simd, &mut block, mask, &mut source);
+        rest.copy_from_slice(&block[..rest.len()]);
+    }
+}
+
+#[inline(always)]
+fn write_block<V: Simd, S: Lane, const K: usize>(
+    simd: V,
+    block: &mut [S; BLOCK],
+    mask: [u64; K],
+    source: &mut Source<'_>,
+) {
+    if mask == [0; K] {
+        return;
+    }
+    let bits = mask.map(|mask| simd.deposit(source.take(mask.count_ones()), mask));
+    S::insert(simd, block, simd.spread(bits), simd.spread(mask));
+}
+
+/// The inverse of `WriteSome`; `payload` has room for the bits of the window and is zero.
+pub(crate) struct ReadSome<'a, S, const K: usize> {
+    pub(crate) samples: &'a [S],
+    pub(crate) carriers: &'a Carriers,
+    pub(crate) window: Window,
+    pub(crate) payload: &'a mut [u8],
+}
+
+impl<S: Lane, const K: usize> Task for ReadSome<'_, S, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(mut self, simd: V) {
+        let mut sink = Sink {
+            bytes: self.payload,
+            at: 0,
+            pending: 0,
+            held: 0,
+        };
+        let (blocks, rest) = self.samples.as_chunks::<BLOCK>();
+        for (index, block) in blocks.iter().enumerate() {
+            if self.window.count == 0 {
+                break;
+            }
+            let mask = carrying(simd, self.carriers, index, block, !0);
+            let mask: [u64; K] = self.window.cut(simd, mask);
+            read_block(simd, block, mask, &mut sink);
+        }
+        if self.window.count > 0 {
+            let mut block = [S::default(); BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            let present = low_bits(u32::try_from(rest.len()).unwrap_or(0));
+            let mask = carrying(simd, self.carriers, blocks.len(), &block, present);
+            let mask: [u64; K] = self.window.cut(simd, mask);
+            read_block(simd, &block, mask, &mut sink);
+        }
+        sink.finish();
+    }
+}
+
+#[inline(always)]
+fn read_block<V: Simd, S: Lane, const K: usize>(
+    simd: V,
+    block: &[S; BLOCK],
+    mask: [u64; K],
+    sink: &mut Sink<'_>,
+) {
+    if mask == [0; K] {
+        return;
+    }
+    let bits = simd.gather::<K>(S::load(simd, block));
+    for (bits, mask) in bits.into_iter().zip(mask) {
+        sink.put(simd.compress(bits, mask), mask.count_ones());
+    }
+}
+
+/// Counts the samples that carry.
+pub(crate) struct Count<'a, S> {
+    pub(crate) samples: &'a [S],
+    pub(crate) carriers: &'a Carriers,
+}
+
+impl<S: Lane> Task for Count<'_, S> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) -> usize {
+        let (blocks, rest) = self.samples.as_chunks::<BLOCK>();
+        let whole: usize = blocks
+            .iter()
+            .enumerate()
+            .map(|(index, block)| {
+                carrying_samples(simd, self.carriers, index, block).count_ones() as usize
+            })
+            .sum();
+        let mut block = [S::default(); BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        let present = low_bits(u32::try_from(rest.len()).unwrap_or(0));
+        let last = carrying_samples(simd, self.carriers, blocks.len(), &block) & present;
+        whole + last.count_ones() as usize
+    }
+}
+
+/// Payload bits, in order.
+struct Source<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Source<'_> {
+    /// The next `count` bits, 64 at most, as low bits; zeros after the end. Higher bits are not cleared.
+    #[inline(always)]
+    fn take(&mut self, count: u32) -> u64 {
+        let (byte, bit) = (self.at / 8, self.at % 8);
+        self.at += count as usize;
+        let rest = self.bytes.get(byte..).unwrap_or_default();
+        if let Some((&[word @ .., last], _)) = rest.split_first_chunk::<9>() {
+            // Two shifts, so that bit 0 shifts everything out.
+            return u64::from_le_bytes(word) >> bit | u64::from(last) << 1 << (63 - bit);
+        }
+        let mut near = [0; 16];
+        let present = rest.len().min(9);
+        near[..present].copy_from_slice(&rest[..present]);
+        let near = (u128::from_le_bytes(near) >> bit).to_le_bytes();
+        u64::from_le_bytes(near.as_chunks().0[0])
+    }
+}
+
+/// Room for payload bits, in order.
+struct Sink<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+    pending: u64,
+    held: u32,
+}
+
+impl Sink<'_> {
+    /// Appends `count` bits, 64 at most; `bits` has no others.
+    #[inline(always)]
+    fn put(&mut self, bits: u64, count: u32) {
+        self.pending |= bits << self.held;
+        let held = self.held + count;
+        if held < 64 {
+            self.held = held;
+            return;
+        }
+        self.flush(8);
+        self.pending = if self.held == 0 {
+            0
+        } else {
+            bits >> (64 - self.held)
+        };
+        self.held = held - 64;
+    }
+
+    #[inline(always)]
+    fn flush(&mut self, count: usize) {
+        let end = (self.at + count).min(self.bytes.len());
+        if let Some(room) = self.bytes.get_mut(self.at..end) {
+            room.copy_from_slice(&self.pending.to_le_bytes()[..room.len()]);
+        }
+        self.at += count;
+    }
+
+    fn finish(mut self) {
+        if self.held > 0 {
+            self.flush((self.held as usize).div_ceil(8));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Raw payload bits in and out of samples: LSB replacement without a frame.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::arch::kernel::{Count, ReadAll, ReadSome, Window, WriteAll, WriteSome};
+use crate::arch::{BLOCK, dispatch};
+use crate::cover::Carriers;
+use crate::{Bits, Cover, CoverMut, Error, Options, Result, Sample};
+
+/// Writes the first `bit_len` bits of `bytes` without a frame, for those who bring their own.
+///
+/// Bit `i` is bit `i % 8`, the least significant first, of byte `i / 8`. Carrying sample number `j` takes bits
+/// `k * j` to `k * j + k - 1`, the first as its lowest.
+///
+/// # Errors
+///
+/// [`Error::TooFewBits`] when the cover holds fewer, [`Error::ShortPayload`] when `bytes` has fewer,
+/// [`Error::Bits`] when more bits per sample are asked for than are stored. Nothing is written then.
+///
+/// # Example
+///
+/// ```
+/// use lsb_stego::{Cover, CoverMut, Layout, Options, read_bits, write_bits};
+///
+/// let (layout, options) = (Layout::new(8)?, Options::new());
+/// let mut samples = [100u8; 6];
+/// write_bits(CoverMut::new(&mut samples, layout)?, &options, &[0b10_1101], 6)?;
+/// assert_eq!(samples, [101, 100, 101, 101, 100, 101]);
+/// assert_eq!(read_bits(Cover::new(&samples, layout)?, &options, 6)?, [0b10_1101]);
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn write_bits<S: Sample>(
+    cover: CoverMut<'_, S>,
+    options: &Options,
+    bytes: &[u8],
+    bit_len: usize,
+) -> Result<()> {
+    if bit_len.div_ceil(8) > bytes.len() {
+        return Err(Error::ShortPayload {
+            bits: bit_len,
+            bytes: bytes.len(),
+        });
+    }
+    let plan = Plan::new(cover.as_cover(), options, bit_len)?;
+    plan.write(
+        cover.into_samples(),
+        Window {
+            skip: 0,
+            count: bit_len,
+        },
+        bytes,
+    );
+    Ok(())
+}
+
+/// Reads the first `bit_len` payload bits; the inverse of [`write_bits`]. Unused bits of the last byte are 0.
+///
+/// # Errors
+///
+/// [`Error::TooFewBits`] when the cover holds fewer, [`Error::Bits`] when more bits per sample are asked for than are
+/// stored.
+///
+/// # Example
+///
+/// ```
+/// use lsb_stego::{Bits, Cover, Layout, Options, read_bits};
+///
+/// let cover = Cover::new(&[0b01u16, 0b10, 0b11, 0b00], Layout::new(16)?)?;
+/// assert_eq!(read_bits(cover, &Options::new().bits(Bits::Two), 8)?, [0b00_11_10_01]);
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn read_bits<S: Sample>(
+    cover: Cover<'_, S>,
+    options: &Options,
+    bit_len: usize,
+) -> Result<Vec<u8>> {
+    let plan = Plan::new(cover, options, bit_len)?;
+    let mut bytes = vec![0; bit_len.div_ceil(8)];
+    plan.read(
+        cover.samples(),
+        Window {
+            skip: 0,
+            count: bit_len,
+        },
+        &mut bytes,
+    );
+    Ok(bytes)
+}
+
+/// The payload bits that a cover holds under LSB replacement.
+pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
+    let carriers = Carriers::new(&cover.layout(), options.bits)?;
+    let samples = cover.samples();
+    let carrying = if carriers.every_sample() {
+        samples.len()
+    } else {
+        dispatch(
+            options.level,
+            Count {
+                samples,
+                carriers: &carriers,
+            },
+        )
+    };
+    // Never more than the bits of the samples themselves, of which memory holds one in eight at most.
+    Ok(carrying.saturating_mul(usize::from(options.bits.get())))
+}
+
+/// What reading and writing have in common, checked: the window lies within the cover.
+pub(crate) struct Plan<'a> {
+    carriers: Carriers,
+    options: &'a Options,
+}
+
+/// Runs `$body` with `$k` as the constant number of bits per sample.
+macro_rules! for_bits {
+    ($bits:expr, $k:ident => $body:expr) => {
+        match $bits {
+            Bits::One => {
+                const $k: usize = 1;
+                $body
+            }
+            Bits::Two => {
+                const $k: usize = 2;
+                $body
+            }
+            Bits::Three => {
+                const $k: usize = 3;
+                $body
+            }
+            Bits::Four => {
+                const $k: usize = 4;
+                $body
+            }
+        }
+    };
+}
+
+impl<'a> Plan<'a> {
+    /// # Errors
+    ///
+    /// [`Error::TooFewBits`] when the cover holds fewer than `bit_len`; counted to the end only where samples may be
+    /// reserved.
+    pub(crate) fn new<S: Sample>(
+        cover: Cover<'_, S>,
+        options: &'a Options,
+        bit_len: usize,
+    ) -> Result<Self> {
+        let available_bits = count_bits(cover, options)?;
+        if bit_len > available_bits {
+            return Err(Error::TooFewBits {
+                needed_bits: bit_len,
+                available_bits,
+            });
+        }
+        Ok(Self {
+            carriers: Carriers::new(&cover.layout(), options.bits)?,
+            options,
+        })
+    }
+
+    /// Writes the bits of the window; `skip` is a multiple of eight.
+    pub(crate) fn write<S: Sample>(&self, samples: &mut [S], window: Window, bytes: &[u8]) {
+        let (level, carriers) = (self.options.level, &self.carriers);
+        for_bits!(self.options.bits, K => {
+            let split = self.split(samples.len(), window, K);
+            let (samples, rest) = samples[split.start..].split_at_mut(split.whole.start);
+            let (whole, last) = rest.split_at_mut(split.whole.len());
+            let (head, payload) = bytes.split_at(split.head.count / 8);
+            let (payload, tail) = payload.split_at(whole.len() / 8 * K);
+            if split.head.count > 0 {
+                dispatch(level, WriteSome::<S, K> { samples, carriers, window: split.head, payload: head });
+            }
+            dispatch(level, WriteAll::<S, K> { blocks: whole.as_chunks_mut().0, payload });
+            dispatch(level, WriteSome::<S, K> { samples: last, carriers, window: split.tail, payload: tail });
+        });
+    }
+
+    /// Reads the bits of the window; `skip` is a multiple of eight, and `bytes` is zero and as long as needed.
+    pub(crate) fn read<S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
+        let (level, carriers) = (self.options.level, &self.carriers);
+        for_bits!(self.options.bits, K => {
+            let split = self.split(samples.len(), window, K);
+            let (samples, rest) = samples[split.start..].split_at(split.whole.start);
+            let (whole, last) = rest.split_at(split.whole.len());
+            let (head, payload) = bytes.split_at_mut(split.head.count / 8);
+            let (payload, tail) = payload.split_at_mut(whole.len() / 8 * K);
+            if split.head.count > 0 {
+                dispatch(level, ReadSome::<S, K> { samples, carriers, window: split.head, payload: head });
+            }
+            dispatch(level, ReadAll::<S, K> { blocks: whole.as_chunks().0, payload });
+            dispatch(level, ReadSome::<S, K> { samples: last, carriers, window: split.tail, payload: tail });
+        });
+    }
+
+    /// Cuts the window into a block of which the first bits are skipped, whole blocks, and the rest. Where not every
+    /// sample carries, everything is rest.
+    fn split(&self, samples: usize, window: Window, bits: usize) -> Split {
+        if !self.carriers.every_sample() {
+            let head = Window { skip: 0, count: 0 };
+            return Split {
+                start: 0,
+                head,
+                whole: 0..0,
+                tail: window,
+            };
+        }
+        let block_bits = BLOCK * bits;
+        let start = (window.skip / block_bits * BLOCK).min(samples);
+        let skip = window.skip % block_bits;
+        let head = if skip == 0 {
+            Window { skip: 0, count: 0 }
+        } else {
+            Window {
+                skip,
+                count: (block_bits - skip).min(window.count),
+            }
+        };
+        // A window that ends within its first block ends within the head.
+        let first = if skip == 0 {
+            0
+        } else {
+            BLOCK.min(samples - start)
+        };
+        let count = window.count - head.count;
+        let whole = count / block_bits;
+        let tail = Window {
+            skip: 0,
+            count: count - whole * block_bits,
+        };
+        Split {
+            start,
+            head,
+            whole: first..first + whole * BLOCK,
+            tail,
+        }
+    }
+}
+
+/// A window, cut: from sample `start` the head, the samples `whole` (counted from there), then the tail.
+struct Split {
+    start: usize,
+    head: Window,
+    whole: core::ops::Range<usize>,
+    tail: Window,
+}

@@ -1,0 +1,86 @@
+use crate::arch::kernel::Window;
+use crate::bits::Plan;
+use crate::{CoverMut, Error, Options, Result, Sample, capacity, frame, framed_bits};
+
+/// What embedding did.
+///
+/// ```
+/// use lsb_stego::{CoverMut, Layout, Options, embed, framed_bits};
+///
+/// let mut samples = [0u8; 512];
+/// let embedded = embed(CoverMut::new(&mut samples, Layout::new(8)?)?, b"text", &Options::new())?;
+/// assert_eq!(embedded.bits(), framed_bits(4));
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    bits: usize,
+}
+
+impl Embedded {
+    /// The bits of the frame, from the first payload bit of the cover: [`framed_bits`] of the payload.
+    #[must_use]
+    pub const fn bits(&self) -> usize {
+        self.bits
+    }
+}
+
+/// Embeds a payload, framed, in place.
+///
+/// # Errors
+///
+/// [`Error::TooSmall`] with both numbers when it does not fit, [`Error::PayloadTooLong`] above 4 GiB - 1, [`Error::Bits`]
+/// when more bits per sample are asked for than are stored. The cover is unchanged then.
+///
+/// # Example
+///
+/// ```
+/// use lsb_stego::{Cover, CoverMut, Layout, Options, embed, extract};
+///
+/// let (layout, options) = (Layout::new(12)?, Options::new());
+/// let mut samples = vec![1000u16; 64 * 64];
+/// embed(CoverMut::new(&mut samples, layout)?, b"hidden", &options)?;
+/// assert_eq!(extract(Cover::new(&samples, layout)?, &options)?, b"hidden");
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn embed<S: Sample>(
+    cover: CoverMut<'_, S>,
+    payload: &[u8],
+    options: &Options,
+) -> Result<Embedded> {
+    let header = frame::Header::of(payload)?;
+    let bits = framed_bits(payload.len());
+    let plan = Plan::new(cover.as_cover(), options, bits)
+        .map_err(|error| too_small(error, payload.len(), &cover, options))?;
+    let samples = cover.into_samples();
+    let head = Window {
+        skip: 0,
+        count: 8 * frame::HEADER,
+    };
+    plan.write(samples, head, &header);
+    plan.write(
+        samples,
+        Window {
+            skip: head.count,
+            count: 8 * payload.len(),
+        },
+        payload,
+    );
+    Ok(Embedded { bits })
+}
+
+/// Says in bytes what was counted in bits.
+fn too_small<S: Sample>(
+    error: Error,
+    needed_bytes: usize,
+    cover: &CoverMut<'_, S>,
+    options: &Options,
+) -> Error {
+    match (error, capacity(cover.as_cover(), options)) {
+        (Error::TooFewBits { .. }, Ok(capacity)) => Error::TooSmall {
+            needed_bytes,
+            available_bytes: capacity.payload_bytes(),
+        },
+        (error, _) => error,
+    }
+}
