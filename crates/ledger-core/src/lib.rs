@@ -1,1 +1,51 @@
-//! A ledger of signed transactions whose answers a stranger can check: state machine, Merkle log, proofs.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
+
+mod address;
+mod audit;
+mod block;
+mod checkpoint;
+mod codec;
+mod error;
+mod genesis;
+mod hash;
+mod ledger;
+mod map;
+pub mod merkle;
+pub mod proof;
+mod read;
+mod refusal;
+mod rules;
+mod state;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod tx;
+
+pub use address::Address;
+pub use audit::Audit;
+pub use block::{Block, Header, Height, MAX_BLOCK_TRANSACTIONS};
+pub use checkpoint::{Checkpoint, LogKey, MAX_NOTE, WitnessKey};
+pub use cid::Cid;
+pub use error::{Error, Result};
+pub use genesis::{Authority, Genesis, MAX_AUTHORITIES, Tolerance};
+pub use hash::{ChainId, Commitment, Digest, Nonce, PublicKey, ShareId, Signature, TxId};
+pub use ledger::{FORMAT_VERSION, Finished, Ledger, Receipt, Staged};
+pub use map::{OtherLeaf, StateProof};
+pub use proof::{
+    AbsenceBundle, Absent, ProofBundle, Proven, Rejected, Trust, verify, verify_absence,
+    verify_checkpoint,
+};
+pub use read::Reading;
+pub use refusal::Refusal;
+pub use state::{KeySpan, MAX_SHARE_EVENTS, MemberState, ReceiverState, ShareState, Status};
+pub use tx::{
+    Accept, Approval, Body, Enroll, Grant, Reject, Revoke, RevokeMember, RotateKey,
+    SIGNATURE_SUFFIX, Share, Transaction, Unsigned, Verified, Withdraw, signed_digest,
+};
+
+/// Why it is built like this.
+#[cfg(doc)]
+#[doc = include_str!("../DESIGN.md")]
+pub mod _design {}

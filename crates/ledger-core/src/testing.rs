@@ -1,0 +1,406 @@
+//! The conformance suite of stores, and a chain builder without clock, for tests and benchmarks.
+
+use crate::store::{Batch, LedgerStore, MemoryStore, Order, Snapshot, Table};
+use crate::{
+    Address, Authority, Body, Cid, Commitment, Enroll, Genesis, Ledger, Nonce, PublicKey, Receipt,
+    Result, Share, ShareId, Tolerance, Transaction, Unsigned,
+};
+
+/// The time at which every test chain is founded, in seconds since 1970.
+pub const FOUNDED: u64 = 1_700_000_000;
+
+/// Somebody with an address and a key that follow from a number.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Person {
+    /// The address.
+    pub address: Address,
+    /// The secret key.
+    pub key: ed25519_dalek::SigningKey,
+}
+
+impl Person {
+    /// The person with this number.
+    ///
+    /// # Panics
+    ///
+    /// Never: every number gives an address.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        let seed = |what: &[u8]| crate::hash::sha256(&[what, &number.to_be_bytes()]);
+        let address = seed(b"address");
+        // one of two has a fingerprint of version 4
+        let address = if number.is_multiple_of(2) {
+            &address[..]
+        } else {
+            address.split_at(20).0
+        };
+        Self {
+            address: Address::new(address).expect("20 and 32 bytes are what an address has"),
+            key: ed25519_dalek::SigningKey::from_bytes(&seed(b"key")),
+        }
+    }
+
+    /// The public key.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::from(&self.key)
+    }
+
+    /// The person as an authority of a genesis.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        Authority::new(self.address, self.public_key())
+    }
+
+    /// The transaction that enrolls the person.
+    #[must_use]
+    pub fn enrollment(&self) -> Body {
+        Body::Enroll(Enroll {
+            address: self.address,
+            key: self.public_key(),
+            cert: None,
+            name: None,
+        })
+    }
+}
+
+/// The key of every test chain's node.
+#[must_use]
+pub fn node_key() -> ed25519_dalek::SigningKey {
+    ed25519_dalek::SigningKey::from_bytes(&crate::hash::sha256(&[b"node"]))
+}
+
+/// A genesis with the first `authorities` persons as authorities.
+#[must_use]
+pub fn genesis(authorities: u32, threshold: u64) -> Genesis {
+    Genesis {
+        name: "test".to_owned(),
+        nonce: Nonce::new([7; 32]),
+        created_at: FOUNDED,
+        node_key: PublicKey::from(&node_key()),
+        authorities: (0..authorities)
+            .map(|number| Person::new(number).authority())
+            .collect(),
+        threshold,
+        tolerance: Tolerance::default(),
+    }
+}
+
+/// A share with this number, for these receivers.
+#[must_use]
+pub fn share(number: u64, receivers: &[&Person]) -> Body {
+    Body::Share(Share {
+        share_id: share_id(number),
+        content: content(number),
+        commitment: Commitment::new(crate::hash::sha256(&[b"commitment", &number.to_be_bytes()])),
+        description: Some("CT CHEST, 512x512x120".to_owned()),
+        receivers: receivers.iter().map(|person| person.address).collect(),
+    })
+}
+
+/// The name of the share with this number.
+#[must_use]
+pub fn share_id(number: u64) -> ShareId {
+    ShareId::new(crate::hash::sha256(&[b"share", &number.to_be_bytes()]))
+}
+
+/// The content of the share with this number.
+#[must_use]
+pub fn content(number: u64) -> Cid {
+    crate::block::dag_cbor_cid(&number.to_be_bytes())
+}
+
+/// A ledger whose blocks are a second apart, for tests.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Chain<S = MemoryStore> {
+    /// The ledger.
+    pub ledger: Ledger<S>,
+    /// The time of the last block.
+    pub time: u64,
+}
+
+impl Chain {
+    /// A chain in memory with person 0 as its authority and persons 1 to `members` enrolled, each in a block of its own.
+    #[must_use]
+    pub fn new(members: u32) -> Self {
+        Self::over(MemoryStore::new(), genesis(1, 1), members)
+    }
+}
+
+impl<S: LedgerStore> Chain<S> {
+    /// A chain over a store.
+    ///
+    /// # Panics
+    ///
+    /// When the store fails, or the genesis does not let person 0 enroll alone.
+    #[must_use]
+    pub fn over(store: S, genesis: Genesis, members: u32) -> Self {
+        let ledger = Ledger::found(store, genesis).expect("an empty store");
+        let mut chain = Self {
+            ledger,
+            time: FOUNDED,
+        };
+        for number in 1..=members {
+            chain
+                .send(&Person::new(0), Person::new(number).enrollment())
+                .expect("authority 0 enrolls alone");
+        }
+        chain
+    }
+
+    /// A transaction that follows all rules so far.
+    ///
+    /// # Panics
+    ///
+    /// When the store fails.
+    #[must_use]
+    pub fn sign(&self, sender: &Person, body: Body) -> Transaction {
+        self.sign_as(sender, self.sequence(sender), body)
+    }
+
+    /// A transaction with another sequence.
+    #[must_use]
+    pub fn sign_as(&self, sender: &Person, sequence: u64, body: Body) -> Transaction {
+        Unsigned::new(
+            self.ledger.chain(),
+            sender.address,
+            sequence,
+            self.time,
+            body,
+        )
+        .sign(&sender.key)
+    }
+
+    /// The next sequence of a sender; 0 for a stranger.
+    ///
+    /// # Panics
+    ///
+    /// When the store fails.
+    #[must_use]
+    pub fn sequence(&self, sender: &Person) -> u64 {
+        let member = self
+            .ledger
+            .view()
+            .and_then(|view| view.member(&sender.address))
+            .expect("a working store");
+        member.map_or(0, |member| member.sequence)
+    }
+
+    /// Signs a transaction and puts it into a block of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Staged::apply`].
+    pub fn send(&mut self, sender: &Person, body: Body) -> Result<Receipt> {
+        let tx = self.sign(sender, body);
+        self.put(&tx)
+    }
+
+    /// Puts a transaction into a block of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Staged::apply`].
+    pub fn put(&mut self, tx: &Transaction) -> Result<Receipt> {
+        let mut staged = self.ledger.begin(self.time + 1)?;
+        let receipt = staged.apply(tx)?;
+        self.time = staged.time();
+        self.ledger.commit(&staged.finish()?)?;
+        Ok(receipt)
+    }
+
+    /// The signed note over the newest block.
+    ///
+    /// # Panics
+    ///
+    /// When the store fails.
+    #[must_use]
+    pub fn checkpoint(&self) -> String {
+        self.ledger
+            .view()
+            .expect("a working store")
+            .checkpoint(&node_key())
+    }
+
+    /// The bundle of a share.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Reading::prove`].
+    pub fn prove(&self, share: &ShareId, older: Option<u64>) -> Result<Vec<u8>> {
+        Ok(self
+            .ledger
+            .view()?
+            .prove(share, self.checkpoint(), older)?
+            .to_bytes())
+    }
+}
+
+/// What every store must do; `open` gives a new, empty one.
+///
+/// # Panics
+///
+/// With the rule that the store breaks.
+pub fn check_store<S: LedgerStore>(open: impl Fn() -> S) {
+    reads_what_was_written(&open());
+    replaces_and_removes(&open());
+    orders_ranges(&open());
+    keeps_snapshots(&open());
+    keeps_tables_apart(&open());
+}
+
+fn write<S: LedgerStore>(store: &S, entries: &[(&[u8], Option<&[u8]>)]) {
+    let mut batch = Batch::new();
+    for (key, value) in entries {
+        match value {
+            Some(value) => batch.put(Table::State, *key, *value),
+            None => batch.remove(Table::State, *key),
+        }
+    }
+    store.commit(&batch).expect("a batch is written");
+}
+
+fn get<S: LedgerStore>(store: &S, key: &[u8]) -> Option<Vec<u8>> {
+    store
+        .snapshot()
+        .and_then(|snapshot| snapshot.get(Table::State, key))
+        .expect("a key is read")
+}
+
+fn reads_what_was_written<S: LedgerStore>(store: &S) {
+    assert_eq!(get(store, b"a"), None, "a new store is empty");
+    write(store, &[]);
+    write(
+        store,
+        &[
+            (b"a", Some(b"1")),
+            (b"", Some(b"empty key")),
+            (b"b", Some(b"")),
+        ],
+    );
+    assert_eq!(
+        get(store, b"a").as_deref(),
+        Some(b"1".as_slice()),
+        "a value is read back"
+    );
+    assert_eq!(
+        get(store, b"").as_deref(),
+        Some(b"empty key".as_slice()),
+        "the empty key is a key"
+    );
+    assert_eq!(
+        get(store, b"b").as_deref(),
+        Some(b"".as_slice()),
+        "the empty value is a value"
+    );
+    let large = vec![0xa5; 100_000];
+    write(store, &[(b"large", Some(&large))]);
+    assert_eq!(
+        get(store, b"large"),
+        Some(large),
+        "a large value is read back"
+    );
+}
+
+fn replaces_and_removes<S: LedgerStore>(store: &S) {
+    write(store, &[(b"a", Some(b"1")), (b"b", Some(b"2"))]);
+    write(store, &[(b"a", Some(b"3")), (b"b", None), (b"never", None)]);
+    assert_eq!(
+        get(store, b"a").as_deref(),
+        Some(b"3".as_slice()),
+        "a later value replaces an earlier one"
+    );
+    assert_eq!(get(store, b"b"), None, "a removed key is gone");
+}
+
+fn orders_ranges<S: LedgerStore>(store: &S) {
+    let keys: [&[u8]; 5] = [b"\x00", b"a", b"a\x00", b"b", b"\xff\xff"];
+    let entries: Vec<(&[u8], Option<&[u8]>)> =
+        keys.iter().rev().map(|key| (*key, Some(*key))).collect();
+    write(store, &entries);
+    let range = |from: &[u8], to: &[u8], order, limit| {
+        let snapshot = store.snapshot().expect("a snapshot");
+        let found = snapshot
+            .range(Table::State, from, to, order, limit)
+            .expect("a range is read");
+        assert!(
+            found.iter().all(|(key, value)| key == value),
+            "each key comes with its value"
+        );
+        found.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        range(b"", b"\xff\xff\xff", Order::Ascending, 9),
+        keys,
+        "a range is ordered by the keys' bytes"
+    );
+    let mut reversed = keys;
+    reversed.reverse();
+    assert_eq!(
+        range(b"", b"\xff\xff\xff", Order::Descending, 9),
+        reversed,
+        "a range is read backwards"
+    );
+    assert_eq!(
+        range(b"a", b"b", Order::Ascending, 9),
+        [b"a".as_slice(), b"a\x00"],
+        "from is inside, to is outside"
+    );
+    assert_eq!(
+        range(b"a", b"b", Order::Descending, 1),
+        [b"a\x00"],
+        "the limit counts from the far end"
+    );
+    assert_eq!(
+        range(b"a", b"c", Order::Ascending, 0),
+        [[]; 0],
+        "a limit of nothing gives nothing"
+    );
+    assert_eq!(
+        range(b"c", b"a", Order::Ascending, 9),
+        [[]; 0],
+        "a reversed range is empty"
+    );
+    assert_eq!(
+        range(b"a", b"a", Order::Ascending, 9),
+        [[]; 0],
+        "an empty range is empty"
+    );
+}
+
+fn keeps_snapshots<S: LedgerStore>(store: &S) {
+    write(store, &[(b"a", Some(b"1"))]);
+    let before = store.snapshot().expect("a snapshot");
+    write(store, &[(b"a", Some(b"2")), (b"b", Some(b"3"))]);
+    let then = |key: &[u8]| before.get(Table::State, key).expect("a key is read");
+    assert_eq!(
+        then(b"a").as_deref(),
+        Some(b"1".as_slice()),
+        "a snapshot keeps the value of its moment"
+    );
+    assert_eq!(then(b"b"), None, "a snapshot does not see later keys");
+    assert_eq!(
+        get(store, b"b").as_deref(),
+        Some(b"3".as_slice()),
+        "a new snapshot sees them"
+    );
+}
+
+fn keeps_tables_apart<S: LedgerStore>(store: &S) {
+    let mut batch = Batch::new();
+    for table in Table::ALL {
+        batch.put(table, b"key", table.name());
+    }
+    store.commit(&batch).expect("a batch is written");
+    let snapshot = store.snapshot().expect("a snapshot");
+    for table in Table::ALL {
+        let value = snapshot.get(table, b"key").expect("a key is read");
+        assert_eq!(
+            value.as_deref(),
+            Some(table.name().as_bytes()),
+            "a table has its own keys"
+        );
+    }
+}

@@ -1,0 +1,369 @@
+//! The embedded default: one process appends blocks to one file, durable before it answers.
+//!
+//! No server is needed: a command opens the file, does its work and closes it; another one that comes meanwhile waits.
+//! The node's key lies in the file, because alone, who can write the file is the node.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use ed25519_dalek::SigningKey;
+use ledger_core::store::{Opening as FileOpening, RedbSnapshot, RedbStore};
+use ledger_core::{
+    Audit, ChainId, Genesis, Header, Height, Ledger, LogKey, Nonce, PublicKey, Reading, Receipt,
+    Refusal, Transaction, Verified,
+};
+use zeroize::Zeroizing;
+
+use self::opening::{Clock, at, make_private, wait_for};
+use crate::{Error, Result};
+
+mod opening;
+mod queries;
+
+pub use self::opening::{Founding, Opening};
+
+/// The name under which the node's key lies beside the ledger.
+const NODE_KEY: &str = "node key";
+/// The most transactions of one block: more gain nothing.
+const GROUP: usize = 1000;
+/// From how many transactions on their signatures are checked on several threads.
+const PARALLEL: usize = 16;
+
+/// A ledger in one file, run by this process alone.
+pub struct Node {
+    ledger: Ledger<RedbStore>,
+    key: SigningKey,
+    path: PathBuf,
+    clock: Clock,
+    // who holds it makes a block of everything that waits
+    writer: Mutex<()>,
+    queue: Mutex<Vec<Arc<Job>>>,
+}
+
+/// A transaction that waits for its block.
+struct Job {
+    tx: Transaction,
+    outcome: Mutex<Option<Result<Receipt>>>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("path", &self.path)
+            .field("chain", &self.chain())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Founds a ledger in a new file, or in one that was left empty; only its owner may read it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] when the file holds a ledger, [`Error::Busy`], [`Error::File`], or what is wrong with the founding.
+    pub fn found(path: &Path, founding: Founding) -> Result<Self> {
+        Self::found_with(path, founding, Opening::new())
+    }
+
+    /// Founds a ledger with another way of waiting or another clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::found`].
+    pub fn found_with(path: &Path, founding: Founding, mut opening: Opening<'_>) -> Result<Self> {
+        make_private(path)?;
+        let store = wait_for(path, FileOpening::Create, &mut opening)?;
+        let secret = Zeroizing::new(random()?);
+        let key = SigningKey::from_bytes(&secret);
+        let genesis = Genesis {
+            name: founding.name,
+            nonce: Nonce::new(random()?),
+            created_at: (opening.clock)(),
+            node_key: PublicKey::from(&key),
+            authorities: founding.authorities,
+            threshold: founding.threshold,
+            tolerance: founding.tolerance,
+        };
+        let ledger = Ledger::found_with(store, genesis, &[(NODE_KEY, secret.as_slice())])
+            .map_err(|e| at(path, e))?;
+        Ok(Self::new(ledger, key, path, opening.clock))
+    }
+
+    /// Opens the ledger in a file; waits up to five seconds for other processes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], [`Error::NotALedger`], [`Error::Busy`], [`Error::Damaged`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, Opening::new())
+    }
+
+    /// Opens the ledger in a file with another way of waiting, for one chain only, or with another clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::open`], and [`Error::OtherChain`].
+    pub fn open_with(path: &Path, mut opening: Opening<'_>) -> Result<Self> {
+        if !path.exists() {
+            return Err(Error::Missing {
+                path: path.to_owned(),
+            });
+        }
+        let store = wait_for(path, FileOpening::Existing, &mut opening)?;
+        let ledger = Ledger::open(store).map_err(|error| at(path, error))?;
+        if let Some(expected) = opening.chain.filter(|chain| *chain != ledger.chain()) {
+            return Err(Error::OtherChain {
+                path: path.to_owned(),
+                expected,
+                found: ledger.chain(),
+            });
+        }
+        let damaged = || Error::Damaged {
+            path: path.to_owned(),
+            what: "the node's key".to_owned(),
+        };
+        let secret = Zeroizing::new(
+            ledger
+                .extra(NODE_KEY)
+                .map_err(|e| at(path, e))?
+                .ok_or_else(damaged)?,
+        );
+        let key = SigningKey::try_from(secret.as_slice()).map_err(|_| damaged())?;
+        if PublicKey::from(&key) != ledger.genesis().node_key {
+            return Err(damaged());
+        }
+        Ok(Self::new(ledger, key, path, opening.clock))
+    }
+
+    fn new(ledger: Ledger<RedbStore>, key: SigningKey, path: &Path, clock: Clock) -> Self {
+        let (writer, queue) = (Mutex::new(()), Mutex::new(Vec::new()));
+        Self {
+            ledger,
+            key,
+            path: path.to_owned(),
+            clock,
+            writer,
+            queue,
+        }
+    }
+
+    /// What the chain is.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        self.ledger.genesis()
+    }
+
+    /// The chain's name.
+    #[must_use]
+    pub fn chain(&self) -> ChainId {
+        self.ledger.chain()
+    }
+
+    /// What a receiver has to trust: the chain and the node's key.
+    #[must_use]
+    pub fn log_key(&self) -> LogKey {
+        self.genesis().log_key()
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The time by this node's clock, in seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        (self.clock)()
+    }
+
+    /// Puts a transaction into a block, and returns when the block is on disk. Transactions that other threads submit
+    /// meanwhile share the next block and its one durable write.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with the reason; or a failure of the store, after which nothing of the block is in the ledger.
+    pub fn submit(&self, tx: &Transaction) -> Result<Receipt> {
+        let job = Arc::new(Job {
+            tx: tx.clone(),
+            outcome: Mutex::new(None),
+        });
+        lock(&self.queue).push(Arc::clone(&job));
+        let _writer = lock(&self.writer);
+        // another thread may have taken it along, or others may come first in the queue
+        loop {
+            if let Some(outcome) = lock(&job.outcome).take() {
+                return outcome;
+            }
+            let mut queue = lock(&self.queue);
+            let many = queue.len().min(GROUP);
+            let jobs: Vec<_> = queue.drain(..many).collect();
+            drop(queue);
+            self.write_jobs(&jobs);
+        }
+    }
+
+    /// Puts several transactions into one block, with one durable write; those that are refused are left out.
+    ///
+    /// # Errors
+    ///
+    /// A failure of the store, after which nothing of the block is in the ledger.
+    pub fn submit_all(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
+        let _writer = lock(&self.writer);
+        self.write(&txs.iter().collect::<Vec<_>>())
+    }
+
+    fn write_jobs(&self, jobs: &[Arc<Job>]) {
+        let outcomes = self.write(&jobs.iter().map(|job| &job.tx).collect::<Vec<_>>());
+        match outcomes {
+            Ok(outcomes) => {
+                for (job, outcome) in jobs.iter().zip(outcomes) {
+                    *lock(&job.outcome) = Some(outcome.map_err(Error::Refused));
+                }
+            }
+            Err(error) => {
+                // the first hears the error itself, the others its words
+                let words = error.to_string();
+                let mut first = Some(error);
+                for job in jobs {
+                    let error = first
+                        .take()
+                        .unwrap_or_else(|| Error::Ledger(storage(words.clone())));
+                    *lock(&job.outcome) = Some(Err(error));
+                }
+            }
+        }
+    }
+
+    /// One block of these transactions; the caller holds the writer's lock.
+    fn write(&self, txs: &[&Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
+        let verified = self.verify_ahead(txs)?;
+        let mut staged = self
+            .ledger
+            .begin(self.now())
+            .map_err(|error| self.at(error))?;
+        let mut outcomes = Vec::with_capacity(txs.len());
+        for (tx, verified) in txs.iter().zip(&verified) {
+            let outcome = match verified {
+                Some(verified) => staged.apply_verified(verified),
+                None => staged.apply(tx),
+            };
+            outcomes.push(match outcome {
+                Ok(receipt) => Ok(receipt),
+                Err(ledger_core::Error::Refused(refusal)) => Err(refusal),
+                Err(error) => return Err(self.at(error)),
+            });
+        }
+        if !staged.is_empty() {
+            let block = staged.finish().map_err(|error| self.at(error))?;
+            self.ledger.commit(&block).map_err(|error| self.at(error))?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Checks the signatures of many transactions on every core, under the keys that their senders have now. What does
+    /// not hold is decided in its turn.
+    fn verify_ahead<'a>(&self, txs: &[&'a Transaction]) -> Result<Vec<Option<Verified<'a>>>> {
+        if txs.len() < PARALLEL {
+            return Ok(txs.iter().map(|_| None).collect());
+        }
+        let reading = self.view()?;
+        let height = Height(reading.head().height.0.saturating_add(1));
+        let keys = txs.iter().map(|tx| {
+            let member = reading
+                .member(tx.sender())
+                .map_err(|error| self.at(error))?;
+            Ok(member.and_then(|member| member.key_at(height).copied()))
+        });
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let part = txs.len().div_ceil(threads);
+        Ok(thread::scope(|scope| {
+            let parts = txs.chunks(part).zip(keys.chunks(part));
+            let parts: Vec<_> = parts
+                .map(|(txs, keys)| {
+                    scope.spawn(move || {
+                        let verify = |(tx, key): (&&'a Transaction, &Option<PublicKey>)| {
+                            Verified::new(tx, (*key)?).ok()
+                        };
+                        txs.iter().zip(keys).map(verify).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            // a thread that cannot answer leaves its part to be checked in turn
+            let answer = |(part, txs): (thread::ScopedJoinHandle<'_, Vec<_>>, &[&Transaction])| {
+                part.join()
+                    .unwrap_or_else(|_| txs.iter().map(|_| None).collect())
+            };
+            parts
+                .into_iter()
+                .zip(txs.chunks(part))
+                .flat_map(answer)
+                .collect()
+        }))
+    }
+
+    /// Whether the transaction would be accepted now. Only [`Node::submit`] decides.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with the reason, or a failure of the store.
+    pub fn check(&self, tx: &Transaction) -> Result<()> {
+        self.ledger
+            .check(tx, self.now())
+            .map_err(|error| self.at(error))
+    }
+
+    /// One moment of the ledger, with everything that can be read and proven.
+    ///
+    /// # Errors
+    ///
+    /// A failure of the store; so for every method below.
+    pub fn view(&self) -> Result<Reading<RedbSnapshot>> {
+        self.ledger.view().map_err(|error| self.at(error))
+    }
+
+    /// The newest header.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn head(&self) -> Result<Header> {
+        Ok(self.view()?.head().clone())
+    }
+
+    /// Computes the whole chain again from its genesis and compares every stored byte; `progress` hears the blocks done
+    /// and the blocks there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] naming the first part that is not what the rules give.
+    pub fn verify_chain(&self, progress: impl FnMut(u64, u64)) -> Result<Audit> {
+        self.ledger.audit(progress).map_err(|error| self.at(error))
+    }
+
+    fn at(&self, error: ledger_core::Error) -> Error {
+        at(&self.path, error)
+    }
+}
+
+fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| Error::Random)?;
+    Ok(bytes)
+}
+
+/// The same failure for those that shared a block with the first who hears it.
+fn storage(words: String) -> ledger_core::Error {
+    ledger_core::Error::Store {
+        action: "writing a block",
+        source: words.into(),
+    }
+}
+
+/// A lock's content also after a panic elsewhere: what it guards is whole at any moment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

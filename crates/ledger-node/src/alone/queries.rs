@@ -1,0 +1,184 @@
+//! What can be asked of a node: each answer from one moment of the ledger.
+
+use ledger_core::merkle::{ConsistencyProof, InclusionProof};
+use ledger_core::store::Order;
+use ledger_core::{
+    AbsenceBundle, Address, Block, Checkpoint, Height, MemberState, ProofBundle, Refusal, ShareId,
+    ShareState, Transaction, TxId,
+};
+
+use super::Node;
+use crate::{Error, Result};
+
+impl Node {
+    /// Everything a stranger needs to believe that a share is recorded, and what its state is now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with [`Refusal::UnknownShare`]; else as [`Node::view`].
+    pub fn prove(&self, share: &ShareId) -> Result<ProofBundle> {
+        self.prove_since(share, None)
+    }
+
+    /// As [`Node::prove`], with the proof that the log continues a checkpoint that the stranger keeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::prove`], and [`ledger_core::Error::Beyond`] when that checkpoint is newer than this ledger.
+    pub fn prove_since(&self, share: &ShareId, older: Option<&Checkpoint>) -> Result<ProofBundle> {
+        let reading = self.view()?;
+        let note = reading.checkpoint(&self.key);
+        reading
+            .prove(share, note, older.map(Checkpoint::size))
+            .map_err(|error| self.at(error))
+    }
+
+    /// Everything a stranger needs to believe that no share of this name is recorded now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with [`Refusal::ShareExists`]; else as [`Node::prove_since`].
+    pub fn prove_absence(
+        &self,
+        share: &ShareId,
+        older: Option<&Checkpoint>,
+    ) -> Result<AbsenceBundle> {
+        let reading = self.view()?;
+        let note = reading.checkpoint(&self.key);
+        reading
+            .prove_absence(share, note, older.map(Checkpoint::size))
+            .map_err(|error| self.at(error))
+    }
+
+    /// The signed note over the newest block.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn checkpoint(&self) -> Result<String> {
+        Ok(self.view()?.checkpoint(&self.key))
+    }
+
+    /// A share, if it is recorded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn share(&self, share: &ShareId) -> Result<Option<ShareState>> {
+        self.view()?.share(share).map_err(|error| self.at(error))
+    }
+
+    /// At most `limit` shares recorded at or after an index of the log, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn shares(&self, from: u64, limit: usize) -> Result<Vec<(ShareId, ShareState)>> {
+        self.view()?
+            .shares(from, limit)
+            .map_err(|error| self.at(error))
+    }
+
+    /// Every transaction on a share, in order, each with its index and the height of its block.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn history(&self, share: &ShareId) -> Result<Vec<(u64, Height, Transaction)>> {
+        self.view()?.history(share).map_err(|error| self.at(error))
+    }
+
+    /// A member, if it was ever enrolled.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn member(&self, address: &Address) -> Result<Option<MemberState>> {
+        self.view()?.member(address).map_err(|error| self.at(error))
+    }
+
+    /// Every member, in the order of the addresses.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn members(&self) -> Result<Vec<(Address, MemberState)>> {
+        self.view()?
+            .members(None, usize::MAX)
+            .map_err(|error| self.at(error))
+    }
+
+    /// The sequence of a member's next transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with [`Refusal::UnknownSender`]; else as [`Node::view`].
+    pub fn next_sequence(&self, address: &Address) -> Result<u64> {
+        let member = self
+            .member(address)?
+            .ok_or(Error::Refused(Refusal::UnknownSender { address: *address }))?;
+        Ok(member.sequence)
+    }
+
+    /// The transaction at an index of the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn transaction(&self, index: u64) -> Result<Option<Transaction>> {
+        self.view()?
+            .transaction(index)
+            .map_err(|error| self.at(error))
+    }
+
+    /// The index of the transaction with this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn find(&self, id: &TxId) -> Result<Option<u64>> {
+        self.view()?.find(id).map_err(|error| self.at(error))
+    }
+
+    /// The indices of at most `limit` transactions that concern a member, the newest first, all before an index.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn involved(&self, address: &Address, before: u64, limit: usize) -> Result<Vec<u64>> {
+        self.view()?
+            .involved(address, before, Order::Descending, limit)
+            .map_err(|error| self.at(error))
+    }
+
+    /// The block at a height.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn block(&self, height: Height) -> Result<Option<Block>> {
+        self.view()?.block(height).map_err(|error| self.at(error))
+    }
+
+    /// Shows that the log with `to` leaves continues the one with `from`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`], and [`ledger_core::Error::Beyond`].
+    pub fn consistency(&self, from: u64, to: u64) -> Result<ConsistencyProof> {
+        self.view()?
+            .consistency(from, to)
+            .map_err(|error| self.at(error))
+    }
+
+    /// Shows that a transaction stands at an index of the log when it had `size` leaves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`], and [`ledger_core::Error::Beyond`].
+    pub fn inclusion(&self, index: u64, size: u64) -> Result<InclusionProof> {
+        self.view()?
+            .inclusion(index, size)
+            .map_err(|error| self.at(error))
+    }
+}

@@ -1,0 +1,82 @@
+//! What can go wrong while running a ledger.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ledger_core::{ChainId, Refusal};
+
+/// Everything that a node's operations fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The ledger refuses the transaction.
+    #[error("the ledger refuses the transaction: {0}")]
+    Refused(#[source] Refusal),
+    /// There is no file.
+    #[error("there is no ledger at {path}")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file is something else, or an empty one.
+    #[error("{path} is no ledger: {reason}")]
+    NotALedger {
+        /// The file.
+        path: PathBuf,
+        /// How it shows.
+        reason: String,
+    },
+    /// The file holds a ledger already.
+    #[error("{path} holds the ledger {chain} already")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// Its chain.
+        chain: ChainId,
+    },
+    /// The file holds the ledger of another chain.
+    #[error("{path} holds the ledger {found}, expected the ledger {expected}")]
+    OtherChain {
+        /// The file.
+        path: PathBuf,
+        /// The chain that was asked for.
+        expected: ChainId,
+        /// The chain of the file.
+        found: ChainId,
+    },
+    /// Another process kept the ledger open all the time that was waited.
+    #[error("{path} is in use by another process; waited {:.1} s", .waited.as_secs_f32())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The file was damaged or tampered with.
+    #[error("the ledger {path} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which part, and how it shows.
+        what: String,
+    },
+    /// The file cannot be made.
+    #[error("cannot make {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// The system gives no random bytes for the node's key.
+    #[error("the system gives no random bytes")]
+    Random,
+    /// Any other failure of the ledger.
+    #[error(transparent)]
+    Ledger(ledger_core::Error),
+}
+
+/// The result of a node's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

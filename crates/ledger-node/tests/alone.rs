@@ -1,0 +1,236 @@
+//! A node alone: founding, opening, waiting, and answers that are on disk.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use ledger_core::testing::{Person, share, share_id};
+use ledger_core::{Body, ChainId, Refusal, Transaction, Trust, Unsigned, verify};
+use ledger_node::{Error, Founding, Node, Opening};
+
+/// A ledger in a new folder, with person 0 as authority and persons 1 and 2 as members.
+fn founded() -> (tempfile::TempDir, Node) {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+    for number in 1..=2 {
+        node.submit(&sign(&node, 0, Person::new(number).enrollment()))
+            .unwrap();
+    }
+    (folder, node)
+}
+
+fn sign(node: &Node, sender: u32, body: Body) -> Transaction {
+    let sender = Person::new(sender);
+    let sequence = node.next_sequence(&sender.address).unwrap();
+    Unsigned::new(node.chain(), sender.address, sequence, node.now(), body).sign(&sender.key)
+}
+
+#[test]
+fn what_was_answered_is_there_when_opened_again() {
+    let (folder, node) = founded();
+    let path = folder.path().join("ledger");
+    let tx = sign(&node, 1, share(1, &[&Person::new(2)]));
+    let receipt = node.submit(&tx).unwrap();
+    assert_eq!(
+        (receipt.index, receipt.height.0, receipt.id),
+        (2, 3, tx.id())
+    );
+    let (chain, trusted) = (node.chain(), Trust::new(node.log_key()));
+    drop(node);
+
+    let node = Node::open_with(&path, Opening::new().chain(chain)).unwrap();
+    assert_eq!(node.transaction(2).unwrap().unwrap(), tx);
+    assert_eq!(node.find(&tx.id()).unwrap(), Some(2));
+    assert_eq!(node.shares(0, 10).unwrap().len(), 1);
+    assert_eq!(node.members().unwrap().len(), 3);
+    assert_eq!(node.history(&share_id(1)).unwrap().len(), 1);
+    assert_eq!(
+        node.involved(&Person::new(2).address, u64::MAX, 10)
+            .unwrap(),
+        [2, 1]
+    );
+    assert_eq!(
+        node.block(receipt.height).unwrap().unwrap().transactions,
+        [tx]
+    );
+    let proven = verify(&node.prove(&share_id(1)).unwrap().to_bytes(), &trusted).unwrap();
+    assert_eq!(proven.sender(), &Person::new(1).address);
+    let audit = node.verify_chain(|_, _| {}).unwrap();
+    assert_eq!((audit.blocks, audit.transactions), (4, 3));
+}
+
+#[test]
+fn a_refused_transaction_leaves_no_trace() {
+    let (_folder, node) = founded();
+    let head = node.head().unwrap();
+    let unknown = node
+        .submit(&sign(&node, 1, share(1, &[&Person::new(7)])))
+        .unwrap_err();
+    assert!(
+        matches!(unknown, Error::Refused(Refusal::UnknownReceiver { .. })),
+        "{unknown}"
+    );
+    let proof = node.prove(&share_id(1));
+    assert!(matches!(
+        proof,
+        Err(Error::Refused(Refusal::UnknownShare { .. }))
+    ));
+    assert_eq!(node.head().unwrap(), head);
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    assert!(matches!(Node::open(&path), Err(Error::Missing { .. })));
+    std::fs::write(&path, "").unwrap();
+    assert!(
+        matches!(Node::open(&path), Err(Error::NotALedger { .. })),
+        "{:?}",
+        Node::open(&path)
+    );
+    std::fs::write(
+        &path,
+        "a letter to my grandmother, long enough to be a page".repeat(200),
+    )
+    .unwrap();
+    assert!(
+        matches!(Node::open(&path), Err(Error::NotALedger { .. })),
+        "{:?}",
+        Node::open(&path)
+    );
+    Node::open(folder.path()).unwrap_err();
+
+    let (folder, node) = founded();
+    drop(node);
+    let path = folder.path().join("ledger");
+    let again = Node::found(&path, Founding::new("again", Person::new(0).authority()));
+    assert!(matches!(again, Err(Error::Exists { .. })));
+    let other = Node::open_with(&path, Opening::new().chain(ChainId::new([1; 32])));
+    assert!(matches!(other, Err(Error::OtherChain { .. })));
+}
+
+#[test]
+#[cfg(unix)]
+fn only_the_owner_reads_the_file_with_the_key() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, _node) = founded();
+    let mode = std::fs::metadata(folder.path().join("ledger"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn whoever_comes_second_waits_and_says_so() {
+    let (folder, node) = founded();
+    let path = folder.path().join("ledger");
+    let mut heard = 0;
+    let opening = Opening::new()
+        .wait(Duration::from_millis(200))
+        .waiting(|_| heard += 1);
+    let busy = Node::open_with(&path, opening).unwrap_err();
+    assert!(
+        matches!(busy, Error::Busy { waited, .. } if waited >= Duration::from_millis(200)),
+        "{busy}"
+    );
+    assert!(heard > 1);
+    let second = thread::spawn(move || {
+        Node::open_with(&path, Opening::new().wait(Duration::from_mins(1))).map(drop)
+    });
+    thread::sleep(Duration::from_millis(50));
+    drop(node);
+    second.join().unwrap().unwrap();
+}
+
+#[test]
+fn many_submitters_share_blocks() {
+    let (_folder, node) = founded();
+    let node = Arc::new(node);
+    for number in 3..11 {
+        node.submit(&sign(&node, 0, Person::new(number).enrollment()))
+            .unwrap();
+    }
+    let submit = |sender: u32| {
+        let node = Arc::clone(&node);
+        thread::spawn(move || {
+            for number in 0..25 {
+                let body = share(u64::from(sender) * 1000 + number, &[&Person::new(1)]);
+                let tx = sign(&node, sender, body);
+                let receipt = node.submit(&tx).unwrap();
+                assert_eq!(node.transaction(receipt.index).unwrap().unwrap(), tx);
+            }
+        })
+    };
+    let threads: Vec<_> = (3..11).map(submit).collect();
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    let audit = node.verify_chain(|_, _| {}).unwrap();
+    assert_eq!(audit.transactions, 10 + 200);
+    assert!(audit.blocks < 211, "no two transactions shared a block");
+}
+
+#[test]
+fn a_batch_is_one_block_and_refusals_are_left_out() {
+    let (_folder, node) = founded();
+    let (chain, sender) = (node.chain(), Person::new(1));
+    let make = |(sequence, number)| {
+        let body = share(number, &[&Person::new(2)]);
+        Unsigned::new(chain, sender.address, sequence, node.now(), body).sign(&sender.key)
+    };
+    // the second use of a sequence and a gap are refused, whatever stands around them
+    let txs: Vec<_> = (0..40)
+        .map(|n| (n, n))
+        .chain([(39, 100), (41, 101), (40, 102)])
+        .map(make)
+        .collect();
+    let before = node.head().unwrap();
+    let outcomes = node.submit_all(&txs).unwrap();
+    assert_eq!(node.head().unwrap().height.0, before.height.0 + 1);
+    assert_eq!(
+        outcomes.iter().filter(|outcome| outcome.is_ok()).count(),
+        41
+    );
+    assert!(matches!(outcomes[40], Err(Refusal::Replayed { .. })));
+    assert!(matches!(outcomes[41], Err(Refusal::WrongSequence { .. })));
+    node.verify_chain(|_, _| {}).unwrap();
+}
+
+#[test]
+fn a_clock_that_jumps_back_does_not_turn_the_chain_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let time = Arc::new(AtomicU64::new(1_700_000_000));
+    let clock = Arc::clone(&time);
+    let opening = Opening::new().clock(move || clock.load(Ordering::Relaxed));
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found_with(&folder.path().join("ledger"), founding, opening).unwrap();
+    node.submit(&sign(&node, 0, Person::new(1).enrollment()))
+        .unwrap();
+    time.store(1_600_000_000, Ordering::Relaxed);
+    let stale = node
+        .submit(&sign(&node, 0, Person::new(2).enrollment()))
+        .unwrap_err();
+    assert!(
+        matches!(
+            stale,
+            Error::Refused(Refusal::StaleTime {
+                behind: 100_000_000,
+                ..
+            })
+        ),
+        "{stale}"
+    );
+    time.store(1_700_000_100, Ordering::Relaxed);
+    node.submit(&sign(&node, 0, Person::new(2).enrollment()))
+        .unwrap();
+    assert_eq!(node.head().unwrap().time, 1_700_000_100);
+}
