@@ -334,11 +334,10 @@ fn tiff() -> impl Strategy<Value = Case> {
 }
 
 /// Reads, replaces all samples by `other` of them, and comes back.
-fn check(case: &Case, other: u16) -> Result<Vec<u8>, TestCaseError> {
-    let picture =
-        Picture::read(case.file.clone()).map_err(|e| TestCaseError::fail(e.to_string()))?;
-    prop_assert_eq!(shape(picture.geometry()), case.shape);
-    prop_assert_eq!(&list(picture.samples()), &case.samples);
+fn check(case: &Case, other: u16) -> Vec<u8> {
+    let picture = Picture::read(case.file.clone()).unwrap();
+    assert_eq!(shape(picture.geometry()), case.shape);
+    assert_eq!(&list(picture.samples()), &case.samples);
     let max = u16::MAX >> (16 - case.shape.4);
     let values = case
         .samples
@@ -348,21 +347,21 @@ fn check(case: &Case, other: u16) -> Result<Vec<u8>, TestCaseError> {
     let replaced = like(picture.samples(), values);
     let patched = picture.patch(&replaced).unwrap();
     let stego = Picture::read(patched.bytes.clone()).unwrap();
-    prop_assert_eq!(stego.samples(), &replaced);
+    assert_eq!(stego.samples(), &replaced);
     let restored = restore(&stego, picture.samples(), &patched.restore).unwrap();
-    prop_assert!(restored == case.file, "the way back is exact");
+    assert!(restored == case.file, "the way back is exact");
     // patching with its own samples gives the file, or a file that restores to it
     let same = picture.patch(picture.samples()).unwrap();
     if same.restore.is_empty() {
-        prop_assert!(same.bytes == case.file);
+        assert!(same.bytes == case.file);
     }
-    Ok(patched.bytes)
+    patched.bytes
 }
 
 proptest! {
     #[test]
     fn dicom_is_patched_in_place(case in dicom(), other: u16) {
-        let stego = check(&case, other)?;
+        let stego = check(&case, other);
         prop_assert_eq!(stego.len(), case.file.len());
         let changed = stego.iter().zip(&case.file).filter(|(a, b)| a != b).count();
         prop_assert!(changed <= 2 * case.samples.len());
@@ -372,19 +371,19 @@ proptest! {
     /// those above HighBit, those below the sample, padding, elements around.
     #[test]
     fn dicom_changes_one_bit_per_sample(case in dicom()) {
-        let stego = check(&case, 1)?;
+        let stego = check(&case, 1);
         let bits: u32 = stego.iter().zip(&case.file).map(|(a, b)| (a ^ b).count_ones()).sum();
         prop_assert_eq!(bits as usize, case.samples.len());
     }
 
     #[test]
     fn png_is_restored(case in png(), other: u16) {
-        check(&case, other)?;
+        check(&case, other);
     }
 
     #[test]
     fn tiff_is_patched_in_place(case in tiff()) {
-        let stego = check(&case, 1)?;
+        let stego = check(&case, 1);
         let bits: u32 = stego.iter().zip(&case.file).map(|(a, b)| (a ^ b).count_ones()).sum();
         prop_assert_eq!(bits as usize, case.samples.len());
     }
