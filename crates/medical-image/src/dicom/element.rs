@@ -102,6 +102,7 @@ impl<'a> Walk<'a> {
             let offset = self.reader.position();
             let header = self.header()?;
             let (tag, len) = (header.tag(), header.length().0);
+            let walked = len == UNDEFINED || self.is_of_functional_groups(&header);
             match (self.open.last_mut(), tag) {
                 (Some(open), ITEM) if open.item == Item::Closed => {
                     open.items = open.items.saturating_add(1);
@@ -132,7 +133,7 @@ impl<'a> Walk<'a> {
                         "its pixel data is encapsulated, expected a defined length",
                     ));
                 }
-                _ if len == UNDEFINED || is_functional_groups(&header) => self.enter(&header)?,
+                _ if walked => self.enter(&header)?,
                 _ => return self.element(&header).map(Some),
             }
         }
@@ -159,6 +160,16 @@ impl<'a> Walk<'a> {
             offset,
             value,
         })
+    }
+
+    /// Whether this is a functional groups sequence, or a sequence inside one.
+    fn is_of_functional_groups(&self, header: &DataElementHeader) -> bool {
+        let outermost = self.open.first().map_or(header.tag(), |open| open.tag);
+        let groups = matches!(
+            outermost,
+            SHARED_FUNCTIONAL_GROUPS | PER_FRAME_FUNCTIONAL_GROUPS
+        );
+        groups && (self.open.is_empty() || header.vr() == VR::SQ)
     }
 
     fn enter(&mut self, header: &DataElementHeader) -> Result<()> {
@@ -232,13 +243,6 @@ impl<'a> Walk<'a> {
 
 fn implicit(rest: &mut &[u8]) -> Decoded<(DataElementHeader, usize)> {
     StandardImplicitVRLittleEndianDecoder::default().decode_header(rest)
-}
-
-fn is_functional_groups(header: &DataElementHeader) -> bool {
-    matches!(
-        header.tag(),
-        SHARED_FUNCTIONAL_GROUPS | PER_FRAME_FUNCTIONAL_GROUPS
-    )
 }
 
 fn end(reader: &Reader<'_>, len: u32) -> Option<usize> {
