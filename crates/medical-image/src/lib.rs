@@ -16,7 +16,9 @@ mod reader;
 mod tiff;
 
 pub use error::{Error, Result};
-pub use picture::{Description, Format, Geometry, Patched, Picture, Samples, restore};
+pub use picture::{
+    Description, Format, Geometry, Patched, Picture, Samples, restore, restore_attached,
+};
 
 #[cfg(doc)]
 #[doc = include_str!("../DESIGN.md")]

@@ -163,6 +163,7 @@ impl Picture {
                 Ok(Patched {
                     bytes,
                     restore: Vec::new(),
+                    attach_at: 0,
                 })
             }
             Place::Png(layout) => layout.patch(&self.bytes, &self.content.samples, samples),
@@ -209,6 +210,21 @@ pub fn restore(stego: &Picture, original: &Samples, restore: &[u8]) -> Result<Ve
     }
 }
 
+/// Makes the original file again, byte for byte, from a self-contained stego picture and the original samples.
+///
+/// # Errors
+///
+/// As [`restore`]; [`Error::NotRestored`] also for a PNG without restore data inside.
+pub fn restore_attached(stego: &Picture, original: &Samples) -> Result<Vec<u8>> {
+    match &stego.content.place {
+        Place::Raw(_) => restore(stego, original, &[]),
+        Place::Png(layout) => {
+            stego.check(original)?;
+            layout.restore_attached(&stego.bytes, original)
+        }
+    }
+}
+
 impl fmt::Debug for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Picture")
@@ -227,6 +243,19 @@ pub struct Patched {
     pub bytes: Vec<u8>,
     /// What [`restore`] needs besides the original samples; empty for DICOM and TIFF.
     pub restore: Vec<u8>,
+    pub(crate) attach_at: usize,
+}
+
+impl Patched {
+    /// The new file with its restore data inside, for those who send nothing beside it: in a PNG in a chunk `reST` before
+    /// the end; DICOM and TIFF need none. [`restore_attached`] reads it.
+    pub fn self_contained(self) -> Vec<u8> {
+        if self.restore.is_empty() {
+            self.bytes
+        } else {
+            png::attach(&self.bytes, &self.restore, self.attach_at)
+        }
+    }
 }
 
 impl fmt::Debug for Patched {

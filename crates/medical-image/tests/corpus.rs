@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-use medical_image::{Description, Error, Format, Picture, Samples, restore};
+use medical_image::{Description, Error, Format, Picture, Samples, restore, restore_attached};
 
 macro_rules! data {
     ($name:literal) => {
@@ -44,8 +44,8 @@ fn flipped(samples: &Samples) -> Samples {
 }
 
 /// Flips every sample and comes back.
-fn there_and_back(bytes: &[u8]) -> Vec<u8> {
-    let picture = read(bytes);
+fn there_and_back(original: &[u8]) -> Vec<u8> {
+    let picture = read(original);
     let other = flipped(picture.samples());
     let patched = picture.patch(&other).unwrap();
     let stego = read(&patched.bytes);
@@ -56,9 +56,19 @@ fn there_and_back(bytes: &[u8]) -> Vec<u8> {
     assert_eq!(stego.reserved(), picture.reserved());
     assert_eq!(
         restore(&stego, picture.samples(), &patched.restore).unwrap(),
-        bytes
+        original
     );
-    patched.bytes
+    let bytes = patched.bytes.clone();
+    let alone = read(&patched.self_contained());
+    assert_eq!(alone.samples(), &other);
+    assert_eq!(
+        restore_attached(&alone, picture.samples()).unwrap(),
+        original
+    );
+    // hiding in what hides already, and back twice
+    let again = read(&alone.patch(picture.samples()).unwrap().self_contained());
+    assert_eq!(restore_attached(&again, &other).unwrap(), alone.bytes());
+    bytes
 }
 
 /// Geometry and sum were computed by pydicom 3.0.2 and numpy.

@@ -1,6 +1,6 @@
 //! One thing changed at a time in a good file, and each is refused with what was expected and found.
 
-use medical_image::{Error, Picture, Samples, restore};
+use medical_image::{Error, Picture, Samples, restore, restore_attached};
 
 mod build;
 
@@ -549,6 +549,12 @@ fn restore_data_of_another_picture_is_refused() {
     if let Samples::U8(samples) = &mut other {
         samples[1000] ^= 1;
     }
+    let error = restore_attached(&stego, picture.samples()).expect_err("nothing attached");
+    assert!(
+        error
+            .to_string()
+            .contains("expected restore data in the file (chunk reST), found none")
+    );
     for (samples, data) in [
         (&other, &patched.restore[..]),
         (picture.samples(), b"\x02"),

@@ -24,7 +24,20 @@ pub(crate) struct Layout {
     pub(crate) cuts: Vec<usize>,
     /// How much of the data is the zlib stream; behind it there may be bytes that nobody reads.
     pub(crate) deflate_end: usize,
+    /// Where IEND begins.
+    pub(crate) end: usize,
+    pub(crate) attached: Option<Attached>,
 }
+
+/// Restore data that travels in the file.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) chunk: Range<usize>,
+    pub(crate) data: Range<usize>,
+}
+
+/// The chunk for it: ancillary, private, not safe to copy once the samples change (third edition, 5.4).
+pub(crate) const ATTACHED: &[u8; 4] = b"reST";
 
 /// The longest data of a chunk.
 const MAX_CHUNK: usize = 0x7FFF_FFFF;
@@ -35,9 +48,11 @@ impl Layout {
         let restore = Restore::of(self, file, own).to_bytes();
         let zlib = deflate(&self.scanlines.filter(samples, &self.filters))?;
         let cuts: Vec<usize> = zlib.chunks(MAX_CHUNK).map(<[u8]>::len).collect();
+        let idat = chunks(b"IDAT", &zlib, &cuts);
         Ok(Patched {
-            bytes: self.assemble(file, &chunks(&zlib, &cuts)),
+            bytes: self.assemble(file, &idat),
             restore,
+            attach_at: self.end - self.idat.len() + idat.len(),
         })
     }
 
@@ -62,6 +77,27 @@ impl Layout {
         }
     }
 
+    /// Makes the original file from this one and the restore data in it.
+    pub(crate) fn restore_attached(&self, file: &[u8], samples: &Samples) -> Result<Vec<u8>> {
+        let Some(attached) = &self.attached else {
+            return Err(Error::not_restored(
+                "restore data in the file (chunk reST)",
+                "none",
+            ));
+        };
+        let data = file.get(attached.data.clone()).unwrap_or_default();
+        let before = file.get(..attached.chunk.start).unwrap_or_default();
+        let after = file.get(attached.chunk.end..).unwrap_or_default();
+        let file = [before, after].concat();
+        if attached.chunk.start >= self.idat.end {
+            return self.restore(&file, samples, data);
+        }
+        Err(Error::not_restored(
+            "the chunk reST behind the samples",
+            "it before them",
+        ))
+    }
+
     fn assemble(&self, file: &[u8], idat: &[u8]) -> Vec<u8> {
         let before = file.get(..self.idat.start).unwrap_or(&SIGNATURE);
         let after = file.get(self.idat.end..).unwrap_or_default();
@@ -80,19 +116,25 @@ impl Layout {
     }
 }
 
-/// IDAT chunks of the given lengths.
-pub(crate) fn chunks(mut data: &[u8], cuts: &[usize]) -> Vec<u8> {
+/// Chunks of one type, of the given lengths.
+pub(crate) fn chunks(kind: &[u8; 4], mut data: &[u8], cuts: &[usize]) -> Vec<u8> {
     let mut chunks = Vec::with_capacity(data.len() + 12 * cuts.len());
     for cut in cuts {
         let (piece, rest) = data.split_at_checked(*cut).unwrap_or((data, &[]));
         data = rest;
         let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
         chunks.extend_from_slice(&length.to_be_bytes());
-        chunks.extend_from_slice(b"IDAT");
+        chunks.extend_from_slice(kind);
         chunks.extend_from_slice(piece);
-        chunks.extend_from_slice(&crc(&[b"IDAT", piece]).to_be_bytes());
+        chunks.extend_from_slice(&crc(&[kind, piece]).to_be_bytes());
     }
     chunks
+}
+
+/// The file with its restore data in a chunk at `at`, where IEND begins.
+pub(crate) fn attach(file: &[u8], restore: &[u8], at: usize) -> Vec<u8> {
+    let (before, end) = file.split_at_checked(at).unwrap_or((file, &[]));
+    [before, &chunks(ATTACHED, restore, &[restore.len()]), end].concat()
 }
 
 /// The fastest level: with noise in the lowest bits the slow ones gain nothing.

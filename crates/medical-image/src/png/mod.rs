@@ -14,9 +14,10 @@ mod filter;
 mod layout;
 mod restore;
 
-pub(crate) use layout::Layout;
+pub(crate) use layout::{Layout, attach};
 
 use filter::Scanlines;
+use layout::{ATTACHED, Attached};
 
 pub(crate) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
@@ -55,6 +56,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content> {
             cuts: chunks.cuts.iter().map(|data| data.len()).collect(),
             idat: chunks.idat,
             deflate_end: used,
+            end: chunks.end,
+            attached: chunks.attached,
         }),
     })
 }
@@ -69,6 +72,9 @@ struct Chunks<'a> {
     idat: core::ops::Range<usize>,
     /// The data of each IDAT chunk.
     cuts: Vec<&'a [u8]>,
+    /// Where IEND begins.
+    end: usize,
+    attached: Option<Attached>,
 }
 
 impl<'a> Chunks<'a> {
@@ -86,6 +92,8 @@ impl<'a> Chunks<'a> {
             density: None,
             idat: 0..0,
             cuts: Vec::new(),
+            end: 0,
+            attached: None,
         };
         loop {
             let start = reader.position();
@@ -106,7 +114,17 @@ impl<'a> Chunks<'a> {
                         "others between them",
                     ));
                 }
-                b"IEND" => break,
+                b"IEND" => {
+                    chunks.end = start;
+                    break;
+                }
+                ATTACHED => {
+                    let data = start + 8..start + 8 + data.len();
+                    chunks.attached = Some(Attached {
+                        chunk: start..reader.position(),
+                        data,
+                    });
+                }
                 b"PLTE" | b"IHDR" | [b'a'..=b'z', ..] => chunks.note(kind, data),
                 other => {
                     return Err(Error::malformed(

@@ -189,7 +189,7 @@ impl Recipe {
                 data.len().to_string(),
             ));
         }
-        Ok(layout::chunks(&data, &self.cuts))
+        Ok(layout::chunks(b"IDAT", &data, &self.cuts))
     }
 }
 
