@@ -15,6 +15,7 @@ mod command;
 mod file;
 mod output;
 mod passphrase;
+mod pixels;
 
 use std::process::ExitCode;
 

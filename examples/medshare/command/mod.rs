@@ -1,16 +1,27 @@
 //! The subcommands, one file each: its arguments (their doc comment is the help) and `run`.
 
+mod capacity;
+mod extract;
+mod hide;
+
 use clap::Subcommand;
 
 use crate::output::{Outcome, Output};
 
 /// A subcommand: one variant, one module, one arm of [`Command::run`].
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {}
+pub(crate) enum Command {
+    Capacity(capacity::Args),
+    Hide(hide::Args),
+    Extract(extract::Args),
+}
 
 impl Command {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
-        let _ = output;
-        match *self {}
+        match self {
+            Self::Capacity(args) => args.run(output),
+            Self::Hide(args) => args.run(output),
+            Self::Extract(args) => args.run(output),
+        }
     }
 }

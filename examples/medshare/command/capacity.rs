@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::output::{Outcome, Output, size};
+use crate::pixels::{self, SchemeArgs};
+
+/// Says how large a payload an image can hide.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A DICOM, PNG or TIFF file; `-` is stdin.
+    image: PathBuf,
+    #[command(flatten)]
+    scheme: SchemeArgs,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        let picture = pixels::read(&self.image)?;
+        let capacity = pixels::capacity(&picture, &self.scheme.options()?)?;
+        let bytes = capacity.payload_bytes();
+        output.line(format_args!(
+            "{}: {bytes} bytes ({}), {} bits in {} samples, {:.3} bits per sample",
+            picture.summary(),
+            size(bytes as u64),
+            capacity.bits(),
+            picture.samples().len(),
+            capacity.rate(),
+        ));
+        Ok(Outcome::done(json!({
+            "image": self.image,
+            "format": picture.format().to_string(),
+            "summary": picture.summary(),
+            "scheme": self.scheme.scheme.name(),
+            "bits_per_sample": self.scheme.bits,
+            "samples": picture.samples().len(),
+            "capacity_bits": capacity.bits(),
+            "payload_bytes": bytes,
+            "rate": capacity.rate(),
+        })))
+    }
+}

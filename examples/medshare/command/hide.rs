@@ -1,0 +1,58 @@
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::file;
+use crate::output::{Outcome, Output, size};
+use crate::pixels::{self, SchemeArgs};
+
+/// Hides a payload in the samples of an image.
+///
+/// For measurements and experiments: what is hidden so can be found and read. To send an image to someone, use `share`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A DICOM, PNG or TIFF file; `-` is stdin.
+    image: PathBuf,
+    /// The file to hide; `-` is stdin.
+    #[arg(long, value_name = "FILE")]
+    payload: PathBuf,
+    /// Where the stego image goes; `-` is stdout.
+    #[arg(long, value_name = "STEGO")]
+    out: PathBuf,
+    #[command(flatten)]
+    scheme: SchemeArgs,
+}
+
+/// Frames say their length in 32 bits.
+const LIMIT: u64 = u32::MAX as u64;
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        pixels::check_target(output, &self.out)?;
+        let picture = pixels::read(&self.image)?;
+        let payload = file::read(&self.payload, LIMIT)?;
+        let (samples, embedded) = pixels::embed(&picture, &payload, &self.scheme.options()?)
+            .with_context(|| format!("cannot hide the payload in {}", self.image.display()))?;
+        let stego = picture.patch(&samples)?.self_contained();
+        file::write(&self.out, &stego)?;
+        let text = format!(
+            "hid {} in {}: {} of {} samples' bits used",
+            size(payload.len() as u64),
+            picture.summary(),
+            embedded.bits(),
+            samples.len(),
+        );
+        pixels::say(output, &self.out, text);
+        Ok(Outcome::done(json!({
+            "image": self.image,
+            "out": self.out,
+            "format": picture.format().to_string(),
+            "scheme": self.scheme.scheme.name(),
+            "bits_per_sample": self.scheme.bits,
+            "payload_bytes": payload.len(),
+            "used_bits": embedded.bits(),
+            "stego_bytes": stego.len(),
+        })))
+    }
+}

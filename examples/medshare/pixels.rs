@@ -1,0 +1,129 @@
+//! Where the samples of an image meet the steganography: `medical-image` knows the first, `lsb-stego` the second.
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use lsb_stego::{Bits, Capacity, Cover, CoverMut, Embedded, Layout, Options, Scheme};
+use medical_image::{Picture, Samples};
+use std::path::Path;
+
+use crate::file;
+use crate::output::{Format, Output};
+
+/// The longest image file that is read: it is held in memory a few times.
+const LIMIT: u64 = 4 << 30;
+
+/// A scheme by the name that the command line knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemeName {
+    /// The low bits of the samples, in order, become the payload.
+    Replacement,
+}
+
+impl SchemeName {
+    pub(crate) fn scheme(self) -> Scheme {
+        match self {
+            Self::Replacement => Scheme::Replacement,
+        }
+    }
+
+    /// As on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Replacement => "replacement",
+        }
+    }
+}
+
+/// How to embed, on the command line.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct SchemeArgs {
+    /// How the payload enters the samples.
+    #[arg(long, value_enum, default_value = "replacement")]
+    pub(crate) scheme: SchemeName,
+    /// Payload bits per sample.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) bits: u8,
+}
+
+impl SchemeArgs {
+    pub(crate) fn options(self) -> Result<Options> {
+        Ok(Options::new()
+            .scheme(self.scheme.scheme())
+            .bits(Bits::new(self.bits)?))
+    }
+}
+
+/// Reads an image file, `-` from stdin.
+pub(crate) fn read(path: &Path) -> Result<Picture> {
+    let bytes = file::read(path, LIMIT)?;
+    Picture::read(bytes).with_context(|| format!("cannot read {} as an image", path.display()))
+}
+
+/// How the picture's samples lie in memory, and which of them may change.
+pub(crate) fn layout(picture: &Picture) -> Result<Layout> {
+    let geometry = picture.geometry();
+    let mut layout = Layout::new(geometry.bits_stored)?
+        .with_channels(geometry.channels, picture.carrying())?
+        .with_columns(geometry.columns)?;
+    if let Some((low, high)) = picture.reserved() {
+        layout = layout.with_reserved(low, high)?;
+    }
+    Ok(layout)
+}
+
+pub(crate) fn capacity(picture: &Picture, options: &Options) -> Result<Capacity> {
+    let layout = layout(picture)?;
+    Ok(match picture.samples() {
+        Samples::U8(samples) => lsb_stego::capacity(Cover::new(samples, layout)?, options),
+        Samples::U16(samples) => lsb_stego::capacity(Cover::new(samples, layout)?, options),
+        _ => return unknown(),
+    }?)
+}
+
+/// The picture's samples with a payload in them.
+pub(crate) fn embed(
+    picture: &Picture,
+    payload: &[u8],
+    options: &Options,
+) -> Result<(Samples, Embedded)> {
+    let layout = layout(picture)?;
+    let mut samples = picture.samples().clone();
+    let embedded = match &mut samples {
+        Samples::U8(samples) => lsb_stego::embed(CoverMut::new(samples, layout)?, payload, options),
+        Samples::U16(samples) => {
+            lsb_stego::embed(CoverMut::new(samples, layout)?, payload, options)
+        }
+        _ => return unknown(),
+    }?;
+    Ok((samples, embedded))
+}
+
+pub(crate) fn extract(picture: &Picture, options: &Options) -> Result<Vec<u8>> {
+    let layout = layout(picture)?;
+    Ok(match picture.samples() {
+        Samples::U8(samples) => lsb_stego::extract(Cover::new(samples, layout)?, options),
+        Samples::U16(samples) => lsb_stego::extract(Cover::new(samples, layout)?, options),
+        _ => return unknown(),
+    }?)
+}
+
+/// Refuses to mix a file with the object of `--json` on one stdout.
+pub(crate) fn check_target(output: &Output, out: &Path) -> Result<()> {
+    if file::is_dash(out) && output.format() == Format::Json {
+        bail!("--json writes its object to stdout; name a file for --out");
+    }
+    Ok(())
+}
+
+/// Says what was done, on stderr when the file itself went to stdout.
+pub(crate) fn say(output: &Output, out: &Path, text: String) {
+    if file::is_dash(out) {
+        output.note(text);
+    } else {
+        output.line(text);
+    }
+}
+
+fn unknown<T>() -> Result<T> {
+    bail!("samples are neither 8 nor 16 bits wide")
+}
