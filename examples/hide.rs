@@ -1,5 +1,7 @@
 //! Hides a text in a synthetic 12-bit image and finds it again: `cargo run --example hide -- "some text"`.
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use anyhow::{Result, ensure};
 use lsb_stego::{Cover, CoverMut, Layout, Options, capacity, embed, extract};
 

@@ -88,23 +88,64 @@ pub fn read_bits<S: Sample>(
     Ok(bytes)
 }
 
+/// [`read_bits`] into memory of the caller's, of which as many bytes are written as the bits take.
+///
+/// # Errors
+///
+/// As [`read_bits`], and [`Error::ShortPayload`] when `bytes` has fewer bits. Nothing is written then.
+///
+/// # Example
+///
+/// ```
+/// use lsb_stego::{Cover, Layout, Options, read_bits_into};
+///
+/// let mut bytes = [0xFF; 2];
+/// read_bits_into(Cover::new(&[1u8, 0, 1], Layout::new(8)?)?, &Options::new(), 3, &mut bytes)?;
+/// assert_eq!(bytes, [0b101, 0xFF]);
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn read_bits_into<S: Sample>(
+    cover: Cover<'_, S>,
+    options: &Options,
+    bit_len: usize,
+    bytes: &mut [u8],
+) -> Result<()> {
+    let plan = Plan::new(cover, options, bit_len)?;
+    let given = bytes.len();
+    let bytes = bytes
+        .get_mut(..bit_len.div_ceil(8))
+        .ok_or(Error::ShortPayload {
+            bits: bit_len,
+            bytes: given,
+        })?;
+    if let Some(last) = bytes.last_mut() {
+        *last = 0;
+    }
+    plan.read(
+        cover.samples(),
+        Window {
+            skip: 0,
+            count: bit_len,
+        },
+        bytes,
+    );
+    Ok(())
+}
+
 /// The payload bits that a cover holds under LSB replacement.
 pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
-    let carriers = Carriers::new(&cover.layout(), options.bits)?;
+    Carriers::new(&cover.layout(), options.bits).map(|carriers| count(cover, options, &carriers))
+}
+
+fn count<S: Sample>(cover: Cover<'_, S>, options: &Options, carriers: &Carriers) -> usize {
     let samples = cover.samples();
     let carrying = if carriers.every_sample() {
         samples.len()
     } else {
-        dispatch(
-            options.level,
-            Count {
-                samples,
-                carriers: &carriers,
-            },
-        )
+        dispatch(options.level, Count { samples, carriers })
     };
     // Never more than the bits of the samples themselves, of which memory holds one in eight at most.
-    Ok(carrying.saturating_mul(usize::from(options.bits.get())))
+    carrying.saturating_mul(usize::from(options.bits.get()))
 }
 
 /// What reading and writing have in common, checked: the window lies within the cover.
@@ -147,17 +188,15 @@ impl<'a> Plan<'a> {
         options: &'a Options,
         bit_len: usize,
     ) -> Result<Self> {
-        let available_bits = count_bits(cover, options)?;
+        let carriers = Carriers::new(&cover.layout(), options.bits)?;
+        let available_bits = count(cover, options, &carriers);
         if bit_len > available_bits {
             return Err(Error::TooFewBits {
                 needed_bits: bit_len,
                 available_bits,
             });
         }
-        Ok(Self {
-            carriers: Carriers::new(&cover.layout(), options.bits)?,
-            options,
-        })
+        Ok(Self { carriers, options })
     }
 
     /// Writes the bits of the window; `skip` is a multiple of eight.

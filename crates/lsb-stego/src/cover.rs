@@ -94,7 +94,7 @@ impl Layout {
         Ok(self)
     }
 
-    /// Pixels per row: only [`Scheme::Reversible`](crate::Scheme::Reversible) asks for it, to predict a sample from its
+    /// Pixels per row: only the reversible scheme asks for it, to predict a sample from its
     /// neighbours.
     ///
     /// # Errors
@@ -315,12 +315,18 @@ impl Carriers {
             });
         }
         let period = usize::from(layout.channels);
-        let channels = core::array::from_fn(|first| {
-            (0..BLOCK).fold(0, |mask, sample| {
-                let channel = (first + sample) % period;
-                mask | u64::from(layout.carrying >> channel & 1) << sample
+        let channels = if u32::from(layout.carrying).count_ones() == u32::from(layout.channels) {
+            [!0; 8]
+        } else {
+            // The pattern over a block and the seven samples before which another block may begin.
+            let pattern = (0..BLOCK + 8).step_by(period).fold(0, |pattern, pixel| {
+                pattern | u128::from(layout.carrying) << pixel
+            });
+            core::array::from_fn(|first| {
+                let from_first = (pattern >> first).to_le_bytes();
+                u64::from_le_bytes(from_first.as_chunks().0[0])
             })
-        });
+        };
         let payload = u16::from(bits.mask());
         let reserved = layout.reserved.map(|(low, high)| Reserved {
             stored: layout.peak(),

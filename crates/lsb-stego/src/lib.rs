@@ -8,7 +8,7 @@
 //! | say how to embed | [`Options`], [`Bits`], [`Scheme`], [`Level`] |
 //! | ask what fits | [`capacity`], [`framed_bits`] |
 //! | embed and extract, framed | [`embed`], [`extract`] |
-//! | read and write payload bits, raw | [`read_bits`], [`write_bits`] |
+//! | read and write payload bits, raw | [`read_bits`], [`read_bits_into`], [`write_bits`] |
 
 #![no_std]
 #![warn(clippy::std_instead_of_core)]
@@ -32,7 +32,7 @@ mod frame;
 mod options;
 
 pub use crate::arch::Level;
-pub use crate::bits::{read_bits, write_bits};
+pub use crate::bits::{read_bits, read_bits_into, write_bits};
 pub use crate::capacity::{Capacity, capacity};
 pub use crate::cover::{Cover, CoverMut, Layout, Sample};
 pub use crate::embed::{Embedded, embed};

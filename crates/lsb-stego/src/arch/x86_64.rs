@@ -291,8 +291,8 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn select(self, mask: u64, value: u8) -> Self::Bytes {
-        let lanes = halves(mask).map(|bits| self.lanes(bits));
-        self.and(lanes, self.splat(value))
+        let [low, high] = halves(mask);
+        self.and([self.lanes(low), self.lanes(high)], self.splat(value))
     }
 
     #[inline(always)]
