@@ -3,8 +3,8 @@
 //! The first seven bytes choose layout and options, the rest are samples and payload.
 
 use lsb_stego::{
-    Bits, Cover, CoverMut, Error, Layout, Level, Options, Sample, capacity, embed, extract,
-    framed_bits, read_bits,
+    Bits, Cover, CoverMut, Error, Layout, Level, Options, Sample, Scheme, capacity, embed, extract,
+    framed_bits, read_bits, recover,
 };
 
 use crate::Target;
@@ -38,6 +38,79 @@ pub fn roundtrip(data: &[u8]) {
         |samples| embed_into(&case, samples, payload),
         |samples| embed_into(&case, samples, payload),
     );
+}
+
+/// Recovery from arbitrary samples gives a payload or an error, and an error changes nothing. The eighth byte is the number
+/// of columns.
+pub fn recover_arbitrary(data: &[u8]) {
+    with_columns(data, recover_from, recover_from);
+}
+
+/// What was embedded reversibly comes back with every sample, and fits if and only if the capacity says so.
+pub fn reversible(data: &[u8]) {
+    with_columns(data, embed_reversibly, embed_reversibly);
+}
+
+fn with_columns(data: &[u8], narrow: fn(&Case, &[u8]), wide: fn(&Case, &[u16])) {
+    let Some((mut case, rest)) = Case::parse(data) else {
+        return;
+    };
+    let Some((&columns, rest)) = rest.split_first() else {
+        return;
+    };
+    let Ok(layout) = case.layout.with_columns(u32::from(columns)) else {
+        return;
+    };
+    case.layout = layout;
+    case.options = case.options.scheme(Scheme::Reversible);
+    let stride = usize::from(columns) * usize::from(layout.channels());
+    let rows = |samples: usize| samples - samples % stride;
+    case.with_samples(
+        rest,
+        |samples| narrow(&case, &samples[..rows(samples.len())]),
+        |samples| wide(&case, &samples[..rows(samples.len())]),
+    );
+}
+
+fn recover_from<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
+    let mut recovered = samples.to_vec();
+    let Ok(cover) = CoverMut::new(&mut recovered, case.layout) else {
+        return;
+    };
+    let extracted = extract(cover.as_cover(), &case.options);
+    assert_eq!(recover(cover, &case.options), extracted);
+    assert!(extracted.is_ok() || recovered == samples);
+}
+
+fn embed_reversibly<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
+    let mut stego = samples.to_vec();
+    let Ok(mut cover) = CoverMut::new(&mut stego, case.layout) else {
+        return;
+    };
+    let Ok(capacity) = capacity(cover.as_cover(), &case.options) else {
+        return;
+    };
+    let payload = vec![case.payload_len; usize::from(case.payload_len)];
+    match embed(cover.reborrow(), &payload, &case.options) {
+        Err(Error::TooSmall {
+            needed_bytes,
+            available_bytes,
+        }) => {
+            assert_eq!(
+                (needed_bytes, available_bytes),
+                (payload.len(), capacity.payload_bytes())
+            );
+            assert!(framed_bits(payload.len()) > capacity.bits());
+        }
+        other => {
+            assert_eq!(
+                other.map(|embedded| embedded.bits()),
+                Ok(framed_bits(payload.len()))
+            );
+            assert_eq!(recover(cover, &case.options), Ok(payload));
+        }
+    }
+    assert!(stego == samples);
 }
 
 struct Case {

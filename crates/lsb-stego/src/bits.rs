@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::arch::kernel::{Count, ReadAll, ReadSome, Window, WriteAll, WriteSome};
 use crate::arch::{BLOCK, dispatch};
 use crate::cover::Carriers;
-use crate::{Bits, Cover, CoverMut, Error, Options, Result, Sample};
+use crate::{Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme};
 
 /// Writes the first `bit_len` bits of `bytes` without a frame, for those who bring their own.
 ///
@@ -188,6 +188,11 @@ impl<'a> Plan<'a> {
         options: &'a Options,
         bit_len: usize,
     ) -> Result<Self> {
+        if options.scheme != Scheme::Replacement {
+            return Err(Error::Scheme {
+                operation: "carry bits without a frame",
+            });
+        }
         let carriers = Carriers::new(&cover.layout(), options.bits)?;
         let available_bits = count(cover, options, &carriers);
         if bit_len > available_bits {

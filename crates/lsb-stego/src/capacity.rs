@@ -1,4 +1,4 @@
-use crate::{Cover, Options, Result, Sample, bits, frame};
+use crate::{Cover, Options, Result, Sample, Scheme, bits, frame, reversible};
 
 /// What a cover holds under given options: exact, in bits.
 ///
@@ -46,11 +46,14 @@ impl Capacity {
     }
 }
 
-/// Counts what the cover holds, exactly: by arithmetic where every sample of a channel carries, else by one pass.
+/// Counts what the cover holds, exactly: by arithmetic where every sample carries, else by one pass.
+///
+/// Under [`Scheme::Reversible`] it depends on the content: the best choice is tried out, in a few passes.
 ///
 /// # Errors
 ///
-/// [`Error::Bits`](crate::Error::Bits) when more bits per sample are asked for than are stored.
+/// [`Error::Bits`](crate::Error::Bits) when more bits per sample are asked for than are stored, [`Error::Columns`](crate::Error::Columns)
+/// when the reversible scheme lacks them.
 ///
 /// # Example
 ///
@@ -63,8 +66,12 @@ impl Capacity {
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
 pub fn capacity<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Capacity> {
+    let bits = match options.scheme {
+        Scheme::Replacement => bits::count_bits(cover, options)?,
+        Scheme::Reversible => reversible::count_bits(cover, options)?,
+    };
     Ok(Capacity {
-        bits: bits::count_bits(cover, options)?,
+        bits,
         samples: cover.samples().len(),
     })
 }

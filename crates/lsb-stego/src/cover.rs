@@ -94,7 +94,7 @@ impl Layout {
         Ok(self)
     }
 
-    /// Pixels per row: only the reversible scheme asks for it, to predict a sample from its
+    /// Pixels per row: only [`Scheme::Reversible`](crate::Scheme::Reversible) asks for it, to predict a sample from its
     /// neighbours.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 use crate::arch::kernel::Window;
 use crate::bits::Plan;
-use crate::{CoverMut, Error, Options, Result, Sample, capacity, frame, framed_bits};
+use crate::{
+    CoverMut, Error, Options, Result, Sample, Scheme, capacity, frame, framed_bits, reversible,
+};
 
 /// What embedding did.
 ///
@@ -48,6 +50,11 @@ pub fn embed<S: Sample>(
     payload: &[u8],
     options: &Options,
 ) -> Result<Embedded> {
+    if options.scheme == Scheme::Reversible {
+        return Ok(Embedded {
+            bits: reversible::embed(cover, payload, options)?,
+        });
+    }
     let header = frame::Header::of(payload)?;
     let bits = framed_bits(payload.len());
     let plan = Plan::new(cover.as_cover(), options, bits)

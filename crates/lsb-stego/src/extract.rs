@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use crate::arch::kernel::Window;
 use crate::bits::{Plan, count_bits};
-use crate::{Cover, Error, Options, Result, Sample, frame};
+use crate::{Cover, Error, Options, Result, Sample, Scheme, frame, reversible};
 
 /// Extracts a framed payload; the options are those of [`embed`](crate::embed).
 ///
@@ -25,6 +25,9 @@ use crate::{Cover, Error, Options, Result, Sample, frame};
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
 pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
+    if options.scheme == Scheme::Reversible {
+        return reversible::extract(cover, options);
+    }
     let available = frame::payload_bytes(count_bits(cover, options)?).ok_or(Error::NoPayload)?;
     let mut header = [0; frame::HEADER];
     let head = Window {

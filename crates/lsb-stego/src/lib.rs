@@ -8,6 +8,7 @@
 //! | say how to embed | [`Options`], [`Bits`], [`Scheme`], [`Level`] |
 //! | ask what fits | [`capacity`], [`framed_bits`] |
 //! | embed and extract, framed | [`embed`], [`extract`] |
+//! | get the original back | [`Scheme::Reversible`], [`recover`] |
 //! | read and write payload bits, raw | [`read_bits`], [`read_bits_into`], [`write_bits`] |
 
 #![no_std]
@@ -30,6 +31,7 @@ mod error;
 mod extract;
 mod frame;
 mod options;
+mod reversible;
 
 pub use crate::arch::Level;
 pub use crate::bits::{read_bits, read_bits_into, write_bits};
@@ -40,3 +42,4 @@ pub use crate::error::{Error, Result};
 pub use crate::extract::extract;
 pub use crate::frame::framed_bits;
 pub use crate::options::{Bits, Options, Scheme};
+pub use crate::reversible::recover;

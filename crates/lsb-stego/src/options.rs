@@ -64,6 +64,10 @@ pub enum Scheme {
     /// LSB replacement: the low bits of the carrying samples, in order, become the payload.
     #[default]
     Replacement,
+    /// Histogram shifting of prediction errors: up to half a bit per sample, as the content allows, and
+    /// [`recover`](crate::recover) gives every sample back. Needs [`Layout::with_columns`](crate::Layout::with_columns) and
+    /// one bit per sample; frames of a series may follow one another as more rows.
+    Reversible,
 }
 
 /// How to embed; the same options extract.

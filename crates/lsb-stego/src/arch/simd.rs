@@ -65,6 +65,9 @@ pub trait Lane: Copy + Default + Send + Sync + Debug + Into<u16> + 'static {
     /// Bytes.
     const BYTES: u8;
 
+    /// The low bits of a value.
+    fn cut(value: u16) -> Self;
+
     /// `Simd::load8` or `Simd::load16`.
     fn load<V: Simd>(simd: V, block: &[Self; BLOCK]) -> V::Bytes;
 
@@ -80,6 +83,11 @@ impl Lane for u8 {
     const BYTES: Self = 1;
 
     #[inline(always)]
+    fn cut(value: u16) -> Self {
+        value.to_le_bytes()[0]
+    }
+
+    #[inline(always)]
     fn load<V: Simd>(simd: V, block: &[Self; BLOCK]) -> V::Bytes {
         simd.load8(block)
     }
@@ -91,7 +99,7 @@ impl Lane for u8 {
 
     #[inline(always)]
     fn within<V: Simd>(simd: V, block: &[Self; BLOCK], stored: u16, low: u16, high: u16) -> u64 {
-        let [stored, low, high] = [stored, low, high].map(|value| value.to_le_bytes()[0]);
+        let [stored, low, high] = [stored, low, high].map(Self::cut);
         simd.within8(block, stored, low, high)
     }
 }
@@ -99,6 +107,11 @@ impl Lane for u8 {
 impl Lane for u16 {
     const WIDTH: u32 = Self::BITS;
     const BYTES: u8 = 2;
+
+    #[inline(always)]
+    fn cut(value: u16) -> Self {
+        value
+    }
 
     #[inline(always)]
     fn load<V: Simd>(simd: V, block: &[Self; BLOCK]) -> V::Bytes {

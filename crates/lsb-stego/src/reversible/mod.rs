@@ -1,0 +1,260 @@
+//! The reversible scheme: histogram shifting of prediction errors, with as many bins as the payload needs.
+//!
+//! ```text
+//!   rows 0 ..       head: fixed part and map, by replacement of the lowest bits
+//!   guard row       unchanged, so that predictions below do not depend on the head
+//!   rows below      · x · x · x     x: carries, when row + column is even, and neither in the first nor the last column
+//!                   · · x · x ·     ·: never changes, predicts: mean of left and right, mean of up and down, mean of both
+//!   last row        unchanged
+//!
+//!   stream = the bits that the head replaced, the frame with the payload
+//! ```
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use self::field::Field;
+use self::head::{FIXED, Head};
+use self::map::MapReader;
+use self::plan::{Plan, Planner};
+use self::shift::{Back, Forward, Shift};
+use crate::{
+    Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme, bits, frame, framed_bits,
+};
+
+mod field;
+mod head;
+mod map;
+mod plan;
+mod shift;
+
+/// Extracts a payload and gives the samples back as they were before it was embedded, every one.
+///
+/// The checksum is the payload's: a stego image that was changed elsewhere may recover to other samples than the original,
+/// and only a digest of the original (in the payload, say) can tell.
+///
+/// # Errors
+///
+/// [`Error::Scheme`] for a scheme that does not remember the original; else as [`extract`](crate::extract). The samples
+/// are unchanged then.
+///
+/// # Example
+///
+/// ```
+/// use lsb_stego::{CoverMut, Layout, Options, Scheme, embed, recover};
+///
+/// let layout = Layout::new(8)?.with_columns(64)?;
+/// let options = Options::new().scheme(Scheme::Reversible);
+/// let original: Vec<u8> = (0..64 * 64).map(|i| (i % 64 + i / 64) as u8).collect();
+/// let mut samples = original.clone();
+/// embed(CoverMut::new(&mut samples, layout)?, b"hidden", &options)?;
+/// assert_ne!(samples, original);
+/// assert_eq!(recover(CoverMut::new(&mut samples, layout)?, &options)?, b"hidden");
+/// assert_eq!(samples, original);
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn recover<S: Sample>(cover: CoverMut<'_, S>, options: &Options) -> Result<Vec<u8>> {
+    if options.scheme != Scheme::Reversible {
+        return Err(Error::Scheme {
+            operation: "recover the original",
+        });
+    }
+    let found = Found::read(cover.as_cover(), options)?;
+    found.restore(cover, options)?;
+    Ok(found.payload)
+}
+
+/// The bits that a cover holds, the frame's included: those of the best sides and bins.
+pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
+    let raw = raw(options)?;
+    let planner = Planner::new(cover, &raw)?;
+    Ok(planner.largest().as_ref().map_or(0, Plan::bits))
+}
+
+/// Embeds a frame; the number of its bits.
+pub(crate) fn embed<S: Sample>(
+    mut cover: CoverMut<'_, S>,
+    payload: &[u8],
+    options: &Options,
+) -> Result<usize> {
+    let header = frame::Header::of(payload)?;
+    let frame_bits = framed_bits(payload.len());
+    let raw = raw(options)?;
+    let planner = Planner::new(cover.as_cover(), &raw)?;
+    let Some(plan) = planner.smallest(frame_bits) else {
+        let available = planner.largest().as_ref().map_or(0, Plan::bits);
+        let available_bytes = frame::payload_bytes(available).unwrap_or(0);
+        return Err(Error::TooSmall {
+            needed_bytes: payload.len(),
+            available_bytes,
+        });
+    };
+    let head = plan.head(frame_bits)?;
+    let head = [head.print(&plan.map).as_slice(), &plan.map].concat();
+    let replaced = bits::read_bits(cover.as_cover(), &raw, 8 * head.len())?;
+    let stream = [replaced.as_slice(), &header, payload].concat();
+    let field = Field::new(cover.as_cover())?;
+    shift_samples(&field, cover.samples_mut(), &plan, &stream);
+    bits::write_bits(cover, &raw, &head, 8 * head.len())?;
+    Ok(frame_bits)
+}
+
+/// Extracts a payload.
+pub(crate) fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
+    Found::read(cover, options).map(|found| found.payload)
+}
+
+/// The options of the head: replacement of one bit per sample.
+fn raw(options: &Options) -> Result<Options> {
+    match options.bits {
+        Bits::One => Ok(options.clone().scheme(Scheme::Replacement)),
+        bits => Err(Error::Bits {
+            bits: bits.get(),
+            most: 1,
+        }),
+    }
+}
+
+/// Moves samples until the stream ends.
+fn shift_samples<S: Sample>(field: &Field, samples: &mut [S], plan: &Plan, stream: &[u8]) {
+    let mut bits = stream
+        .iter()
+        .flat_map(|&byte| (0..8).map(move |at| byte >> at & 1 == 1));
+    let mut next = bits.next();
+    field.change(samples, plan.guard_row, |sample, prediction| {
+        let Some(bit) = next else {
+            return ControlFlow::Break(());
+        };
+        ControlFlow::Continue(match plan.shift.forward(sample, prediction) {
+            Forward::Skip { .. } => sample,
+            Forward::Move { to, .. } => to,
+            Forward::Carry { zero, one, .. } => {
+                next = bits.next();
+                if bit { one } else { zero }
+            }
+        })
+    });
+}
+
+/// What a reversible stego image says of itself, checked.
+struct Found {
+    field: Field,
+    shift: Shift,
+    guard_row: usize,
+    map: Vec<u8>,
+    stream_bits: usize,
+    /// The bits that the head replaced.
+    replaced: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl Found {
+    fn read<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Self> {
+        let raw = raw(options)?;
+        let planner = Planner::new(cover, &raw)?;
+        let held = bits::count_bits(cover, &raw)?;
+        if held < 8 * FIXED {
+            return Err(Error::NoPayload);
+        }
+        let mut fixed = [0; FIXED];
+        bits::read_bits_into(cover, &raw, 8 * FIXED, &mut fixed)?;
+        let head = Head::parse(fixed, &cover.layout())?;
+        let [guard_row, stream_bits, map_bytes] =
+            [head.guard_row, head.stream_bits, head.map_bytes]
+                .map(|word| usize::try_from(word).unwrap_or(usize::MAX));
+        // Each claim is held against the cover before memory is taken for it.
+        let claimed = |claimed_bytes, available_bytes| Error::ClaimedLength {
+            claimed_bytes,
+            available_bytes,
+        };
+        let head_bits = map_bytes.saturating_add(FIXED).saturating_mul(8);
+        if planner
+            .guard_row(head_bits)
+            .is_none_or(|needed| needed > guard_row)
+        {
+            return Err(claimed(map_bytes, held / 8 - FIXED));
+        }
+        if stream_bits > cover.samples().len() || stream_bits < framed_bits(0) + head_bits {
+            return Err(claimed(stream_bits / 8, cover.samples().len() / 8));
+        }
+        let whole = bits::read_bits(cover, &raw, head_bits)?;
+        let map = whole.get(FIXED..).unwrap_or_default().to_vec();
+        Head::check(&fixed, &map)?;
+
+        let field = Field::new(cover)?;
+        let shift = Shift::new(&cover.layout(), head.sides, head.bins);
+        let mut found = Self {
+            field,
+            shift,
+            guard_row,
+            map,
+            stream_bits,
+            replaced: Vec::new(),
+            payload: Vec::new(),
+        };
+        let mut stream = found.stream(cover.samples());
+        let mut frame = stream.split_off(FIXED + found.map.len());
+        found.replaced = stream;
+        let Some((&header, payload)) = frame.split_first_chunk() else {
+            return Err(Error::NoPayload);
+        };
+        let header = frame::Header::parse(header)?;
+        if header.payload_len != payload.len() {
+            return Err(claimed(header.payload_len, payload.len()));
+        }
+        header.check(payload)?;
+        frame.drain(..frame::HEADER);
+        found.payload = frame;
+        Ok(found)
+    }
+
+    /// The stream's bytes; zeros where the samples end before it does, which its checksum then finds.
+    fn stream<S: Sample>(&self, samples: &[S]) -> Vec<u8> {
+        let mut stream = vec![0; self.stream_bits.div_ceil(8)];
+        let mut map = MapReader::new(&self.map);
+        let mut at = 0;
+        let _ = self
+            .field
+            .visit(samples, self.guard_row, |sample, prediction| {
+                if at == self.stream_bits {
+                    return ControlFlow::Break(());
+                }
+                if let Back::Moved { bit, flag, .. } = self.shift.back(sample, prediction)
+                    && (!flag || map.next())
+                    && let Some(bit) = bit
+                {
+                    stream[at / 8] |= u8::from(bit) << (at % 8);
+                    at += 1;
+                }
+                ControlFlow::Continue(())
+            });
+        stream
+    }
+
+    fn restore<S: Sample>(&self, mut cover: CoverMut<'_, S>, options: &Options) -> Result<()> {
+        let raw = raw(options)?;
+        bits::write_bits(
+            cover.reborrow(),
+            &raw,
+            &self.replaced,
+            8 * self.replaced.len(),
+        )?;
+        let mut map = MapReader::new(&self.map);
+        let mut left = self.stream_bits;
+        self.field
+            .change(cover.samples_mut(), self.guard_row, |sample, prediction| {
+                if left == 0 {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(match self.shift.back(sample, prediction) {
+                    Back::Moved { from, bit, flag } if !flag || map.next() => {
+                        left -= usize::from(bit.is_some());
+                        from
+                    }
+                    Back::Moved { .. } | Back::Skip => sample,
+                })
+            });
+        Ok(())
+    }
+}

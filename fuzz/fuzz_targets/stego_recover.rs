@@ -1,0 +1,5 @@
+//! Recovery from arbitrary samples.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::stego::recover_arbitrary);

@@ -1,0 +1,5 @@
+//! Reversible embedding, and recovery of every sample.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::stego::reversible);
