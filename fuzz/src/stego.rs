@@ -13,6 +13,8 @@ use crate::Target;
 pub const TARGETS: &[Target] = &[
     ("stego_extract", extract_arbitrary),
     ("stego_roundtrip", roundtrip),
+    ("stego_recover", recover_arbitrary),
+    ("stego_reversible", reversible),
 ];
 
 /// Extraction from arbitrary samples gives a payload that fits them, or an error; every level gives the same.
