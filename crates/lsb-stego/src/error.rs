@@ -85,6 +85,13 @@ pub enum Error {
         /// The bytes of the payload.
         bytes: usize,
     },
+    /// Two images that are compared have different numbers of samples.
+    Lengths {
+        /// The samples of the first.
+        expected: usize,
+        /// The samples of the second.
+        found: usize,
+    },
     /// An operation that the scheme does not have.
     Scheme {
         /// The operation.
@@ -179,6 +186,10 @@ impl fmt::Display for Error {
                     u32::MAX
                 )
             }
+            Self::Lengths { expected, found } => write!(
+                f,
+                "the images differ in size: {expected} samples and {found}"
+            ),
             Self::Scheme { operation } => write!(f, "the scheme cannot {operation}"),
             Self::NoPayload => f.write_str("no payload was found"),
             Self::Version { found } => {

@@ -10,6 +10,8 @@
 //! | embed and extract, framed | [`embed`], [`extract`] |
 //! | get the original back | [`Scheme::Reversible`], [`recover`] |
 //! | read and write payload bits, raw | [`read_bits`], [`read_bits_into`], [`write_bits`] |
+//! | measure distortion and similarity (feature `std`) | [`metric`] |
+//! | look for a payload (feature `std`) | [`detect`] |
 
 #![no_std]
 #![warn(clippy::std_instead_of_core)]
@@ -22,6 +24,11 @@ extern crate std;
 #[doc = include_str!("../DESIGN.md")]
 pub mod _design {}
 
+#[cfg(feature = "std")]
+pub mod detect;
+#[cfg(feature = "std")]
+pub mod metric;
+
 mod arch;
 mod bits;
 mod capacity;
@@ -31,6 +38,8 @@ mod error;
 mod extract;
 mod frame;
 mod options;
+#[cfg(feature = "std")]
+mod plane;
 mod reversible;
 
 pub use crate::arch::Level;

@@ -1,0 +1,76 @@
+use super::roots;
+use crate::plane::{Plane, planes};
+use crate::{Cover, Result, Sample};
+
+/// Samples of a group, in a row.
+const GROUP: usize = 4;
+/// Which of them are flipped.
+const MASK: [bool; GROUP] = [false, true, true, false];
+
+/// RS analysis: the estimated embedding rate of replacement, in bits per sample; about 0 for a cover.
+///
+/// Groups of four neighbours in a row become more or less noisy when some of their lowest bits are flipped; how often each
+/// happens tells the rate. Fridrich, Goljan and Du, "Reliable detection of LSB steganography in color and grayscale images",
+/// ACM Workshop on Multimedia and Security 2001, with the mask 0 1 1 0. The estimate can leave 0 to 1 a little, and is 0
+/// where there is nothing to count.
+///
+/// # Errors
+///
+/// [`Error::Columns`](crate::Error::Columns) when the layout names no columns.
+pub fn regular_singular<S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
+    let mut as_is = Counts::default();
+    let mut inverted = Counts::default();
+    for plane in planes(cover)? {
+        as_is.add(&plane, 0);
+        inverted.add(&plane, 1);
+    }
+    let (d0, m0) = (as_is.positive as f64, as_is.negative as f64);
+    let (d1, m1) = (inverted.positive as f64, inverted.negative as f64);
+    let roots = roots(2.0 * (d1 + d0), m0 - m1 - d1 - 3.0 * d0, d0 - m0);
+    Ok(roots.map_or(0.0, |[a, b]| {
+        let z = if a.abs() < b.abs() { a } else { b };
+        z / (z - 0.5)
+    }))
+}
+
+/// Regular minus singular groups, under positive and negative flipping.
+#[derive(Default)]
+struct Counts {
+    positive: i64,
+    negative: i64,
+}
+
+impl Counts {
+    /// Counts a plane whose lowest bits were all flipped when `flip` is 1.
+    fn add(&mut self, plane: &Plane, flip: i64) {
+        for row in plane.values.chunks_exact(plane.columns) {
+            for group in row.chunks_exact(GROUP) {
+                let mut values = [0; GROUP];
+                for (value, sample) in values.iter_mut().zip(group) {
+                    *value = i64::from(*sample) ^ flip;
+                }
+                let noise = noise(values);
+                self.positive += (self::noise(masked(values, |v| v ^ 1)) - noise).signum();
+                // negative flipping exchanges 2i-1 and 2i
+                self.negative +=
+                    (self::noise(masked(values, |v| ((v + 1) ^ 1) - 1)) - noise).signum();
+            }
+        }
+    }
+}
+
+fn masked(mut values: [i64; GROUP], flip: impl Fn(i64) -> i64) -> [i64; GROUP] {
+    for (value, chosen) in values.iter_mut().zip(MASK) {
+        if chosen {
+            *value = flip(*value);
+        }
+    }
+    values
+}
+
+fn noise(values: [i64; GROUP]) -> i64 {
+    values
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).abs())
+        .sum()
+}

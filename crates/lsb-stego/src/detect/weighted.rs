@@ -1,0 +1,42 @@
+use crate::plane::planes;
+use crate::{Cover, Result, Sample};
+
+/// Weighted stego analysis: the estimated embedding rate of replacement, in bits per sample; about 0 for a cover.
+///
+/// Predicts each inner sample from its eight neighbours and asks whether its lowest bit was flipped away from the
+/// prediction, trusting smooth places more. Ker and Böhme, "Revisiting weighted stego-image steganalysis", SPIE 6819 (2008):
+/// predictor (-1 2 -1, 2 0 2, -1 2 -1) / 4, weight 1 / (5 + variance of the neighbours), no bias correction. The estimate
+/// can leave 0 to 1 a little, and is 0 where there is nothing to predict.
+///
+/// # Errors
+///
+/// [`Error::Columns`](crate::Error::Columns) when the layout names no columns.
+pub fn weighted_stego<S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for plane in planes(cover)? {
+        for row in 1..plane.rows().saturating_sub(1) {
+            for column in 1..plane.columns.saturating_sub(1) {
+                let at = |down: usize, right: usize| plane.at(row + down - 1, column + right - 1);
+                let edges = [at(0, 1), at(1, 0), at(1, 2), at(2, 1)];
+                let corners = [at(0, 0), at(0, 2), at(2, 0), at(2, 2)];
+                let all = || edges.iter().chain(&corners);
+                let total: i64 = all().sum();
+                let squares: i64 = all().map(|value| value * value).sum();
+                // 64 times the variance, exact
+                let variance = (8 * squares - total * total) as f64 / 64.0;
+                let weight = 1.0 / (5.0 + variance);
+                let predicted =
+                    (2 * edges.iter().sum::<i64>() - corners.iter().sum::<i64>()) as f64 / 4.0;
+                let sample = plane.at(row, column);
+                let towards = if sample % 2 == 0 { -1.0 } else { 1.0 };
+                sum += weight * towards * (sample as f64 - predicted);
+                weights += weight;
+            }
+        }
+    }
+    Ok(if weights == 0.0 {
+        0.0
+    } else {
+        2.0 * sum / weights
+    })
+}

@@ -1,0 +1,59 @@
+use alloc::vec::Vec;
+
+use crate::{Cover, Error, Result, Sample};
+
+/// The samples of one carrying channel, by rows: what metrics and detectors look at.
+#[derive(Debug)]
+pub(crate) struct Plane {
+    pub(crate) values: Vec<u16>,
+    pub(crate) columns: usize,
+}
+
+impl Plane {
+    /// The value at a place inside the plane, 0 outside.
+    pub(crate) fn at(&self, row: usize, column: usize) -> i64 {
+        self.values
+            .get(row * self.columns + column)
+            .copied()
+            .map_or(0, i64::from)
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len() / self.columns
+    }
+}
+
+/// Every carrying channel of a cover; bits that are not stored are cleared.
+///
+/// # Errors
+///
+/// [`Error::Columns`] when the layout names no columns, or some that do not divide the samples.
+pub(crate) fn planes<S: Sample>(cover: Cover<'_, S>) -> Result<Vec<Plane>> {
+    let layout = cover.layout();
+    let samples = cover.samples();
+    let channels = usize::from(layout.channels());
+    let refused = Error::Columns {
+        columns: layout.columns(),
+        samples: samples.len(),
+    };
+    let Ok(columns) = usize::try_from(layout.columns()) else {
+        return Err(refused);
+    };
+    if columns == 0 || !samples.len().is_multiple_of(columns * channels) {
+        return Err(refused);
+    }
+    let stored = layout.peak();
+    let plane = |channel: usize| Plane {
+        values: samples
+            .iter()
+            .skip(channel)
+            .step_by(channels)
+            .map(|&sample| Into::<u16>::into(sample) & stored)
+            .collect(),
+        columns,
+    };
+    Ok((0..channels)
+        .filter(|channel| layout.carrying() >> channel & 1 == 1)
+        .map(plane)
+        .collect())
+}

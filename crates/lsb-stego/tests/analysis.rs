@@ -1,0 +1,264 @@
+//! Metrics and detectors on a real image, against values computed by others.
+//!
+//! The image is `CT_small.dcm` of pydicom (see `examples/data/README.md`), its 128 x 128 words as they are, and brought to eight
+//! bits. The values were computed from the same samples by scikit-image 0.26 (PSNR, SSIM), numpy (correlation, histograms,
+//! Sample Pairs, RS), scipy 1.17 (chi-square, the prediction of weighted stego).
+
+#![cfg(feature = "std")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test panics, and its numbers are exact"
+)]
+
+use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
+use lsb_stego::metric::{Peak, compare, ssim};
+use lsb_stego::{Cover, Error, Layout, Sample};
+
+const CT: &[u8] = include_bytes!("../../../examples/data/CT_small.dcm");
+/// Where its pixel data begins.
+const OFFSET: usize = 6300;
+const COLUMNS: usize = 128;
+
+/// Offset binary, as `medical-image` gives them.
+fn words() -> Vec<u16> {
+    let bytes = &CT[OFFSET..OFFSET + 2 * COLUMNS * COLUMNS];
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|word| u16::from_le_bytes(*word) ^ 0x8000)
+        .collect()
+}
+
+fn bytes() -> Vec<u8> {
+    words()
+        .into_iter()
+        .map(|word| u8::try_from((word - 0x8000) / 9).unwrap_or(u8::MAX))
+        .collect()
+}
+
+/// Replaces the lowest bit of about `rate` per cent of the samples; Lehmer's generator chooses.
+fn replaced<S: Sample>(samples: &[S], rate: u64, put: impl Fn(S, u16) -> S) -> Vec<S> {
+    let mut state = 1_u64;
+    let mut step = |sample: &S| {
+        state = state * 48_271 % 0x7FFF_FFFF;
+        let bit = u16::try_from(state >> 13 & 1).unwrap();
+        if (state >> 16) % 100 < rate {
+            put(*sample, bit)
+        } else {
+            *sample
+        }
+    };
+    samples.iter().map(&mut step).collect()
+}
+
+fn put16(sample: u16, bit: u16) -> u16 {
+    sample & !1 | bit
+}
+
+fn put8(sample: u8, bit: u16) -> u8 {
+    sample & !1 | bit.to_le_bytes()[0]
+}
+
+fn cover<S: Sample>(samples: &[S]) -> Cover<'_, S> {
+    let bits = if S::BITS == 8 { 8 } else { 16 };
+    let layout = Layout::new(bits).unwrap().with_columns(128).unwrap();
+    Cover::new(samples, layout).unwrap()
+}
+
+fn near(found: f64, expected: f64) {
+    assert!(
+        (found - expected).abs() <= 1e-9 * expected.abs().max(1.0),
+        "{found} is not {expected}"
+    );
+}
+
+#[test]
+fn metrics_are_those_of_scikit_image() {
+    let original = words();
+    for (rate, changed, mse, stored, range, [ssim_stored, ssim_range], ncc, distance) in [
+        (
+            50,
+            4_113,
+            0.251_037_597_656_25,
+            102.332_078_373_170_6,
+            72.292_596_857_328_65,
+            [0.999_999_937_416_699_5, 0.999_966_914_625_626_7],
+            0.999_999_129_646_835_4,
+            0.066_223_144_531_25,
+        ),
+        (
+            100,
+            8_297,
+            0.506_408_691_406_25,
+            99.284_454_567_349,
+            69.244_973_051_507_05,
+            [0.999_999_874_047_222_7, 0.999_933_479_515_659_4],
+            0.999_998_244_306_301_1,
+            0.091_247_558_593_75,
+        ),
+    ] {
+        let stego = replaced(&original, rate, put16);
+        let compared = compare(cover(&original), cover(&stego)).unwrap();
+        assert_eq!((compared.samples(), compared.changed()), (16_384, changed));
+        assert_eq!((compared.largest(), compared.peak(Peak::Range)), (1, 2_063));
+        near(compared.mse(), mse);
+        near(compared.psnr(Peak::Stored), stored);
+        near(compared.psnr(Peak::Range), range);
+        near(compared.ncc(), ncc);
+        near(compared.histogram_distance(), distance);
+        near(
+            ssim(cover(&original), cover(&stego), Peak::Stored)
+                .unwrap()
+                .unwrap(),
+            ssim_stored,
+        );
+        near(
+            ssim(cover(&original), cover(&stego), Peak::Range)
+                .unwrap()
+                .unwrap(),
+            ssim_range,
+        );
+    }
+}
+
+#[test]
+fn detectors_are_those_of_numpy() {
+    let original = bytes();
+    for (rate, pairs, rs, weighted, (statistic, probability)) in [
+        (
+            0,
+            0.025_071_643_120_234_473,
+            0.013_502_416_191_211_366,
+            0.008_916_976_513_746_625,
+            (118.797_325_395_133_44, 0.042_908_771_161_317_26),
+        ),
+        (
+            10,
+            0.113_413_873_704_822_5,
+            0.105_785_320_710_723_15,
+            0.091_903_565_320_135_79,
+            (104.254_217_853_386_08, 0.220_501_594_695_767_63),
+        ),
+        (
+            50,
+            0.450_976_963_033_708_66,
+            0.529_186_462_495_644_7,
+            0.476_634_905_534_327_5,
+            (64.270_240_435_070_4, 0.991_829_879_758_010_3),
+        ),
+        (
+            100,
+            0.838_687_661_828_610_7,
+            0.856_746_656_098_159_1,
+            0.942_857_139_543_916,
+            (42.368_318_251_448_22, 0.999_999_093_293_244_7),
+        ),
+    ] {
+        let stego = replaced(&original, rate, put8);
+        near(sample_pairs(cover(&stego)).unwrap(), pairs);
+        near(regular_singular(cover(&stego)).unwrap(), rs);
+        near(weighted_stego(cover(&stego)).unwrap(), weighted);
+        let found = chi_square(cover(&stego)).unwrap();
+        near(found.statistic, statistic);
+        assert_eq!(found.degrees, 94);
+        near(found.probability, probability);
+    }
+}
+
+/// Sixteen-bit words of so small an image scatter the estimates far; they are what others compute, and no better.
+#[test]
+fn detectors_of_sixteen_bits_are_those_of_numpy() {
+    let original = words();
+    for (rate, pairs, weighted) in [
+        (0, -0.521_133_377_121_689_5, 0.069_673_378_177_186_1),
+        (50, 0.309_347_898_990_025_3, 0.751_842_028_356_156_4),
+        (100, 0.725_557_980_197_996_7, 0.972_714_977_240_144_7),
+    ] {
+        let stego = replaced(&original, rate, put16);
+        near(sample_pairs(cover(&stego)).unwrap(), pairs);
+        near(weighted_stego(cover(&stego)).unwrap(), weighted);
+    }
+}
+
+#[test]
+fn equal_images_are_equal() {
+    let original = bytes();
+    let compared = compare(cover(&original), cover(&original)).unwrap();
+    assert_eq!(
+        (compared.changed(), compared.mse(), compared.ncc()),
+        (0, 0.0, 1.0)
+    );
+    assert_eq!(compared.psnr(Peak::Stored), f64::INFINITY);
+    assert_eq!(compared.efficiency(8), f64::INFINITY);
+    assert_eq!(
+        ssim(cover(&original), cover(&original), Peak::Stored),
+        Ok(Some(1.0))
+    );
+}
+
+/// Alpha neither counts nor is looked at, and bits that are not stored are not there.
+#[test]
+fn only_what_carries_counts() {
+    let layout = Layout::new(7)
+        .unwrap()
+        .with_channels(2, 0b01)
+        .unwrap()
+        .with_columns(2)
+        .unwrap();
+    let (a, b) = ([1_u8, 9, 2, 9], [0x81_u8, 0, 3, 0]);
+    let compared = compare(
+        Cover::new(&a, layout).unwrap(),
+        Cover::new(&b, layout).unwrap(),
+    )
+    .unwrap();
+    assert_eq!((compared.samples(), compared.changed()), (2, 1));
+    assert_eq!(
+        ssim(
+            Cover::new(&a, layout).unwrap(),
+            Cover::new(&b, layout).unwrap(),
+            Peak::Stored
+        ),
+        Ok(None)
+    );
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let layout = Layout::new(8).unwrap();
+    let (a, b) = ([0_u8; 4], [0_u8; 5]);
+    let (a, b) = (
+        Cover::new(&a, layout).unwrap(),
+        Cover::new(&b, layout).unwrap(),
+    );
+    let lengths = Error::Lengths {
+        expected: 4,
+        found: 5,
+    };
+    assert_eq!(compare(a, b).err(), Some(lengths.clone()));
+    assert_eq!(ssim(a, b, Peak::Stored), Err(lengths));
+    let columns = Error::Columns {
+        columns: 0,
+        samples: 4,
+    };
+    assert_eq!(sample_pairs(a), Err(columns.clone()));
+    assert_eq!(chi_square(a), Err(columns));
+}
+
+/// Constant and tiny images give figures, not panics and not NaN.
+#[test]
+fn flat_and_tiny_images_are_quiet() {
+    for (columns, samples) in [(1_u32, vec![7_u8]), (4, vec![0; 64]), (3, vec![255; 9])] {
+        let layout = Layout::new(8).unwrap().with_columns(columns).unwrap();
+        let flat = Cover::new(&samples, layout).unwrap();
+        for figure in [
+            sample_pairs(flat).unwrap(),
+            regular_singular(flat).unwrap(),
+            weighted_stego(flat).unwrap(),
+            chi_square(flat).unwrap().probability,
+        ] {
+            assert!(figure.is_finite(), "{figure}");
+        }
+    }
+}
