@@ -41,20 +41,7 @@ impl<S: LedgerStore> Ledger<S> {
                 }
                 continue;
             }
-            let mut staged = again.begin(block.header.time)?;
-            for tx in &block.transactions {
-                staged
-                    .apply(tx)
-                    .map_err(|error| wrong(height, error.to_string()))?;
-            }
-            let finished = staged.finish()?;
-            if finished.header != block.header {
-                return Err(wrong(
-                    height,
-                    "its header is not what its transactions give".to_owned(),
-                ));
-            }
-            again.commit(&finished)?;
+            again.replay(&block)?;
             progress(height.0 + 1, last.0 + 1);
         }
         let (stored, computed) = (reading.snapshot(), again.store().snapshot()?);

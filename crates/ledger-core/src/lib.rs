@@ -8,6 +8,7 @@ mod block;
 mod checkpoint;
 mod codec;
 mod error;
+mod export;
 mod genesis;
 mod hash;
 mod ledger;
@@ -42,7 +43,7 @@ pub use refusal::Refusal;
 pub use state::{KeySpan, MAX_SHARE_EVENTS, MemberState, ReceiverState, ShareState, Status};
 pub use tx::{
     Accept, Approval, Body, Enroll, Grant, Reject, Revoke, RevokeMember, RotateKey,
-    SIGNATURE_SUFFIX, Share, Transaction, Unsigned, Verified, Withdraw, signed_digest,
+    SIGNATURE_SUFFIX, Share, Transaction, Unsigned, Verified, Withdraw, signed_digest, signing_key,
 };
 
 /// Why it is built like this.

@@ -114,6 +114,15 @@ impl AbsenceBundle {
         }
     }
 
+    /// Reads a bundle: exactly its canonical bytes, at most [`MAX_BUNDLE`]. Nothing is believed yet.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Malformed`] or [`crate::Error::TooLarge`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        decode(bytes, "a proof of absence", MAX_BUNDLE)
+    }
+
     /// The canonical bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -19,8 +19,8 @@ pub const MAX_TEXT: usize = 1024;
 
 /// What is hashed behind the message before it is signed: 30 letters and ten bytes of 0xFF.
 ///
-/// An OpenPGP signature of any version hashes a trailer whose last bytes count the hashed bytes; ten 0xFF would count more
-/// than any message has, so no signature made for the ledger is one for OpenPGP, and none made for OpenPGP is one here.
+/// What an OpenPGP signature hashes never ends so: its version or its type stands among the last ten bytes, and is not 0xFF.
+/// So no signature made for the ledger is one for OpenPGP, and none made for OpenPGP is one here.
 pub const SIGNATURE_SUFFIX: [u8; 40] =
     *b"medshare ledger transaction v1\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
 
@@ -337,6 +337,12 @@ impl Unsigned {
             message,
         )
     }
+}
+
+/// An Ed25519 key from its 32 secret bytes, for those who keep keys without OpenPGP.
+#[must_use]
+pub fn signing_key(secret: [u8; 32]) -> ed25519_dalek::SigningKey {
+    ed25519_dalek::SigningKey::from_bytes(&secret)
 }
 
 /// The signature of a transaction's message by an Ed25519 key at hand.

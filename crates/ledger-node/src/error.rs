@@ -70,6 +70,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// An import without the node's key.
+    #[error(
+        "{path} is a copy without the node's key: it can be read and verified, but records and signs nothing"
+    )]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key belongs to another ledger's node.
+    #[error("the key is not that of this ledger's node")]
+    WrongKey,
     /// The system gives no random bytes for the node's key.
     #[error("the system gives no random bytes")]
     Random,

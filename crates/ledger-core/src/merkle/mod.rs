@@ -13,6 +13,8 @@
 mod consistency;
 mod inclusion;
 mod peaks;
+#[cfg(test)]
+mod tests;
 mod tile;
 
 pub use consistency::ConsistencyProof;

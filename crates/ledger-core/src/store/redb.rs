@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use redb::{
@@ -66,11 +67,26 @@ impl RedbStore {
     pub fn open_with_cache(path: &Path, opening: Opening, bytes: usize) -> Result<Self> {
         let mut builder = Database::builder();
         builder.set_cache_size(bytes);
-        let database = match opening {
-            Opening::Create => builder.create(path),
-            Opening::Existing => builder.open(path),
-        };
-        database.map(|database| Self { database }).map_err(opened)
+        guarded(|| {
+            let database = match opening {
+                Opening::Create => builder.create(path),
+                Opening::Existing => builder.open(path),
+            };
+            database.map(|database| Self { database }).map_err(opened)
+        })
+    }
+
+    /// A ledger over another disk than a file: for tests that break it on purpose.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedbStore::open`].
+    #[cfg(feature = "testing")]
+    pub fn over(disk: impl redb::StorageBackend) -> Result<Self> {
+        Database::builder()
+            .create_with_backend(disk)
+            .map(|database| Self { database })
+            .map_err(opened)
     }
 
     /// Checks every page of the file.
@@ -79,11 +95,11 @@ impl RedbStore {
     ///
     /// [`Error::Damaged`] when one is not what was written.
     pub fn check_pages(&mut self) -> Result<()> {
-        match self.database.check_integrity() {
+        guarded(|| match self.database.check_integrity() {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::damaged("a page of the file is not what was written")),
             Err(error) => Err(opened(error)),
-        }
+        })
     }
 }
 
@@ -111,6 +127,12 @@ impl LedgerStore for RedbStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<()> {
+        guarded(|| self.write(batch))
+    }
+}
+
+impl RedbStore {
+    fn write(&self, batch: &Batch) -> Result<()> {
         const ACTION: &str = "writing a block";
         let mut transaction = self
             .database
@@ -155,6 +177,23 @@ impl RedbSnapshot {
 
 impl Snapshot for RedbSnapshot {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        guarded(|| self.read(table, key))
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<Entry>> {
+        guarded(|| self.read_range(table, from, to, order, limit))
+    }
+}
+
+impl RedbSnapshot {
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let Some(entries) = self.table(table)? else {
             return Ok(None);
         };
@@ -164,7 +203,7 @@ impl Snapshot for RedbSnapshot {
             .transpose()
     }
 
-    fn range(
+    fn read_range(
         &self,
         table: Table,
         from: &[u8],
@@ -211,6 +250,16 @@ fn checked(table: Table, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
             table.name(),
         ))),
     }
+}
+
+/// Runs redb where the file may be damaged: it meets some bytes that it did not write with a panic, most of all in debug
+/// builds, and a damaged file is no reason to stop a program. Nothing of redb is used after that but its closing.
+fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err(Error::damaged(
+            "redb stopped at bytes that it did not write",
+        ))
+    })
 }
 
 /// What a failure to open means.

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use self::opening::{Clock, at, make_private, wait_for};
 use crate::{Error, Result};
 
+mod copy;
 mod opening;
 mod queries;
 
@@ -34,7 +35,8 @@ const PARALLEL: usize = 16;
 /// A ledger in one file, run by this process alone.
 pub struct Node {
     ledger: Ledger<RedbStore>,
-    key: SigningKey,
+    // none in an import
+    key: Option<SigningKey>,
     path: PathBuf,
     clock: Clock,
     // who holds it makes a block of everything that waits
@@ -88,7 +90,7 @@ impl Node {
         };
         let ledger = Ledger::found_with(store, genesis, &[(NODE_KEY, secret.as_slice())])
             .map_err(|e| at(path, e))?;
-        Ok(Self::new(ledger, key, path, opening.clock))
+        Ok(Self::new(ledger, Some(key), path, opening.clock))
     }
 
     /// Opens the ledger in a file; waits up to five seconds for other processes.
@@ -120,24 +122,20 @@ impl Node {
                 found: ledger.chain(),
             });
         }
+        let secret = ledger
+            .extra(NODE_KEY)
+            .map_err(|error| at(path, error))?
+            .map(Zeroizing::new);
+        let key = secret.map(|secret| node_key(&secret, ledger.genesis()));
         let damaged = || Error::Damaged {
             path: path.to_owned(),
             what: "the node's key".to_owned(),
         };
-        let secret = Zeroizing::new(
-            ledger
-                .extra(NODE_KEY)
-                .map_err(|e| at(path, e))?
-                .ok_or_else(damaged)?,
-        );
-        let key = SigningKey::try_from(secret.as_slice()).map_err(|_| damaged())?;
-        if PublicKey::from(&key) != ledger.genesis().node_key {
-            return Err(damaged());
-        }
+        let key = key.map(|key| key.ok_or_else(damaged)).transpose()?;
         Ok(Self::new(ledger, key, path, opening.clock))
     }
 
-    fn new(ledger: Ledger<RedbStore>, key: SigningKey, path: &Path, clock: Clock) -> Self {
+    fn new(ledger: Ledger<RedbStore>, key: Option<SigningKey>, path: &Path, clock: Clock) -> Self {
         let (writer, queue) = (Mutex::new(()), Mutex::new(Vec::new()));
         Self {
             ledger,
@@ -177,6 +175,13 @@ impl Node {
     #[must_use]
     pub fn now(&self) -> u64 {
         (self.clock)()
+    }
+
+    /// The node's key, or why there is none.
+    fn key(&self) -> Result<&SigningKey> {
+        self.key.as_ref().ok_or_else(|| Error::NoKey {
+            path: self.path.clone(),
+        })
     }
 
     /// Puts a transaction into a block, and returns when the block is on disk. Transactions that other threads submit
@@ -239,6 +244,7 @@ impl Node {
 
     /// One block of these transactions; the caller holds the writer's lock.
     fn write(&self, txs: &[&Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
+        self.key()?;
         let verified = self.verify_ahead(txs)?;
         let mut staged = self
             .ledger
@@ -347,6 +353,12 @@ impl Node {
     fn at(&self, error: ledger_core::Error) -> Error {
         at(&self.path, error)
     }
+}
+
+/// The node's key from its secret bytes, when it is the one that the genesis names.
+fn node_key(secret: &[u8], genesis: &Genesis) -> Option<SigningKey> {
+    let key = SigningKey::try_from(secret).ok()?;
+    (PublicKey::from(&key) == genesis.node_key).then_some(key)
 }
 
 fn random() -> Result<[u8; 32]> {

@@ -27,7 +27,7 @@ impl Node {
     /// As [`Node::prove`], and [`ledger_core::Error::Beyond`] when that checkpoint is newer than this ledger.
     pub fn prove_since(&self, share: &ShareId, older: Option<&Checkpoint>) -> Result<ProofBundle> {
         let reading = self.view()?;
-        let note = reading.checkpoint(&self.key);
+        let note = reading.checkpoint(self.key()?);
         reading
             .prove(share, note, older.map(Checkpoint::size))
             .map_err(|error| self.at(error))
@@ -44,7 +44,7 @@ impl Node {
         older: Option<&Checkpoint>,
     ) -> Result<AbsenceBundle> {
         let reading = self.view()?;
-        let note = reading.checkpoint(&self.key);
+        let note = reading.checkpoint(self.key()?);
         reading
             .prove_absence(share, note, older.map(Checkpoint::size))
             .map_err(|error| self.at(error))
@@ -56,7 +56,7 @@ impl Node {
     ///
     /// As [`Node::view`].
     pub fn checkpoint(&self) -> Result<String> {
-        Ok(self.view()?.checkpoint(&self.key))
+        Ok(self.view()?.checkpoint(self.key()?))
     }
 
     /// A share, if it is recorded.

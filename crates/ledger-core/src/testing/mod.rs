@@ -6,6 +6,8 @@ use crate::{
     Result, Share, ShareId, Tolerance, Transaction, Unsigned,
 };
 
+pub mod model;
+
 /// The time at which every test chain is founded, in seconds since 1970.
 pub const FOUNDED: u64 = 1_700_000_000;
 
@@ -148,6 +150,15 @@ impl<S: LedgerStore> Chain<S> {
                 .expect("authority 0 enrolls alone");
         }
         chain
+    }
+
+    /// Goes on with a ledger.
+    #[must_use]
+    pub const fn open(ledger: Ledger<S>) -> Self {
+        Self {
+            ledger,
+            time: FOUNDED,
+        }
     }
 
     /// A transaction that follows all rules so far.

@@ -1,0 +1,96 @@
+//! Backup, export and import: the same chain, whole or not at all.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+use ledger_core::testing::{Person, share, share_id};
+use ledger_core::{Trust, Unsigned, verify};
+use ledger_node::{Error, Founding, Node};
+
+/// A ledger with twenty shares in several blocks.
+fn filled(folder: &tempfile::TempDir) -> Node {
+    let person = Person::new(0);
+    let node = Node::found(
+        &folder.path().join("ledger"),
+        Founding::new("test", person.authority()),
+    )
+    .unwrap();
+    let txs: Vec<_> = (0..20).map(|n| sign(&node, n)).collect();
+    txs.chunks(3)
+        .for_each(|txs| drop(node.submit_all(txs).unwrap()));
+    node
+}
+
+fn sign(node: &Node, number: u64) -> ledger_core::Transaction {
+    let person = Person::new(0);
+    let body = share(number, &[&person]);
+    Unsigned::new(node.chain(), person.address, number, node.now(), body).sign(&person.key)
+}
+
+#[test]
+fn a_backup_is_the_same_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = filled(&folder);
+    let path = folder.path().join("backup");
+    node.backup(&path, |_| {}).unwrap();
+    // the node goes on meanwhile
+    node.submit(&sign(&node, 20)).unwrap();
+    let copy = Node::open(&path).unwrap();
+    assert_eq!(copy.verify_chain(|_, _| {}).unwrap().transactions, 20);
+    verify(
+        &copy.prove(&share_id(3)).unwrap().to_bytes(),
+        &Trust::new(node.log_key()),
+    )
+    .unwrap();
+    copy.submit(&sign(&copy, 20)).unwrap();
+    assert!(
+        matches!(node.backup(&path, |_| {}), Err(Error::File { .. })),
+        "nothing is overwritten"
+    );
+}
+
+#[test]
+fn an_export_is_imported_with_every_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = filled(&folder);
+    let mut export = Vec::new();
+    let mut heard = (0, 0);
+    let last = node
+        .export(&mut export, |done, all| heard = (done, all))
+        .unwrap();
+    assert_eq!((last.0, heard), (7, (7, 7)));
+
+    let path = folder.path().join("import");
+    let copy = Node::import(&path, export.as_slice(), None, |_| {}).unwrap();
+    assert_eq!(
+        (copy.head().unwrap(), copy.chain()),
+        (node.head().unwrap(), node.chain())
+    );
+    assert_eq!(copy.verify_chain(|_, _| {}).unwrap().transactions, 20);
+    assert!(matches!(
+        copy.submit(&sign(&copy, 20)),
+        Err(Error::NoKey { .. })
+    ));
+    assert!(matches!(copy.checkpoint(), Err(Error::NoKey { .. })));
+    let again = Node::import(&path, export.as_slice(), None, |_| {});
+    assert!(matches!(again, Err(Error::File { .. })));
+
+    let other = folder.path().join("other");
+    let wrong = Node::import(&other, export.as_slice(), Some(&[1; 32]), |_| {});
+    assert!(matches!(wrong, Err(Error::WrongKey)));
+    for at in (0..export.len()).step_by(97) {
+        let mut changed = export.clone();
+        changed[at] ^= 0x10;
+        // another genesis is another chain: then nothing after it fits
+        Node::import(&other, changed.as_slice(), None, |_| {}).unwrap_err();
+        if at > 0 {
+            let cut = Node::import(&other, &export[..at], None, |_| {});
+            // cut between two blocks it is a shorter chain, and says so
+            assert!(cut.is_err() || cut.is_ok_and(|node| node.head().unwrap().height < last));
+            let _ = std::fs::remove_file(&other);
+        }
+        assert!(!other.exists(), "nothing half-written is left");
+    }
+}
