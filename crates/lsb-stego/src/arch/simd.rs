@@ -44,6 +44,19 @@ pub trait Simd: Copy + Send + Sync {
     /// In each sample the bits of `mask` become those of `value`, which has no others.
     fn insert16(self, block: &mut [u16; BLOCK], value: Self::Bytes, mask: Self::Bytes);
 
+    /// The lowest bit of each sample becomes the bit of `payload`: `spread` and `insert8` for one bit, in fewer steps where
+    /// there are any.
+    #[inline(always)]
+    fn replace8(self, block: &mut [u8; BLOCK], payload: u64) {
+        self.insert8(block, self.spread([payload]), self.splat(1));
+    }
+
+    /// As `replace8`.
+    #[inline(always)]
+    fn replace16(self, block: &mut [u16; BLOCK], payload: u64) {
+        self.insert16(block, self.spread([payload]), self.splat(1));
+    }
+
     /// The samples that are at least `low` and at most `high` after `& stored`.
     fn within8(self, block: &[u8; BLOCK], stored: u8, low: u8, high: u8) -> u64;
 
@@ -74,6 +87,9 @@ pub trait Lane: Copy + Default + Send + Sync + Debug + Into<u16> + 'static {
     /// `Simd::insert8` or `Simd::insert16`.
     fn insert<V: Simd>(simd: V, block: &mut [Self; BLOCK], value: V::Bytes, mask: V::Bytes);
 
+    /// `Simd::replace8` or `Simd::replace16`.
+    fn replace<V: Simd>(simd: V, block: &mut [Self; BLOCK], payload: u64);
+
     /// `Simd::within8` or `Simd::within16`; ends that do not fit the width are cut to it.
     fn within<V: Simd>(simd: V, block: &[Self; BLOCK], stored: u16, low: u16, high: u16) -> u64;
 }
@@ -95,6 +111,11 @@ impl Lane for u8 {
     #[inline(always)]
     fn insert<V: Simd>(simd: V, block: &mut [Self; BLOCK], value: V::Bytes, mask: V::Bytes) {
         simd.insert8(block, value, mask);
+    }
+
+    #[inline(always)]
+    fn replace<V: Simd>(simd: V, block: &mut [Self; BLOCK], payload: u64) {
+        simd.replace8(block, payload);
     }
 
     #[inline(always)]
@@ -121,6 +142,11 @@ impl Lane for u16 {
     #[inline(always)]
     fn insert<V: Simd>(simd: V, block: &mut [Self; BLOCK], value: V::Bytes, mask: V::Bytes) {
         simd.insert16(block, value, mask);
+    }
+
+    #[inline(always)]
+    fn replace<V: Simd>(simd: V, block: &mut [Self; BLOCK], payload: u64) {
+        simd.replace16(block, payload);
     }
 
     #[inline(always)]

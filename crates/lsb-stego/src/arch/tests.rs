@@ -38,6 +38,11 @@ impl Task for &Operations {
             bytes.extend(block8);
             samples.extend(block16);
         }
+        let (mut block8, mut block16) = (self.block8, self.block16);
+        simd.replace8(&mut block8, a);
+        simd.replace16(&mut block16, a);
+        bytes.extend(block8);
+        samples.extend(block16);
         let lanes = simd.load16(&self.block16);
         numbers.extend(simd.gather::<1>(lanes));
         numbers.extend(simd.gather::<2>(lanes));

@@ -41,16 +41,27 @@ macro_rules! avx2 {
     }};
 }
 
-/// 16 payload bits to 16 lanes: `index` brings each byte to eight lanes, `bit` picks one.
-const BYTE_TO_LANES: [i8; 32] = {
-    let mut index = [0; 32];
-    let mut lane = 0;
+/// Brings byte `j / each` of eight, from `first` on, to lane `j`.
+const fn index(first: i8, each: usize) -> [i8; 32] {
+    let mut index = [first; 32];
+    let mut lane = each;
     while lane < 32 {
-        index[lane] = [0, 1, 2, 3][lane / 8];
+        index[lane] = index[lane - each] + 1;
         lane += 1;
     }
     index
-};
+}
+
+/// Brings bytes `first` and `first + 1` to every lane of sixteen bits.
+const fn pair(first: i8) -> [i8; 32] {
+    let mut index = [first; 32];
+    let mut lane = 1;
+    while lane < 32 {
+        index[lane] = first + 1;
+        lane += 2;
+    }
+    index
+}
 
 impl Avx2 {
     #[inline(always)]
@@ -78,14 +89,17 @@ impl Avx2 {
         avx2!(_mm256_storeu_si256(words.as_mut_ptr().cast(), value));
     }
 
-    /// Lanes of 0xff where the bit is set, else 0.
+    /// Eight bytes, four times: one load, from which each part of a block takes its own.
     #[inline(always)]
-    fn lanes(self, bits: u32) -> __m256i {
+    fn broadcast(self, payload: u64) -> __m256i {
+        avx2!(_mm256_set1_epi64x(payload.cast_signed()))
+    }
+
+    /// Lanes of 0xff where the bit is set, else 0; the index says where the 32 bits begin.
+    #[inline(always)]
+    fn lanes(self, payload: __m256i, index: [i8; 32]) -> __m256i {
         avx2!(
-            let bytes = _mm256_shuffle_epi8(
-                _mm256_set1_epi32(bits.cast_signed()),
-                self.set(BYTE_TO_LANES),
-            );
+            let bytes = _mm256_shuffle_epi8(payload, self.set(index));
             let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
             _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit)
         )
@@ -237,13 +251,6 @@ const fn join(low: u64, high: u64) -> u64 {
     low | high << 32
 }
 
-/// The low half, then the high one.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the halves of a word")]
-const fn halves(word: u64) -> [u32; 2] {
-    [word as u32, (word >> 32) as u32]
-}
-
 impl Simd for Avx2 {
     type Bytes = [__m256i; 2];
 
@@ -291,8 +298,12 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn select(self, mask: u64, value: u8) -> Self::Bytes {
-        let [low, high] = halves(mask);
-        self.and([self.lanes(low), self.lanes(high)], self.splat(value))
+        let mask = self.broadcast(mask);
+        let lanes = [
+            self.lanes(mask, const { index(0, 8) }),
+            self.lanes(mask, const { index(4, 8) }),
+        ];
+        self.and(lanes, self.splat(value))
     }
 
     #[inline(always)]
@@ -330,6 +341,42 @@ impl Simd for Avx2 {
             for (part, (value, mask)) in pair.iter_mut().zip(lanes) {
                 self.store_words(part, self.replace(self.load_words(part), value, mask));
             }
+        }
+    }
+
+    #[inline(always)]
+    fn replace8(self, block: &mut [u8; BLOCK], payload: u64) {
+        let payload = self.broadcast(payload);
+        let (parts, _) = block.as_chunks_mut::<32>();
+        for (part, index) in parts
+            .iter_mut()
+            .zip([const { index(0, 8) }, const { index(4, 8) }])
+        {
+            let (samples, set) = (self.load(part), self.lanes(payload, index));
+            // A set lane is -1: subtracted from a sample whose lowest bit is cleared, it sets the bit.
+            let samples = avx2!(_mm256_and_si256(samples, _mm256_set1_epi8(-2)));
+            self.store(part, avx2!(_mm256_sub_epi8(samples, set)));
+        }
+    }
+
+    #[inline(always)]
+    fn replace16(self, block: &mut [u16; BLOCK], payload: u64) {
+        let payload = self.broadcast(payload);
+        let (parts, _) = block.as_chunks_mut::<16>();
+        for (part, index) in parts
+            .iter_mut()
+            .zip(const { [pair(0), pair(2), pair(4), pair(6)] })
+        {
+            let samples = self.load_words(part);
+            let samples = avx2!(
+                let bit = _mm256_setr_epi16(
+                    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768,
+                );
+                let bits = _mm256_shuffle_epi8(payload, self.set(index));
+                let set = _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit);
+                _mm256_sub_epi16(_mm256_and_si256(samples, _mm256_set1_epi16(-2)), set)
+            );
+            self.store_words(part, samples);
         }
     }
 
