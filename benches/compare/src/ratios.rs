@@ -27,6 +27,8 @@ fn main() {
         "{:44} {:>18} {:>18} {:>18}",
         "operation", "64KiB", "4MiB", "256MiB"
     );
+    cores(&filter, &largest);
+    naive(&filter, &largest);
     for level in Level::available() {
         for bits in [Bits::One, Bits::Two, Bits::Three, Bits::Four] {
             replacement::<u8>(&filter, &largest, level, bits);
@@ -34,6 +36,37 @@ fn main() {
         }
     }
 }
+
+/// Two cores against one: the second figure is the throughput of both.
+#[cfg(feature = "rayon")]
+fn cores(filter: &str, data: &[u8]) {
+    use lsb_stego::write_bits_par;
+
+    if !"cores".contains(filter) {
+        return;
+    }
+    let (layout, options) = (Layout::new(8).expect("a depth"), Options::new());
+    for kib in [64, 256, 1024, 2048, 4096, 8192, 16384, 262_144] {
+        let mut serial = data[..kib << 10].to_vec();
+        let mut parallel = serial.clone();
+        let (bit_len, payload) = (serial.len(), &data[..serial.len() / 8]);
+        let (ratio, time) = paired(
+            || {
+                let cover = CoverMut::new(black_box(&mut serial[..]), layout).expect("a cover");
+                write_bits(cover, &options, payload, bit_len).expect("it fits");
+            },
+            || {
+                let cover = CoverMut::new(black_box(&mut parallel[..]), layout).expect("a cover");
+                write_bits_par(cover, &options, payload, bit_len).expect("it fits");
+            },
+        );
+        let speed = bit_len as f64 / time.as_secs_f64() / 1e9;
+        println!("cores/embed/1bit/u8/{kib:6} KiB {ratio:6.2} times one core {speed:6.1} GB/s");
+    }
+}
+
+#[cfg(not(feature = "rayon"))]
+fn cores(_: &str, _: &[u8]) {}
 
 fn replacement<S: Sample + FromBytes>(filter: &str, data: &[u8], level: Level, bits: Bits) {
     let layout = Layout::new(S::DEPTH).expect("a depth");
@@ -62,6 +95,24 @@ fn replacement<S: Sample + FromBytes>(filter: &str, data: &[u8], level: Level, b
             read_bits_into(cover, options, bit_len, black_box(&mut payload)).expect("it fits");
         }
     });
+}
+
+/// The plain loop that one would write first.
+fn naive(filter: &str, data: &[u8]) {
+    row(
+        filter,
+        "embed/1bit/u8/naive",
+        data,
+        |samples: &mut [u8]| {
+            let payload = data[..samples.len() / 8].to_vec();
+            move |samples: &mut [u8]| {
+                let payload = black_box(&payload);
+                for (i, sample) in samples.iter_mut().enumerate() {
+                    *sample = *sample & !1 | payload[i / 8] >> (i % 8) & 1;
+                }
+            }
+        },
+    );
 }
 
 /// Measures one operation at every size and prints a line.

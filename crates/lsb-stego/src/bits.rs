@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::arch::kernel::{Count, ReadAll, ReadSome, Window, WriteAll, WriteSome};
 use crate::arch::{BLOCK, dispatch};
 use crate::cover::Carriers;
+use crate::join::{Join, Serial};
 use crate::{Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme};
 
 /// Writes the first `bit_len` bits of `bytes` without a frame, for those who bring their own.
@@ -36,6 +37,31 @@ pub fn write_bits<S: Sample>(
     bytes: &[u8],
     bit_len: usize,
 ) -> Result<()> {
+    write_bits_with::<Serial, S>(cover, options, bytes, bit_len)
+}
+
+/// [`write_bits`] on every core, which can pay from 4 MiB of samples on; below that, and where values are reserved, it is
+/// the same.
+///
+/// # Errors
+///
+/// As [`write_bits`].
+#[cfg(feature = "rayon")]
+pub fn write_bits_par<S: Sample>(
+    cover: CoverMut<'_, S>,
+    options: &Options,
+    bytes: &[u8],
+    bit_len: usize,
+) -> Result<()> {
+    write_bits_with::<crate::join::Rayon, S>(cover, options, bytes, bit_len)
+}
+
+fn write_bits_with<J: Join, S: Sample>(
+    cover: CoverMut<'_, S>,
+    options: &Options,
+    bytes: &[u8],
+    bit_len: usize,
+) -> Result<()> {
     if bit_len.div_ceil(8) > bytes.len() {
         return Err(Error::ShortPayload {
             bits: bit_len,
@@ -43,7 +69,7 @@ pub fn write_bits<S: Sample>(
         });
     }
     let plan = Plan::new(cover.as_cover(), options, bit_len)?;
-    plan.write(
+    plan.write::<J, S>(
         cover.into_samples(),
         Window {
             skip: 0,
@@ -77,7 +103,7 @@ pub fn read_bits<S: Sample>(
 ) -> Result<Vec<u8>> {
     let plan = Plan::new(cover, options, bit_len)?;
     let mut bytes = vec![0; bit_len.div_ceil(8)];
-    plan.read(
+    plan.read::<Serial, S>(
         cover.samples(),
         Window {
             skip: 0,
@@ -110,6 +136,31 @@ pub fn read_bits_into<S: Sample>(
     bit_len: usize,
     bytes: &mut [u8],
 ) -> Result<()> {
+    read_bits_with::<Serial, S>(cover, options, bit_len, bytes)
+}
+
+/// [`read_bits_into`] on every core, which can pay from 4 MiB of samples on; below that, and where values are reserved, it
+/// is the same.
+///
+/// # Errors
+///
+/// As [`read_bits_into`].
+#[cfg(feature = "rayon")]
+pub fn read_bits_par<S: Sample>(
+    cover: Cover<'_, S>,
+    options: &Options,
+    bit_len: usize,
+    bytes: &mut [u8],
+) -> Result<()> {
+    read_bits_with::<crate::join::Rayon, S>(cover, options, bit_len, bytes)
+}
+
+fn read_bits_with<J: Join, S: Sample>(
+    cover: Cover<'_, S>,
+    options: &Options,
+    bit_len: usize,
+    bytes: &mut [u8],
+) -> Result<()> {
     let plan = Plan::new(cover, options, bit_len)?;
     let given = bytes.len();
     let bytes = bytes
@@ -121,7 +172,7 @@ pub fn read_bits_into<S: Sample>(
     if let Some(last) = bytes.last_mut() {
         *last = 0;
     }
-    plan.read(
+    plan.read::<J, S>(
         cover.samples(),
         Window {
             skip: 0,
@@ -205,7 +256,56 @@ impl<'a> Plan<'a> {
     }
 
     /// Writes the bits of the window; `skip` is a multiple of eight.
-    pub(crate) fn write<S: Sample>(&self, samples: &mut [S], window: Window, bytes: &[u8]) {
+    pub(crate) fn write<J: Join, S: Sample>(
+        &self,
+        samples: &mut [S],
+        window: Window,
+        bytes: &[u8],
+    ) {
+        let Some(half) = self.halve::<S>(samples.len(), J::PART) else {
+            return self.write_part(samples, window, bytes);
+        };
+        let (first, second) = window.split_at(half.bits);
+        let (low, high) = samples.split_at_mut(half.samples);
+        let (low_bytes, high_bytes) = bytes.split_at(first.count.div_ceil(8));
+        J::join(
+            || self.write::<J, S>(low, first, low_bytes),
+            || self.write::<J, S>(high, second, high_bytes),
+        );
+    }
+
+    /// Reads the bits of the window; `skip` is a multiple of eight, and `bytes` is as long as needed, its last byte zero.
+    pub(crate) fn read<J: Join, S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
+        let Some(half) = self.halve::<S>(samples.len(), J::PART) else {
+            return self.read_part(samples, window, bytes);
+        };
+        let (first, second) = window.split_at(half.bits);
+        let (low, high) = samples.split_at(half.samples);
+        let (low_bytes, high_bytes) = bytes.split_at_mut(first.count.div_ceil(8));
+        J::join(
+            || self.read::<J, S>(low, first, low_bytes),
+            || self.read::<J, S>(high, second, high_bytes),
+        );
+    }
+
+    /// Where to cut the samples in two parts that are worth it. The first holds whole bytes of payload, and the channels
+    /// of the second begin as those of the first. Where values are reserved, only a pass over the first part could tell
+    /// what it holds, and there is no cut.
+    fn halve<S: Sample>(&self, samples: usize, part: usize) -> Option<Half> {
+        let channels = self.carriers.channel_count();
+        let unit = 8 * BLOCK * channels;
+        let half = samples / 2 / unit * unit;
+        if self.carriers.reserved().is_some() || half * usize::from(S::BYTES) < part.max(1) {
+            return None;
+        }
+        let carrying = half / channels * self.carriers.carrying_count();
+        Some(Half {
+            samples: half,
+            bits: carrying * usize::from(self.options.bits.get()),
+        })
+    }
+
+    fn write_part<S: Sample>(&self, samples: &mut [S], window: Window, bytes: &[u8]) {
         let (level, carriers) = (self.options.level, &self.carriers);
         for_bits!(self.options.bits, K => {
             let split = self.split(samples.len(), window, K);
@@ -221,8 +321,7 @@ impl<'a> Plan<'a> {
         });
     }
 
-    /// Reads the bits of the window; `skip` is a multiple of eight, and `bytes` is zero and as long as needed.
-    pub(crate) fn read<S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
+    fn read_part<S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
         let (level, carriers) = (self.options.level, &self.carriers);
         for_bits!(self.options.bits, K => {
             let split = self.split(samples.len(), window, K);
@@ -280,6 +379,12 @@ impl<'a> Plan<'a> {
             tail,
         }
     }
+}
+
+/// The first of two parts: its samples, and the payload bits that they hold.
+struct Half {
+    samples: usize,
+    bits: usize,
 }
 
 /// A window, cut: from sample `start` the head, the samples `whole` (counted from there), then the tail.

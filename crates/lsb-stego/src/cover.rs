@@ -291,6 +291,7 @@ pub(crate) struct Carriers {
     /// By the channel of the block's first sample: the samples whose channel carries.
     channels: [u64; 8],
     period: usize,
+    carrying: usize,
     /// The stored bits, and the reserved values widened to whole sets of values that differ in payload bits only.
     reserved: Option<Reserved>,
 }
@@ -315,7 +316,8 @@ impl Carriers {
             });
         }
         let period = usize::from(layout.channels);
-        let channels = if u32::from(layout.carrying).count_ones() == u32::from(layout.channels) {
+        let carrying = layout.carrying.count_ones() as usize;
+        let channels = if carrying == period {
             [!0; 8]
         } else {
             // The pattern over a block and the seven samples before which another block may begin.
@@ -336,6 +338,7 @@ impl Carriers {
         Ok(Self {
             channels,
             period,
+            carrying,
             reserved,
         })
     }
@@ -353,6 +356,16 @@ impl Carriers {
         } else {
             self.channels[index * BLOCK % self.period]
         }
+    }
+
+    /// The samples per pixel.
+    pub(crate) const fn channel_count(&self) -> usize {
+        self.period
+    }
+
+    /// The samples per pixel that carry.
+    pub(crate) const fn carrying_count(&self) -> usize {
+        self.carrying
     }
 
     /// The reserved values.

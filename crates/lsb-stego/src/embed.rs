@@ -1,5 +1,6 @@
 use crate::arch::kernel::Window;
 use crate::bits::Plan;
+use crate::join::{Join, Serial};
 use crate::{
     CoverMut, Error, Options, Result, Sample, Scheme, capacity, frame, framed_bits, reversible,
 };
@@ -50,6 +51,29 @@ pub fn embed<S: Sample>(
     payload: &[u8],
     options: &Options,
 ) -> Result<Embedded> {
+    embed_with::<Serial, S>(cover, payload, options)
+}
+
+/// [`embed`] on every core, which can pay from 4 MiB of samples on; below that, where values are reserved, and under
+/// [`Scheme::Reversible`] it is the same.
+///
+/// # Errors
+///
+/// As [`embed`].
+#[cfg(feature = "rayon")]
+pub fn embed_par<S: Sample>(
+    cover: CoverMut<'_, S>,
+    payload: &[u8],
+    options: &Options,
+) -> Result<Embedded> {
+    embed_with::<crate::join::Rayon, S>(cover, payload, options)
+}
+
+fn embed_with<J: Join, S: Sample>(
+    cover: CoverMut<'_, S>,
+    payload: &[u8],
+    options: &Options,
+) -> Result<Embedded> {
     if options.scheme == Scheme::Reversible {
         return Ok(Embedded {
             bits: reversible::embed(cover, payload, options)?,
@@ -64,8 +88,8 @@ pub fn embed<S: Sample>(
         skip: 0,
         count: 8 * frame::HEADER,
     };
-    plan.write(samples, head, &header);
-    plan.write(
+    plan.write::<Serial, S>(samples, head, &header);
+    plan.write::<J, S>(
         samples,
         Window {
             skip: head.count,

@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 
 use crate::arch::kernel::Window;
 use crate::bits::{Plan, count_bits};
+use crate::join::{Join, Serial};
 use crate::{Cover, Error, Options, Result, Sample, Scheme, frame, reversible};
 
 /// Extracts a framed payload; the options are those of [`embed`](crate::embed).
@@ -25,6 +26,21 @@ use crate::{Cover, Error, Options, Result, Sample, Scheme, frame, reversible};
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
 pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
+    extract_with::<Serial, S>(cover, options)
+}
+
+/// [`extract`] on every core, which can pay from 4 MiB of samples on; below that, where values are reserved, and under
+/// [`Scheme::Reversible`] it is the same.
+///
+/// # Errors
+///
+/// As [`extract`].
+#[cfg(feature = "rayon")]
+pub fn extract_par<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
+    extract_with::<crate::join::Rayon, S>(cover, options)
+}
+
+fn extract_with<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
     if options.scheme == Scheme::Reversible {
         return reversible::extract(cover, options);
     }
@@ -35,7 +51,7 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
         count: 8 * frame::HEADER,
     };
     let plan = Plan::new(cover, options, head.count)?;
-    plan.read(cover.samples(), head, &mut header);
+    plan.read::<Serial, S>(cover.samples(), head, &mut header);
     let header = frame::Header::parse(header)?;
     if header.payload_len > available {
         return Err(Error::ClaimedLength {
@@ -48,7 +64,7 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
         skip: head.count,
         count: 8 * payload.len(),
     };
-    plan.read(cover.samples(), window, &mut payload);
+    plan.read::<J, S>(cover.samples(), window, &mut payload);
     header.check(&payload)?;
     Ok(payload)
 }

@@ -37,6 +37,7 @@ mod embed;
 mod error;
 mod extract;
 mod frame;
+mod join;
 mod options;
 #[cfg(feature = "std")]
 mod plane;
@@ -44,11 +45,17 @@ mod reversible;
 
 pub use crate::arch::Level;
 pub use crate::bits::{read_bits, read_bits_into, write_bits};
+#[cfg(feature = "rayon")]
+pub use crate::bits::{read_bits_par, write_bits_par};
 pub use crate::capacity::{Capacity, capacity};
 pub use crate::cover::{Cover, CoverMut, Layout, Sample};
+#[cfg(feature = "rayon")]
+pub use crate::embed::embed_par;
 pub use crate::embed::{Embedded, embed};
 pub use crate::error::{Error, Result};
 pub use crate::extract::extract;
+#[cfg(feature = "rayon")]
+pub use crate::extract::extract_par;
 pub use crate::frame::framed_bits;
 pub use crate::options::{Bits, Options, Scheme};
 pub use crate::reversible::recover;

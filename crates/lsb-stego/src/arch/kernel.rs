@@ -74,6 +74,21 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// The window within the first part of a cover, which holds so many bits, and within the rest.
+    pub(crate) fn split_at(self, bits: usize) -> (Self, Self) {
+        let first = Self {
+            skip: self.skip.min(bits),
+            count: self.count.min(bits.saturating_sub(self.skip)),
+        };
+        (
+            first,
+            Self {
+                skip: self.skip - first.skip,
+                count: self.count - first.count,
+            },
+        )
+    }
+
     /// Of the payload bits of a block, those within the window, which then moves on.
     #[inline(always)]
     fn cut<V: Simd, const K: usize>(&mut self, simd: V, mask: [u64; K]) -> [u64; K] {
