@@ -18,6 +18,7 @@ pub mod proof;
 mod read;
 mod refusal;
 mod rules;
+mod search;
 mod state;
 pub mod store;
 #[cfg(feature = "testing")]
@@ -40,6 +41,7 @@ pub use proof::{
 };
 pub use read::Reading;
 pub use refusal::Refusal;
+pub use search::{MAX_SEARCH, ShareFilter, SharePage, StatusKind};
 pub use state::{KeySpan, MAX_SHARE_EVENTS, MemberState, ReceiverState, ShareState, Status};
 pub use tx::{
     Accept, Approval, Body, Enroll, Grant, Reject, Revoke, RevokeMember, RotateKey,

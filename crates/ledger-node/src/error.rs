@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ledger_core::{ChainId, Refusal};
+use ledger_core::{ChainId, Refusal, Rejected};
 
 /// Everything that a node's operations fail with.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +84,9 @@ pub enum Error {
     /// The system gives no random bytes for the node's key.
     #[error("the system gives no random bytes")]
     Random,
+    /// An answer, or a checkpoint, that is not what the trusted key proves.
+    #[error("not believed: {0}")]
+    Unproven(#[source] Rejected),
     /// Any other failure of the ledger.
     #[error(transparent)]
     Ledger(ledger_core::Error),

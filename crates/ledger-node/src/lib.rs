@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod alone;
 mod error;
 
+pub use access::{Access, Event};
 pub use alone::{Founding, Node, Opening};
 pub use error::{Error, Result};
 pub use ledger_core;

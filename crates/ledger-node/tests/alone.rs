@@ -10,9 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ledger_core::testing::{Person, share, share_id};
-use ledger_core::{Body, ChainId, Refusal, Transaction, Trust, Unsigned, verify};
-use ledger_node::{Error, Founding, Node, Opening};
+use ledger_core::testing::{Person, content, share, share_id};
+use ledger_core::{
+    Body, ChainId, Grant, Refusal, Revoke, ShareFilter, StatusKind, Transaction, Trust, Unsigned,
+    Withdraw, verify,
+};
+use ledger_node::{Access, Error, Founding, Node, Opening};
 
 /// A ledger in a new folder, with person 0 as authority and persons 1 and 2 as members.
 fn founded() -> (tempfile::TempDir, Node) {
@@ -64,6 +67,67 @@ fn what_was_answered_is_there_when_opened_again() {
     assert_eq!(proven.sender(), &Person::new(1).address);
     let audit = node.verify_chain(|_, _| {}).unwrap();
     assert_eq!((audit.blocks, audit.transactions), (4, 3));
+}
+
+#[test]
+fn shares_are_found_by_sender_by_receiver_and_by_what_became_of_them() {
+    let (_folder, node) = founded();
+    let (zero, one, two) = (Person::new(0), Person::new(1), Person::new(2));
+    for (number, sender, receiver) in [(1, 1, &two), (2, 2, &one), (3, 1, &zero)] {
+        node.submit(&sign(&node, sender, share(number, &[receiver])))
+            .unwrap();
+    }
+    let grant = Body::Grant(Grant {
+        share_id: share_id(3),
+        content: content(3),
+        receivers: vec![two.address],
+    });
+    node.submit(&sign(&node, 1, grant.clone())).unwrap();
+    let revoke = Body::Revoke(Revoke {
+        share_id: share_id(3),
+        receivers: vec![two.address],
+    });
+    node.submit(&sign(&node, 1, revoke)).unwrap();
+    node.submit(&sign(&node, 1, grant)).unwrap();
+    let withdraw = Body::Withdraw(Withdraw {
+        share_id: share_id(1),
+    });
+    node.submit(&sign(&node, 1, withdraw)).unwrap();
+
+    let access = Access::from(node);
+    let found = |sender: Option<&Person>, receiver: Option<&Person>, status| {
+        let filter = ShareFilter {
+            sender: sender.map(|person| person.address),
+            receiver: receiver.map(|person| person.address),
+            status,
+        };
+        let shares = access.shares(&filter).unwrap();
+        assert!(shares.iter().all(|(_, state)| filter.matches(state)));
+        shares.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(None, None, None), [1, 2, 3].map(share_id));
+    assert_eq!(found(Some(&one), None, None), [1, 3].map(share_id));
+    assert_eq!(found(None, Some(&two), None), [1, 3].map(share_id));
+    assert_eq!(found(Some(&two), Some(&one), None), [share_id(2)]);
+    assert_eq!(found(Some(&two), Some(&two), None), []);
+    assert_eq!(
+        found(None, None, Some(StatusKind::Withdrawn)),
+        [share_id(1)]
+    );
+    assert_eq!(
+        found(Some(&one), None, Some(StatusKind::Live)),
+        [share_id(3)]
+    );
+    let kinds: Vec<_> = access
+        .events(&share_id(3))
+        .unwrap()
+        .iter()
+        .map(|event| event.tx.body().kind())
+        .collect();
+    assert_eq!(kinds, ["share", "grant", "revoke", "grant"]);
+    let older = access.checkpoint().unwrap();
+    let bundle = access.prove(&share_id(2), Some(&older)).unwrap();
+    verify(&bundle, &Trust::new(access.log_key()).older(older)).unwrap();
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use ledger_core::merkle::{ConsistencyProof, InclusionProof};
 use ledger_core::store::Order;
 use ledger_core::{
-    AbsenceBundle, Address, Block, Checkpoint, Height, MemberState, ProofBundle, Refusal, ShareId,
-    ShareState, Transaction, TxId,
+    AbsenceBundle, Address, Block, Checkpoint, Height, MemberState, ProofBundle, Refusal,
+    ShareFilter, ShareId, ShareState, Transaction, TxId,
 };
 
 use super::Node;
-use crate::{Error, Result};
+use crate::{Error, Event, Result};
 
 impl Node {
     /// Everything a stranger needs to believe that a share is recorded, and what its state is now.
@@ -77,6 +77,50 @@ impl Node {
         self.view()?
             .shares(from, limit)
             .map_err(|error| self.at(error))
+    }
+
+    /// Every share that matches, in the order in which they were recorded (or granted to the receiver asked for).
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn find_shares(&self, filter: &ShareFilter) -> Result<Vec<(ShareId, ShareState)>> {
+        let reading = self.view()?;
+        let (mut found, mut next) = (Vec::new(), Some(0));
+        while let Some(from) = next {
+            let page = reading
+                .find_shares(filter, from, usize::MAX)
+                .map_err(|error| self.at(error))?;
+            found.extend(page.shares);
+            next = page.next;
+        }
+        Ok(found)
+    }
+
+    /// Everything that happened to a share, in order; empty when there is no such share.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn events(&self, share: &ShareId) -> Result<Vec<Event>> {
+        let reading = self.view()?;
+        let events = reading.history(share).map_err(|error| self.at(error))?;
+        let event = |(index, height, tx)| {
+            let header = reading.header(height).map_err(|error| self.at(error))?;
+            let header = header.ok_or_else(|| {
+                self.at(ledger_core::Error::Damaged {
+                    what: format!("header {height} is missing"),
+                })
+            })?;
+            let time = header.time;
+            Ok(Event {
+                index,
+                height,
+                time,
+                tx,
+            })
+        };
+        events.into_iter().map(event).collect()
     }
 
     /// Every transaction on a share, in order, each with its index and the height of its block.

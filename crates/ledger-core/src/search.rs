@@ -1,0 +1,135 @@
+//! Looking for shares: by sender, by receiver, by what became of them, a page at a time.
+
+use crate::store::{Order, Snapshot};
+use crate::{Address, Body, Error, Reading, Result, ShareId, ShareState, Status};
+
+/// How many transactions are looked at for one page, found or not: what bounds the work of one question.
+pub const MAX_SEARCH: usize = 4096;
+/// How many are read at a time.
+const CHUNK: usize = 256;
+
+/// Which shares; without a condition, every one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct ShareFilter {
+    /// Sent by this member.
+    pub sender: Option<Address>,
+    /// For this member: named by the share or by a grant, also when the grant was taken back.
+    pub receiver: Option<Address>,
+    /// What became of them.
+    pub status: Option<StatusKind>,
+}
+
+/// A [`Status`] without its particulars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "as complete as Status")]
+pub enum StatusKind {
+    /// Neither rejected nor withdrawn.
+    Live,
+    /// A receiver refused it.
+    Rejected,
+    /// Its sender took it back.
+    Withdrawn,
+}
+
+impl StatusKind {
+    /// The kind of a status.
+    #[must_use]
+    pub const fn of(status: &Status) -> Self {
+        match status {
+            Status::Live => Self::Live,
+            Status::Rejected { .. } => Self::Rejected,
+            Status::Withdrawn { .. } => Self::Withdrawn,
+        }
+    }
+}
+
+impl ShareFilter {
+    /// Whether a share is one of those.
+    #[must_use]
+    pub fn matches(&self, share: &ShareState) -> bool {
+        self.sender.is_none_or(|sender| sender == share.sender)
+            && self
+                .receiver
+                .is_none_or(|receiver| share.receiver(&receiver).is_some())
+            && self
+                .status
+                .is_none_or(|kind| kind == StatusKind::of(&share.status))
+    }
+}
+
+/// Some shares, and where to go on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SharePage {
+    /// The shares, in the order in which they were recorded (or granted to the receiver asked for).
+    pub shares: Vec<(ShareId, ShareState)>,
+    /// Where the next page begins; none when there is nothing more.
+    pub next: Option<u64>,
+}
+
+impl<R: Snapshot> Reading<R> {
+    /// At most `limit` shares that match, among the transactions from an index on. A page may hold fewer, even none,
+    /// and say where to go on, because one question looks at [`MAX_SEARCH`] transactions at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reading::member`].
+    pub fn find_shares(&self, filter: &ShareFilter, from: u64, limit: usize) -> Result<SharePage> {
+        let mut shares = Vec::new();
+        let mut next = from;
+        for _ in 0..MAX_SEARCH / CHUNK {
+            let indices = self.candidates(filter, next, CHUNK)?;
+            let last = indices.len() < CHUNK;
+            for index in indices {
+                if shares.len() >= limit {
+                    let next = Some(index);
+                    return Ok(SharePage { shares, next });
+                }
+                next = index.saturating_add(1);
+                if let Some((id, state)) = self.named_at(index, filter)?
+                    && filter.matches(&state)
+                {
+                    shares.push((id, state));
+                }
+            }
+            if last {
+                return Ok(SharePage { shares, next: None });
+            }
+        }
+        let next = Some(next);
+        Ok(SharePage { shares, next })
+    }
+
+    /// The transactions that can be the ones by which a share is found.
+    fn candidates(&self, filter: &ShareFilter, from: u64, limit: usize) -> Result<Vec<u64>> {
+        // whom fewer transactions concern cannot be known; the receiver's list also holds what it was sent
+        match filter.receiver.or(filter.sender) {
+            Some(address) => self.involved(&address, from, Order::Ascending, limit),
+            None => {
+                let size = self.head().log_size;
+                Ok((from..size).take(limit).collect())
+            }
+        }
+    }
+
+    /// The share that is found at this transaction: each one at exactly one, so that no page repeats it.
+    fn named_at(&self, index: u64, filter: &ShareFilter) -> Result<Option<(ShareId, ShareState)>> {
+        let missing = || Error::damaged(format!("transaction {index} is missing"));
+        let tx = self.transaction(index)?.ok_or_else(missing)?;
+        let id = match tx.body() {
+            Body::Share(share) => share.share_id,
+            Body::Grant(grant) => grant.share_id,
+            _ => return Ok(None),
+        };
+        let state = self
+            .share(&id)?
+            .ok_or_else(|| Error::damaged(format!("share {id} has no state")))?;
+        let named = match &filter.receiver {
+            // a receiver whose grant was taken back and given again is found at the newest
+            Some(receiver) => state.receiver(receiver).map(|receiver| receiver.granted),
+            None => Some(state.index),
+        };
+        Ok((named == Some(index)).then_some((id, state)))
+    }
+}
