@@ -3,6 +3,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod address;
+mod answer;
 mod audit;
 mod block;
 mod checkpoint;
@@ -26,6 +27,7 @@ pub mod testing;
 pub mod tx;
 
 pub use address::Address;
+pub use answer::{Answer, AnswerBundle, MAX_ANSWER, ProvenBlock, Question, verify_answer};
 pub use audit::Audit;
 pub use block::{Block, Header, Height, MAX_BLOCK_TRANSACTIONS};
 pub use checkpoint::{Checkpoint, LogKey, MAX_NOTE, WitnessKey};

@@ -182,6 +182,7 @@ pub struct Proven {
     sender_key: PublicKey,
     header: Header,
     checkpoint: Checkpoint,
+    inclusion: InclusionProof,
 }
 
 impl Proven {
@@ -237,6 +238,12 @@ impl Proven {
     #[must_use]
     pub const fn state(&self) -> &ShareState {
         &self.state
+    }
+
+    /// The path from the transaction up to the log's root: to be drawn, it was checked already.
+    #[must_use]
+    pub const fn inclusion(&self) -> &InclusionProof {
+        &self.inclusion
     }
 
     /// The header of the checkpoint.
@@ -360,6 +367,18 @@ pub enum Rejected {
     /// The sender's state is not in the state that the checkpoint signs.
     #[error("the sender's state is not the one that the checkpoint signs")]
     SenderState,
+    /// A member's state is not in the state that the checkpoint signs.
+    #[error("the state of member {address} is not the one that the checkpoint signs")]
+    MemberState {
+        /// The member.
+        address: Address,
+    },
+    /// A block's header is not one that the node signed, or its log is not the beginning of the checkpoint's.
+    #[error("block {height} is not proven")]
+    Block {
+        /// The block.
+        height: Height,
+    },
     /// The share's state is about another transaction.
     #[error("the share's state is not that of the transaction: its {what} differs")]
     Mismatch {
@@ -390,6 +409,8 @@ impl Rejected {
             Self::Inclusion => "inclusion",
             Self::ShareState => "share-state",
             Self::SenderState => "sender-state",
+            Self::MemberState { .. } => "member-state",
+            Self::Block { .. } => "block",
             Self::Mismatch { .. } => "mismatch",
             Self::Sender => "sender",
         }
@@ -476,6 +497,7 @@ pub fn verify(bundle: &[u8], trust: &Trust) -> Result<Proven, Rejected> {
         sender_key,
         header,
         checkpoint,
+        inclusion: bundle.inclusion,
     })
 }
 
@@ -529,7 +551,7 @@ pub fn verify_checkpoint(
     Ok(checkpoint)
 }
 
-fn check_checkpoint(
+pub(crate) fn check_checkpoint(
     note: &str,
     header: &Header,
     consistency: Option<&ConsistencyProof>,
@@ -589,7 +611,7 @@ fn continues(
     }
 }
 
-const fn format(found: u64) -> Result<(), Rejected> {
+pub(crate) const fn format(found: u64) -> Result<(), Rejected> {
     if found == FORMAT {
         Ok(())
     } else {

@@ -1,0 +1,224 @@
+//! Answers: whatever was asked is proven, and one changed thing at a time is rejected.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use ipld_core::ipld::Ipld;
+use ledger_core::testing::{Chain, Person, node_key, share, share_id};
+use ledger_core::{
+    Accept, Answer, AnswerBundle, Body, Checkpoint, Error, Height, Question, Rejected, Trust,
+    verify_answer,
+};
+use proptest::prelude::*;
+
+/// Person 1 shares numbers 0 to 4 with person 2, who accepts number 1: nine blocks after the genesis.
+fn chain() -> Chain {
+    let mut chain = Chain::new(3);
+    for number in 0..5 {
+        chain
+            .send(&Person::new(1), share(number, &[&Person::new(2)]))
+            .unwrap();
+    }
+    let share_id = share_id(1);
+    chain
+        .send(&Person::new(2), Body::Accept(Accept { share_id }))
+        .unwrap();
+    chain
+}
+
+fn trust(chain: &Chain) -> Trust {
+    Trust::new(chain.ledger.genesis().log_key())
+}
+
+fn everything() -> Question {
+    Question {
+        older: Some(4),
+        members: [1, 2, 9].map(|number| Person::new(number).address).to_vec(),
+        shares: [0, 1, 9].map(share_id).to_vec(),
+        blocks: (0..10).map(Height).collect(),
+        transactions: (0..9).collect(),
+    }
+}
+
+fn ask(chain: &Chain, question: &Question) -> Vec<u8> {
+    let view = chain.ledger.view().unwrap();
+    view.answer(question, &node_key()).unwrap().to_bytes()
+}
+
+fn believed(chain: &Chain, question: &Question) -> Answer {
+    verify_answer(&ask(chain, question), &trust(chain)).unwrap()
+}
+
+#[test]
+fn everything_that_was_asked_is_proven() {
+    let chain = chain();
+    let view = chain.ledger.view().unwrap();
+    let answer = believed(&chain, &everything());
+    for number in [1, 2, 9] {
+        let address = Person::new(number).address;
+        let state = view.member(&address).unwrap();
+        assert_eq!(answer.member(&address), Some(state.as_ref()));
+    }
+    for number in [0, 1, 9] {
+        let state = view.share(&share_id(number)).unwrap();
+        assert_eq!(answer.share(&share_id(number)), Some(state.as_ref()));
+    }
+    assert_eq!((answer.members().count(), answer.shares().count()), (2, 2));
+    assert_eq!(answer.transactions().count(), 9);
+    for (index, tx) in answer.transactions() {
+        assert_eq!(view.transaction(index).unwrap().as_ref(), Some(tx));
+        let block = answer.block_of(index).unwrap();
+        assert_eq!(block.header.height, view.height_of(index).unwrap());
+        assert_eq!(block.first, index, "each is alone in its block");
+    }
+    assert_eq!(answer.block(Height(0)).unwrap().header.log_size, 0);
+    assert_eq!(answer.header(), view.head());
+    // what was not asked is not answered
+    assert_eq!(answer.member(&Person::new(3).address), None);
+    assert_eq!(answer.share(&share_id(2)), None);
+    assert_eq!(answer.transaction(9), None);
+    assert!(answer.block(Height(10)).is_none());
+}
+
+#[test]
+fn what_is_not_there_yet_is_no_answer() {
+    let chain = chain();
+    let view = chain.ledger.view().unwrap();
+    let ask = |question: Question| view.answer(&question, &node_key()).unwrap_err();
+    for question in [
+        Question {
+            transactions: vec![9],
+            ..Question::default()
+        },
+        Question {
+            blocks: vec![Height(10)],
+            ..Question::default()
+        },
+        Question {
+            older: Some(10),
+            ..Question::default()
+        },
+    ] {
+        assert!(matches!(ask(question), Error::Beyond { .. }));
+    }
+}
+
+#[test]
+fn an_answer_continues_the_checkpoint_seen_before() {
+    let mut chain = chain();
+    let log = chain.ledger.genesis().log_key();
+    let older = Checkpoint::open(&chain.checkpoint(), &log).unwrap();
+    chain
+        .send(&Person::new(1), share(7, &[&Person::new(2)]))
+        .unwrap();
+    let trust = trust(&chain).older(older.clone());
+    let question = |older| Question {
+        older,
+        ..Question::default()
+    };
+    let answer = verify_answer(&ask(&chain, &question(Some(older.size()))), &trust).unwrap();
+    assert_eq!(answer.checkpoint().size(), older.size() + 1);
+    let without = verify_answer(&ask(&chain, &question(None)), &trust).unwrap_err();
+    assert!(
+        matches!(without, Rejected::NoConsistency { .. }),
+        "{without}"
+    );
+
+    // another history of the same length, signed by the same key
+    let mut fork = self::chain();
+    fork.send(&Person::new(2), share(8, &[&Person::new(1)]))
+        .unwrap();
+    let newest = Trust::new(log).older(answer.checkpoint().clone());
+    let forked = verify_answer(&ask(&fork, &question(Some(10))), &newest).unwrap_err();
+    assert!(matches!(forked, Rejected::Forked { .. }), "{forked}");
+    let old = self::chain();
+    let back = verify_answer(&ask(&old, &question(None)), &newest).unwrap_err();
+    assert!(matches!(back, Rejected::RolledBack { .. }), "{back}");
+}
+
+#[test]
+fn a_receipt_takes_less_than_four_kib() {
+    let mut chain = chain();
+    let tx = chain.sign(&Person::new(1), share(7, &[&Person::new(2)]));
+    let receipt = chain.put(&tx).unwrap();
+    let question = Question {
+        blocks: vec![receipt.height],
+        transactions: vec![receipt.index],
+        ..Question::default()
+    };
+    let bytes = ask(&chain, &question);
+    // a path at ten million leaves has 24 hashes, this one has four
+    assert!(bytes.len() + 20 * 32 < 4096, "{} bytes", bytes.len());
+    let answer = verify_answer(&bytes, &trust(&chain)).unwrap();
+    assert_eq!(answer.transaction(receipt.index), Some(&tx));
+    let block = answer.block_of(receipt.index).unwrap();
+    assert_eq!(block.header.height, receipt.height);
+}
+
+/// Parts of two answers of one node do not make a third.
+#[test]
+fn parts_of_another_moment_are_rejected() {
+    let mut chain = chain();
+    let question = Question {
+        shares: vec![share_id(0)],
+        blocks: vec![Height(3)],
+        transactions: vec![2],
+        ..Question::default()
+    };
+    let then = ask(&chain, &question);
+    chain
+        .send(&Person::new(1), share(7, &[&Person::new(2)]))
+        .unwrap();
+    let now = ask(&chain, &question);
+    let [then, now] = [then, now]
+        .map(|bytes| serde_ipld_dagcbor::from_slice::<BTreeMap<String, Ipld>>(&bytes).unwrap());
+    let trust = trust(&chain);
+    for (field, rejected) in [
+        ("header", "header"),
+        ("shares", "share-state"),
+        ("blocks", "block"),
+        ("transactions", "inclusion"),
+    ] {
+        let mut mixed = now.clone();
+        mixed.insert(field.to_owned(), then[field].clone());
+        let found =
+            verify_answer(&serde_ipld_dagcbor::to_vec(&mixed).unwrap(), &trust).unwrap_err();
+        assert_eq!(found.code(), rejected, "{field}: {found}");
+    }
+}
+
+/// An answer, and a trust that remembers a checkpoint of four transactions.
+fn answered() -> &'static (Vec<u8>, Trust) {
+    static ANSWERED: OnceLock<(Vec<u8>, Trust)> = OnceLock::new();
+    ANSWERED.get_or_init(|| {
+        let mut chain = Chain::new(3);
+        let log = chain.ledger.genesis().log_key();
+        chain
+            .send(&Person::new(1), share(0, &[&Person::new(2)]))
+            .unwrap();
+        let older = Checkpoint::open(&chain.checkpoint(), &log).unwrap();
+        let chain = self::chain();
+        (ask(&chain, &everything()), trust(&chain).older(older))
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_changed_byte_is_rejected(at in any::<prop::sample::Index>(), by in 1..=255_u8) {
+        let (bytes, trust) = answered();
+        let mut bytes = bytes.clone();
+        let at = at.index(bytes.len());
+        bytes[at] ^= by;
+        prop_assert!(verify_answer(&bytes, trust).is_err(), "byte {at}");
+    }
+
+    #[test]
+    fn noise_is_no_answer(noise in prop::collection::vec(any::<u8>(), 0..2000)) {
+        prop_assert!(AnswerBundle::from_bytes(&noise).is_err());
+    }
+}
