@@ -17,12 +17,15 @@ const LIMIT: u64 = 4 << 30;
 pub(crate) enum SchemeName {
     /// The low bits of the samples, in order, become the payload.
     Replacement,
+    /// Histogram shifting of prediction errors: `extract --restore` gives the cover file back.
+    Reversible,
 }
 
 impl SchemeName {
     pub(crate) fn scheme(self) -> Scheme {
         match self {
             Self::Replacement => Scheme::Replacement,
+            Self::Reversible => Scheme::Reversible,
         }
     }
 
@@ -30,6 +33,7 @@ impl SchemeName {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Replacement => "replacement",
+            Self::Reversible => "reversible",
         }
     }
 }
@@ -71,13 +75,29 @@ pub(crate) fn layout(picture: &Picture) -> Result<Layout> {
     Ok(layout)
 }
 
+/// Runs `$body` with `$cover` as the samples in their layout, whether 8 or 16 bits wide.
+macro_rules! with_samples {
+    ($samples:expr, $kind:ident, $layout:expr, |$cover:ident| $body:expr) => {
+        match $samples {
+            Samples::U8(samples) => {
+                let $cover = $kind::new(samples, $layout)?;
+                $body
+            }
+            Samples::U16(samples) => {
+                let $cover = $kind::new(samples, $layout)?;
+                $body
+            }
+            _ => anyhow::bail!("samples are neither 8 nor 16 bits wide"),
+        }
+    };
+}
+pub(crate) use with_samples;
+
 pub(crate) fn capacity(picture: &Picture, options: &Options) -> Result<Capacity> {
     let layout = layout(picture)?;
-    Ok(match picture.samples() {
-        Samples::U8(samples) => lsb_stego::capacity(Cover::new(samples, layout)?, options),
-        Samples::U16(samples) => lsb_stego::capacity(Cover::new(samples, layout)?, options),
-        _ => return unknown(),
-    }?)
+    with_samples!(picture.samples(), Cover, layout, |cover| Ok(
+        lsb_stego::capacity(cover, options)?
+    ))
 }
 
 /// The picture's samples with a payload in them.
@@ -88,23 +108,28 @@ pub(crate) fn embed(
 ) -> Result<(Samples, Embedded)> {
     let layout = layout(picture)?;
     let mut samples = picture.samples().clone();
-    let embedded = match &mut samples {
-        Samples::U8(samples) => lsb_stego::embed(CoverMut::new(samples, layout)?, payload, options),
-        Samples::U16(samples) => {
-            lsb_stego::embed(CoverMut::new(samples, layout)?, payload, options)
-        }
-        _ => return unknown(),
-    }?;
+    let embedded = with_samples!(&mut samples, CoverMut, layout, |cover| {
+        lsb_stego::embed_par(cover, payload, options)?
+    });
     Ok((samples, embedded))
 }
 
 pub(crate) fn extract(picture: &Picture, options: &Options) -> Result<Vec<u8>> {
     let layout = layout(picture)?;
-    Ok(match picture.samples() {
-        Samples::U8(samples) => lsb_stego::extract(Cover::new(samples, layout)?, options),
-        Samples::U16(samples) => lsb_stego::extract(Cover::new(samples, layout)?, options),
-        _ => return unknown(),
-    }?)
+    with_samples!(picture.samples(), Cover, layout, |cover| Ok(
+        lsb_stego::extract_par(cover, options)?
+    ))
+}
+
+/// The payload and the file that it was hidden in, byte for byte.
+pub(crate) fn recover(picture: &Picture, options: &Options) -> Result<(Vec<u8>, Vec<u8>)> {
+    let layout = layout(picture)?;
+    let mut samples = picture.samples().clone();
+    let payload = with_samples!(&mut samples, CoverMut, layout, |cover| lsb_stego::recover(
+        cover, options
+    )?);
+    let original = medical_image::restore_attached(picture, &samples)?;
+    Ok((payload, original))
 }
 
 /// Refuses to mix a file with the object of `--json` on one stdout.
@@ -122,8 +147,4 @@ pub(crate) fn say(output: &Output, out: &Path, text: String) {
     } else {
         output.line(text);
     }
-}
-
-fn unknown<T>() -> Result<T> {
-    bail!("samples are neither 8 nor 16 bits wide")
 }

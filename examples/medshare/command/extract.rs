@@ -1,6 +1,7 @@
+use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::json;
 
 use crate::file;
@@ -15,6 +16,9 @@ pub(crate) struct Args {
     /// Where the payload goes; `-` is stdout.
     #[arg(long, value_name = "PAYLOAD")]
     out: PathBuf,
+    /// Where the file goes that the payload was hidden in, byte for byte as it was; needs a reversible scheme.
+    #[arg(long, value_name = "ORIGINAL")]
+    restore: Option<PathBuf>,
     #[command(flatten)]
     scheme: SchemeArgs,
 }
@@ -22,23 +26,57 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
         pixels::check_target(output, &self.out)?;
+        if let Some(restore) = &self.restore {
+            pixels::check_target(output, restore)?;
+            if file::is_dash(restore) && file::is_dash(&self.out) {
+                bail!("--out and --restore cannot both be stdout; name a file for one");
+            }
+        }
         let picture = pixels::read(&self.stego)?;
-        let payload = pixels::extract(&picture, &self.scheme.options()?)
-            .with_context(|| format!("cannot extract from {}", self.stego.display()))?;
-        file::write(&self.out, &payload)?;
+        let options = self.scheme.options()?;
+        let fail = || format!("cannot extract from {}", self.stego.display());
+        let (payload, original) = match &self.restore {
+            Some(_) => pixels::recover(&picture, &options).map(|(p, o)| (p, Some(o))),
+            None => pixels::extract(&picture, &options).map(|payload| (payload, None)),
+        }
+        .with_context(fail)?;
+        let (payload_bytes, original_bytes) = (payload.len(), original.as_ref().map(Vec::len));
+        // Both are on disk under temporary names before one gets its own.
+        let files = [
+            Some((&self.out, payload)),
+            self.restore.as_ref().zip(original),
+        ];
+        let mut targets = Vec::new();
+        for (path, bytes) in files.into_iter().flatten() {
+            let mut target = file::Target::new(path)?;
+            target
+                .write_all(&bytes)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            targets.push(target);
+        }
+        targets.into_iter().try_for_each(file::Target::commit)?;
+        let restored = original_bytes
+            .map(|bytes| format!(", and restored the original of {}", size(bytes as u64)))
+            .unwrap_or_default();
         let text = format!(
-            "extracted {} from {}",
-            size(payload.len() as u64),
+            "extracted {} from {}{restored}",
+            size(payload_bytes as u64),
             picture.summary()
         );
-        pixels::say(output, &self.out, text);
+        let on_stdout = [Some(&self.out), self.restore.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|path| file::is_dash(path));
+        pixels::say(output, on_stdout.unwrap_or(&self.out), text);
         Ok(Outcome::done(json!({
             "stego": self.stego,
             "out": self.out,
+            "restore": self.restore,
             "format": picture.format().to_string(),
             "scheme": self.scheme.scheme.name(),
             "bits_per_sample": self.scheme.bits,
-            "payload_bytes": payload.len(),
+            "payload_bytes": payload_bytes,
+            "original_bytes": original_bytes,
         })))
     }
 }

@@ -1,6 +1,8 @@
 //! The subcommands, one file each: its arguments (their doc comment is the help) and `run`.
 
 mod capacity;
+mod compare;
+mod detect;
 mod extract;
 mod hide;
 
@@ -14,6 +16,8 @@ pub(crate) enum Command {
     Capacity(capacity::Args),
     Hide(hide::Args),
     Extract(extract::Args),
+    Compare(compare::Args),
+    Detect(detect::Args),
 }
 
 impl Command {
@@ -22,6 +26,8 @@ impl Command {
             Self::Capacity(args) => args.run(output),
             Self::Hide(args) => args.run(output),
             Self::Extract(args) => args.run(output),
+            Self::Compare(args) => args.run(output),
+            Self::Detect(args) => args.run(output),
         }
     }
 }

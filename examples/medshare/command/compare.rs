@@ -1,0 +1,131 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use lsb_stego::metric::{Comparison, Peak, compare, ssim};
+use lsb_stego::{Cover, Layout, Sample};
+use medical_image::{Picture, Samples};
+use serde_json::{Value, json};
+
+use crate::output::{Outcome, Output};
+use crate::pixels;
+
+/// Measures how far a stego image is from its cover.
+///
+/// MSE, PSNR with the peak it is measured against, SSIM, NCC and the share of changed samples, over the channels that carry.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The cover: a DICOM, PNG or TIFF file; `-` is stdin.
+    cover: PathBuf,
+    /// The stego image, of the same shape.
+    stego: PathBuf,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        let (cover, stego) = (pixels::read(&self.cover)?, pixels::read(&self.stego)?);
+        let measured = Measured::of(&cover, &stego).with_context(|| {
+            format!(
+                "cannot compare {} with {}",
+                self.cover.display(),
+                self.stego.display()
+            )
+        })?;
+        measured.print(output);
+        let mut fields = measured.json();
+        if let Value::Object(fields) = &mut fields {
+            fields.insert("cover".to_owned(), json!(self.cover));
+            fields.insert("stego".to_owned(), json!(self.stego));
+        }
+        Ok(Outcome::done(fields))
+    }
+}
+
+/// A cover and a stego image, measured.
+struct Measured {
+    comparison: Comparison,
+    /// By [`PEAKS`]; none for an image smaller than SSIM's window.
+    ssim: [Option<f64>; 2],
+}
+
+/// What signals are measured against, and what that is called.
+const PEAKS: [(Peak, &str); 2] = [
+    (Peak::Stored, "bits stored"),
+    (Peak::Range, "cover's range"),
+];
+
+impl Measured {
+    fn of(cover: &Picture, stego: &Picture) -> anyhow::Result<Self> {
+        let (a, b) = (cover.geometry(), stego.geometry());
+        if a != b {
+            bail!("the shapes differ: {a:?} and {b:?}");
+        }
+        let layout = pixels::layout(cover)?;
+        match (cover.samples(), stego.samples()) {
+            (Samples::U8(a), Samples::U8(b)) => Self::of_samples(a, b, layout),
+            (Samples::U16(a), Samples::U16(b)) => Self::of_samples(a, b, layout),
+            (a, b) => bail!("the samples differ in width: {a:?} and {b:?}"),
+        }
+    }
+
+    fn of_samples<S: Sample>(a: &[S], b: &[S], layout: Layout) -> anyhow::Result<Self> {
+        let (a, b) = (Cover::new(a, layout)?, Cover::new(b, layout)?);
+        Ok(Self {
+            comparison: compare(a, b)?,
+            ssim: [ssim(a, b, Peak::Stored)?, ssim(a, b, Peak::Range)?],
+        })
+    }
+
+    fn print(&self, output: &Output) {
+        let compared = &self.comparison;
+        let row = |name: &str, text: String| output.line(format_args!("{name:22}{text}"));
+        row(
+            "changed samples",
+            format!(
+                "{} of {} ({:.4} %), by {} at most",
+                compared.changed(),
+                compared.samples(),
+                100.0 * compared.changed_share(),
+                compared.largest(),
+            ),
+        );
+        row("MSE", format!("{:.6}", compared.mse()));
+        for ((peak, name), ssim) in PEAKS.into_iter().zip(self.ssim) {
+            let value = compared.peak(peak);
+            let against = format!("peak {value} ({name})");
+            row("PSNR", format!("{:.2} dB, {against}", compared.psnr(peak)));
+            match ssim {
+                Some(ssim) => row("SSIM", format!("{ssim:.8}, {against}")),
+                None => row("SSIM", "none: smaller than its window of 11 x 11".into()),
+            }
+        }
+        row("NCC", format!("{:.8}", compared.ncc()));
+        row(
+            "histogram distance",
+            format!("{:.6}", compared.histogram_distance()),
+        );
+    }
+
+    /// A PSNR that is infinite, of equal images, is null: JSON has no infinity.
+    fn json(&self) -> Value {
+        let compared = &self.comparison;
+        let [stored, range] = [0, 1].map(|i| {
+            let (peak, _) = PEAKS[i];
+            json!({
+                "peak": compared.peak(peak),
+                "psnr": compared.psnr(peak),
+                "ssim": self.ssim[i],
+            })
+        });
+        json!({
+            "samples": compared.samples(),
+            "changed": compared.changed(),
+            "changed_share": compared.changed_share(),
+            "largest_change": compared.largest(),
+            "mse": compared.mse(),
+            "ncc": compared.ncc(),
+            "histogram_distance": compared.histogram_distance(),
+            "bits_stored": stored,
+            "range": range,
+        })
+    }
+}

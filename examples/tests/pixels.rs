@@ -1,0 +1,201 @@
+//! The commands that work on pixels, as a person runs them: `capacity`, `hide`, `extract`, `compare`, `detect`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test panics, and its numbers are exact"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const PAYLOAD: &[u8] = b"Jane Roe, 1970-01-01, CT chest";
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data")
+        .join(name)
+}
+
+/// A directory with a payload in it.
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("payload"), PAYLOAD).unwrap();
+    directory
+}
+
+/// Runs the program in a directory; the words of `line` are its arguments, `@name` a file of `data/`.
+fn run(directory: &tempfile::TempDir, line: &str) -> Output {
+    let words = line.split(' ').map(|word| match word.strip_prefix('@') {
+        Some(name) => data(name).into_os_string(),
+        None => word.into(),
+    });
+    Command::new(env!("CARGO_BIN_EXE_medshare"))
+        .args(words)
+        .current_dir(directory.path())
+        .output()
+        .unwrap()
+}
+
+/// Runs a command that ends well, and gives the object it prints.
+fn json(directory: &tempfile::TempDir, line: &str) -> Value {
+    let output = run(directory, &format!("{line} --json"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}: {error}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs a command that ends with an error, and gives what it says.
+fn error(directory: &tempfile::TempDir, line: &str) -> String {
+    let output = run(directory, line);
+    assert_eq!(output.status.code(), Some(1), "{line}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+const IMAGES: [&str; 3] = ["CT_small.dcm", "MR_small_implicit.dcm", "phantom.png"];
+
+#[test]
+fn a_reversible_stego_image_gives_the_cover_file_back() {
+    for image in IMAGES {
+        let dir = directory();
+        let held = json(&dir, &format!("capacity @{image} --scheme reversible"));
+        assert_eq!(held["scheme"], "reversible");
+        assert!(held["payload_bytes"].as_u64().unwrap() > 100, "{held}");
+        json(
+            &dir,
+            &format!("hide @{image} --payload payload --out stego --scheme reversible"),
+        );
+        let original = fs::read(data(image)).unwrap();
+        let path = |name: &str| dir.path().join(name);
+        assert_ne!(fs::read(path("stego")).unwrap(), original);
+        let found = json(
+            &dir,
+            "extract stego --scheme reversible --out found --restore back",
+        );
+        assert_eq!(found["payload_bytes"], PAYLOAD.len());
+        assert_eq!(found["original_bytes"], original.len());
+        assert_eq!(fs::read(path("found")).unwrap(), PAYLOAD);
+        assert_eq!(fs::read(path("back")).unwrap(), original, "{image}");
+    }
+}
+
+#[test]
+fn what_was_hidden_is_extracted() {
+    for image in IMAGES {
+        for bits in 1..=4 {
+            let dir = directory();
+            let scheme = format!("--bits {bits}");
+            let hidden = json(
+                &dir,
+                &format!("hide @{image} --payload payload --out stego {scheme}"),
+            );
+            assert_eq!(hidden["bits_per_sample"], bits);
+            json(&dir, &format!("extract stego --out found {scheme}"));
+            assert_eq!(fs::read(dir.path().join("found")).unwrap(), PAYLOAD);
+        }
+    }
+}
+
+/// Payload and original through pipes: results only on stdout.
+#[test]
+fn dashes_are_streams() {
+    let dir = directory();
+    let stego = run(
+        &dir,
+        "hide @CT_small.dcm --payload payload --out - --scheme reversible",
+    );
+    fs::write(dir.path().join("stego"), stego.stdout).unwrap();
+    let found = run(&dir, "extract stego --out - --scheme reversible");
+    assert_eq!(found.stdout, PAYLOAD);
+    let original = run(
+        &dir,
+        "extract stego --out found --restore - --scheme reversible",
+    );
+    assert_eq!(original.stdout, fs::read(data("CT_small.dcm")).unwrap());
+    let both = error(
+        &dir,
+        "extract stego --out - --restore - --scheme reversible",
+    );
+    assert!(both.contains("cannot both be stdout"), "{both}");
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let dir = directory();
+    run(&dir, "hide @CT_small.dcm --payload payload --out stego");
+    for (line, says) in [
+        (
+            "extract stego --out found --restore back",
+            "the scheme cannot recover the original",
+        ),
+        (
+            "extract stego --out found --scheme reversible",
+            "no payload was found",
+        ),
+        ("extract @phantom.png --out found", "no payload was found"),
+        (
+            "hide @CT_small.dcm --payload stego --out other",
+            "it holds 2032 bytes, and 39206 are needed",
+        ),
+        (
+            "hide @CT_small.dcm --payload payload --out other --scheme reversible --bits 2",
+            "2 bits per sample: expected 1 to 1",
+        ),
+        ("compare @CT_small.dcm @phantom.png", "the shapes differ"),
+        ("detect payload", "cannot look into payload"),
+    ] {
+        let said = error(&dir, line);
+        assert!(said.contains(says), "{line}: {said}");
+    }
+    for name in ["found", "back", "other"] {
+        assert!(!dir.path().join(name).exists(), "{name} was written");
+    }
+}
+
+#[test]
+fn a_stego_image_is_compared_with_its_cover() {
+    let dir = directory();
+    let hidden = json(&dir, "hide @CT_small.dcm --payload payload --out stego");
+    let found = json(&dir, "compare @CT_small.dcm stego");
+    let changed = found["changed"].as_u64().unwrap();
+    let used = hidden["used_bits"].as_u64().unwrap();
+    assert!(changed > used / 3 && changed < used, "{found}");
+    // Replacement of one bit: each change is by 1, so that the squared error is the share of changed samples.
+    assert_eq!(
+        (&found["samples"], &found["largest_change"]),
+        (&16_384.into(), &1.into())
+    );
+    assert_eq!(found["mse"], found["changed_share"]);
+    assert_eq!(found["bits_stored"]["peak"], 65_535);
+    assert_eq!(found["range"]["peak"], 2_063);
+    let psnr = |of: &str| found[of]["psnr"].as_f64().unwrap();
+    let apart = 20.0 * (65_535.0_f64 / 2_063.0).log10();
+    assert!((psnr("bits_stored") - psnr("range") - apart).abs() < 1e-9);
+    let same = json(&dir, "compare @CT_small.dcm @CT_small.dcm");
+    assert_eq!(same["bits_stored"]["psnr"], Value::Null);
+    assert_eq!(same["bits_stored"]["ssim"], 1.0);
+}
+
+#[test]
+fn a_full_image_is_detected() {
+    let dir = directory();
+    let held = json(&dir, "capacity @phantom.png");
+    let length = usize::try_from(held["payload_bytes"].as_u64().unwrap()).unwrap();
+    // Lehmer's generator: a payload that is encrypted looks like this.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = (0..length)
+        .map(|_| {
+            state = state * 48_271 % 0x7FFF_FFFF;
+            state.to_le_bytes()[1]
+        })
+        .collect();
+    fs::write(dir.path().join("payload"), noise).unwrap();
+    json(&dir, "hide @phantom.png --payload payload --out stego.png");
+    let found = json(&dir, "detect @phantom.png stego.png");
+    let rate = |image: usize| found["images"][image]["weighted_stego"].as_f64().unwrap();
+    assert!(rate(1) > 0.8 && rate(0) < 0.5, "{found}");
+    assert_eq!(found["images"][1]["image"], "stego.png");
+}
