@@ -82,6 +82,54 @@ fn a_reversible_stego_image_gives_the_cover_file_back() {
     }
 }
 
+/// Every image of 256 x 256 pixels or more takes 1 KB and comes back byte for byte, or the refusal names both numbers.
+/// `MEDSHARE_IMAGES` names a folder of more images than the committed one.
+#[test]
+fn a_kilobyte_is_reversible() {
+    let dir = directory();
+    fs::write(dir.path().join("payload"), [0xA5; 1024]).unwrap();
+    let more = std::env::var_os("MEDSHARE_IMAGES").map(|folder| fs::read_dir(folder).unwrap());
+    let more = more
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path());
+    let mut fitted = 0;
+    for image in more.chain([data("phantom.png")]) {
+        fs::copy(&image, dir.path().join("cover")).unwrap();
+        if run(&dir, "capacity cover").status.code() == Some(1) {
+            continue; // no native image
+        }
+        let line = "hide cover --payload payload --out stego --scheme reversible";
+        let hidden = run(&dir, line);
+        if hidden.status.success() {
+            json(
+                &dir,
+                "extract stego --scheme reversible --out found --restore back",
+            );
+            let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
+            assert!(
+                read("back") == read("cover") && read("found") == [0xA5; 1024],
+                "{image:?}"
+            );
+            fitted += 1;
+            continue;
+        }
+        let held = json(&dir, "capacity cover --scheme reversible");
+        let said = String::from_utf8(hidden.stderr).unwrap();
+        let numbers = format!(
+            "it holds {} bytes, and 1024 are needed",
+            held["payload_bytes"]
+        );
+        assert!(said.contains(&numbers), "{image:?}: {said}");
+        // Noise may be larger and refused all the same; no picture of anything was yet.
+        assert!(
+            held["samples"].as_u64().unwrap() < 256 * 256,
+            "{image:?}: {held}"
+        );
+    }
+    assert!(fitted > 0);
+}
+
 #[test]
 fn what_was_hidden_is_extracted() {
     for image in IMAGES {

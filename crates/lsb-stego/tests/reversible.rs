@@ -10,7 +10,7 @@
 
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Layout, Level, Options, Sample, Scheme, capacity, embed, extract,
-    read_bits, recover,
+    framed_bits, read_bits, recover, write_bits,
 };
 use proptest::prelude::*;
 
@@ -250,6 +250,22 @@ fn noise_is_refused_with_both_numbers() {
         ),
         "{refused:?}"
     );
+}
+
+/// The fallback that `DESIGN.md` names: the bits that replacement overwrites, kept beside the image.
+#[test]
+fn where_reversible_is_refused_kept_bits_restore() {
+    let layout = Layout::new(16).unwrap().with_columns(64).unwrap();
+    let original: Vec<u16> = numbers(3).map(|n| n as u16).take(64 * 64).collect();
+    let (payload, bits) = ([7; 400], framed_bits(400));
+    let mut samples = original.clone();
+    let mut cover = CoverMut::new(&mut samples, layout).unwrap();
+    assert!(embed(cover.reborrow(), &payload, &options()).is_err());
+    let kept = read_bits(cover.as_cover(), &Options::new(), bits).unwrap();
+    embed(cover.reborrow(), &payload, &Options::new()).unwrap();
+    assert_eq!(extract(cover.as_cover(), &Options::new()).unwrap(), payload);
+    write_bits(cover, &Options::new(), &kept, bits).unwrap();
+    assert!(samples == original);
 }
 
 #[test]
