@@ -41,6 +41,14 @@ pub struct Receipt {
     pub id: TxId,
 }
 
+impl Receipt {
+    /// Where a transaction stands, by whoever found out.
+    #[must_use]
+    pub const fn new(index: u64, height: Height, id: TxId) -> Self {
+        Self { index, height, id }
+    }
+}
+
 impl<S: LedgerStore> Ledger<S> {
     /// Founds a ledger in an empty store: block 0, which makes the authorities members.
     ///

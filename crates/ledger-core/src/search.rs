@@ -1,7 +1,7 @@
 //! Looking for shares: by sender, by receiver, by what became of them, a page at a time.
 
 use crate::store::{Order, Snapshot};
-use crate::{Address, Body, Error, Reading, Result, ShareId, ShareState, Status};
+use crate::{Address, Body, Cid, Error, Reading, Result, ShareId, ShareState, Status};
 
 /// How many transactions are looked at for one page, found or not: what bounds the work of one question.
 pub const MAX_SEARCH: usize = 4096;
@@ -18,6 +18,8 @@ pub struct ShareFilter {
     pub receiver: Option<Address>,
     /// What became of them.
     pub status: Option<StatusKind>,
+    /// Of this content: the share's own, or one that a grant made.
+    pub content: Option<Cid>,
 }
 
 /// A [`Status`] without its particulars.
@@ -55,6 +57,10 @@ impl ShareFilter {
             && self
                 .status
                 .is_none_or(|kind| kind == StatusKind::of(&share.status))
+            && self.content.is_none_or(|content| {
+                let mut others = share.receivers.iter().map(|receiver| receiver.content);
+                share.content == content || others.any(|other| other == Some(content))
+            })
     }
 }
 

@@ -8,8 +8,8 @@ use sha2::Sha512;
 use crate::codec::{decode, encode};
 use crate::{Address, ChainId, Commitment, PublicKey, Refusal, Result, ShareId, Signature, TxId};
 
-/// The most bytes that a transaction takes.
-pub const MAX_TRANSACTION: usize = 64 * 1024;
+/// The most bytes that a transaction takes: what two bytes of length say in a bundle of C2SP's tlog-tiles.
+pub const MAX_TRANSACTION: usize = 65_535;
 /// The most receivers that one transaction names.
 pub const MAX_RECEIVERS: usize = 64;
 /// The most bytes of a public description.

@@ -1,10 +1,17 @@
 //! One way to ask, wherever the ledger is: in a file at hand, or behind somebody's server.
 
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
 use ledger_core::{
-    Address, ChainId, Checkpoint, Genesis, Height, LogKey, MemberState, Receipt, Refusal,
+    Address, Block, ChainId, Checkpoint, Genesis, Height, LogKey, MemberState, Receipt, Refusal,
     ShareFilter, ShareId, ShareState, Transaction,
 };
 
+#[cfg(feature = "client")]
+use crate::Client;
 use crate::{Error, Node, Result};
 
 /// A ledger as a program uses it: every answer comes from this process' own file, or is proven.
@@ -13,6 +20,41 @@ use crate::{Error, Node, Result};
 pub enum Access {
     /// The file is here, and this process has it open.
     Alone(Box<Node>),
+    /// Somebody's server has it, whose answers are proven.
+    #[cfg(feature = "client")]
+    Remote(Box<Client<'static>>),
+}
+
+/// Where a ledger is, as people write it: a path, or `http://` or `https://` and a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are two")]
+pub enum Location {
+    /// A file.
+    Path(PathBuf),
+    /// A server.
+    Url(String),
+}
+
+impl FromStr for Location {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let url = text.starts_with("http://") || text.starts_with("https://");
+        Ok(if url {
+            Self::Url(text.to_owned())
+        } else {
+            Self::Path(text.into())
+        })
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Url(url) => url.fmt(f),
+        }
+    }
 }
 
 /// One thing that happened to a share.
@@ -29,6 +71,13 @@ pub struct Event {
     pub tx: Transaction,
 }
 
+#[cfg(feature = "client")]
+impl From<Client<'static>> for Access {
+    fn from(client: Client<'static>) -> Self {
+        Self::Remote(Box::new(client))
+    }
+}
+
 impl From<Node> for Access {
     fn from(node: Node) -> Self {
         Self::Alone(Box::new(node))
@@ -41,6 +90,8 @@ impl Access {
     pub fn chain(&self) -> ChainId {
         match self {
             Self::Alone(node) => node.chain(),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.chain(),
         }
     }
 
@@ -49,6 +100,8 @@ impl Access {
     pub fn genesis(&self) -> &Genesis {
         match self {
             Self::Alone(node) => node.genesis(),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.genesis(),
         }
     }
 
@@ -57,6 +110,8 @@ impl Access {
     pub fn log_key(&self) -> LogKey {
         match self {
             Self::Alone(node) => node.log_key(),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.log_key(),
         }
     }
 
@@ -65,6 +120,8 @@ impl Access {
     pub fn now(&self) -> u64 {
         match self {
             Self::Alone(node) => node.now(),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.now(),
         }
     }
 
@@ -76,6 +133,8 @@ impl Access {
     pub fn member(&self, address: &Address) -> Result<Option<MemberState>> {
         match self {
             Self::Alone(node) => node.member(address),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.member(address),
         }
     }
 
@@ -87,6 +146,8 @@ impl Access {
     pub fn members(&self) -> Result<Vec<(Address, MemberState)>> {
         match self {
             Self::Alone(node) => node.members(),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.members(),
         }
     }
 
@@ -110,6 +171,8 @@ impl Access {
     pub fn share(&self, share: &ShareId) -> Result<Option<ShareState>> {
         match self {
             Self::Alone(node) => node.share(share),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.share(share),
         }
     }
 
@@ -123,6 +186,8 @@ impl Access {
     pub fn shares(&self, filter: &ShareFilter) -> Result<Vec<(ShareId, ShareState)>> {
         match self {
             Self::Alone(node) => node.find_shares(filter),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.find_shares(filter),
         }
     }
 
@@ -134,6 +199,8 @@ impl Access {
     pub fn events(&self, share: &ShareId) -> Result<Vec<Event>> {
         match self {
             Self::Alone(node) => node.events(share),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.events(share),
         }
     }
 
@@ -145,6 +212,8 @@ impl Access {
     pub fn submit(&self, tx: &Transaction) -> Result<Receipt> {
         match self {
             Self::Alone(node) => node.submit(tx),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.submit(tx),
         }
     }
 
@@ -157,6 +226,35 @@ impl Access {
     pub fn prove(&self, share: &ShareId, older: Option<&Checkpoint>) -> Result<Vec<u8>> {
         match self {
             Self::Alone(node) => Ok(node.prove_since(share, older)?.to_bytes()),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.prove(share, older),
+        }
+    }
+
+    /// The block at a height.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::member`].
+    pub fn block(&self, height: Height) -> Result<Option<Block>> {
+        match self {
+            Self::Alone(node) => node.block(height),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.block(height),
+        }
+    }
+
+    /// Some transactions from an index on, at most a hundred: all of them, or those that concern a member. The next ones
+    /// begin behind the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::member`].
+    pub fn log(&self, member: Option<&Address>, from: u64) -> Result<Vec<Event>> {
+        match self {
+            Self::Alone(node) => node.log(member, from, 100),
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.log(member, from),
         }
     }
 
@@ -170,6 +268,8 @@ impl Access {
             Self::Alone(node) => {
                 Checkpoint::open(&node.checkpoint()?, &node.log_key()).map_err(Error::Unproven)
             }
+            #[cfg(feature = "client")]
+            Self::Remote(client) => client.checkpoint(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong while running a ledger.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +88,83 @@ pub enum Error {
     /// An answer, or a checkpoint, that is not what the trusted key proves.
     #[error("not believed: {0}")]
     Unproven(#[source] Rejected),
+    /// The server does not answer.
+    #[error("cannot reach {url}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// The connection's own words.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server refuses the transaction; its reason is its word, the ledger is as it was.
+    #[error("the ledger refuses the transaction: {detail}")]
+    RefusedThere {
+        /// The reason's stable name, as [`Refusal::code`].
+        code: String,
+        /// The reason.
+        detail: String,
+    },
+    /// The server answers with another problem.
+    #[error("{url} answers {status} ({code}): {detail}")]
+    Server {
+        /// What was asked.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The problem's stable name.
+        code: String,
+        /// The problem.
+        detail: String,
+    },
+    /// The server's answer is proven, but not about what was asked.
+    #[error("{url} does not answer what was asked: {what}")]
+    Unanswered {
+        /// What was asked.
+        url: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The address of a server is none.
+    #[error("{url:?} is no address of a ledger: {reason}")]
+    Address {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The checkpoint that was kept cannot be read or written: without it a rollback would not be noticed.
+    #[error("the checkpoint kept in {path} cannot be used: {reason}")]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// A certificate or its key cannot be used.
+    #[error("cannot use {path} for TLS: {reason}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The system gives no threads to serve with.
+    #[error("cannot start serving")]
+    Runtime {
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
     /// Any other failure of the ledger.
     #[error(transparent)]
     Ledger(ledger_core::Error),

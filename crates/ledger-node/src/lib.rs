@@ -3,10 +3,18 @@
 
 mod access;
 pub mod alone;
+#[cfg(feature = "client")]
+pub mod client;
 mod error;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(any(feature = "client", feature = "http"))]
+pub mod reader;
 
-pub use access::{Access, Event};
+pub use access::{Access, Event, Location};
 pub use alone::{Founding, Node, Opening};
+#[cfg(feature = "client")]
+pub use client::{Client, Connecting};
 pub use error::{Error, Result};
 pub use ledger_core;
 

@@ -100,6 +100,7 @@ fn shares_are_found_by_sender_by_receiver_and_by_what_became_of_them() {
             sender: sender.map(|person| person.address),
             receiver: receiver.map(|person| person.address),
             status,
+            content: None,
         };
         let shares = access.shares(&filter).unwrap();
         assert!(shares.iter().all(|(_, state)| filter.matches(state)));

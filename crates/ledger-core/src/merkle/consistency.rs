@@ -20,6 +20,12 @@ pub struct ConsistencyProof {
 }
 
 impl ConsistencyProof {
+    /// What somebody says is the proof: [`ConsistencyProof::holds`] tells whether it is.
+    #[must_use]
+    pub const fn claim(from: u64, to: u64, path: Vec<Digest>) -> Self {
+        Self { from, to, path }
+    }
+
     /// Makes the proof: PROOF(from, D[0:to]) of RFC 6962.
     pub(crate) fn new(subtrees: &impl Subtrees, from: u64, to: u64) -> Result<Self> {
         if from > to {

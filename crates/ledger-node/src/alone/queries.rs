@@ -1,10 +1,10 @@
 //! What can be asked of a node: each answer from one moment of the ledger.
 
 use ledger_core::merkle::{ConsistencyProof, InclusionProof};
-use ledger_core::store::Order;
+use ledger_core::store::{Order, RedbSnapshot};
 use ledger_core::{
-    AbsenceBundle, Address, Block, Checkpoint, Height, MemberState, ProofBundle, Refusal,
-    ShareFilter, ShareId, ShareState, Transaction, TxId,
+    AbsenceBundle, Address, AnswerBundle, Block, Checkpoint, Height, MemberState, ProofBundle,
+    Question, Reading, Refusal, ShareFilter, ShareId, ShareState, Transaction, TxId,
 };
 
 use super::Node;
@@ -26,11 +26,44 @@ impl Node {
     ///
     /// As [`Node::prove`], and [`ledger_core::Error::Beyond`] when that checkpoint is newer than this ledger.
     pub fn prove_since(&self, share: &ShareId, older: Option<&Checkpoint>) -> Result<ProofBundle> {
-        let reading = self.view()?;
-        let note = reading.checkpoint(self.key()?);
+        self.prove_at(&self.view()?, share, older.map(Checkpoint::size))
+    }
+
+    /// As [`Node::prove_since`], at one moment, for a checkpoint of which only the size is known.
+    pub(crate) fn prove_at(
+        &self,
+        reading: &Reading<RedbSnapshot>,
+        share: &ShareId,
+        older: Option<u64>,
+    ) -> Result<ProofBundle> {
+        let note = self.checkpoint_at(reading)?;
         reading
-            .prove(share, note, older.map(Checkpoint::size))
+            .prove(share, note, older)
             .map_err(|error| self.at(error))
+    }
+
+    /// Answers a question, provably: states, blocks and transactions at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ledger_core::Error::Beyond`] for what the ledger has not reached; else as [`Node::view`].
+    pub fn answer(&self, question: &Question) -> Result<AnswerBundle> {
+        self.answer_at(&self.view()?, question)
+    }
+
+    pub(crate) fn answer_at(
+        &self,
+        reading: &Reading<RedbSnapshot>,
+        question: &Question,
+    ) -> Result<AnswerBundle> {
+        reading
+            .answer(question, self.key()?)
+            .map_err(|error| self.at(error))
+    }
+
+    /// The signed note over a moment's newest block.
+    pub(crate) fn checkpoint_at(&self, reading: &Reading<RedbSnapshot>) -> Result<String> {
+        Ok(reading.checkpoint(self.key()?))
     }
 
     /// Everything a stranger needs to believe that no share of this name is recorded now.
@@ -56,7 +89,7 @@ impl Node {
     ///
     /// As [`Node::view`].
     pub fn checkpoint(&self) -> Result<String> {
-        Ok(self.view()?.checkpoint(self.key()?))
+        self.checkpoint_at(&self.view()?)
     }
 
     /// A share, if it is recorded.
@@ -104,23 +137,56 @@ impl Node {
     /// As [`Node::view`].
     pub fn events(&self, share: &ShareId) -> Result<Vec<Event>> {
         let reading = self.view()?;
-        let events = reading.history(share).map_err(|error| self.at(error))?;
-        let event = |(index, height, tx)| {
-            let header = reading.header(height).map_err(|error| self.at(error))?;
-            let header = header.ok_or_else(|| {
-                self.at(ledger_core::Error::Damaged {
-                    what: format!("header {height} is missing"),
-                })
-            })?;
-            let time = header.time;
-            Ok(Event {
-                index,
-                height,
-                time,
-                tx,
-            })
+        let history = reading.history(share).map_err(|error| self.at(error))?;
+        let event = |(index, height, tx)| self.happened(&reading, index, height, tx);
+        history.into_iter().map(event).collect()
+    }
+
+    /// At most `limit` transactions from an index on: all of them, or those that concern a member.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::view`].
+    pub fn log(&self, member: Option<&Address>, from: u64, limit: usize) -> Result<Vec<Event>> {
+        let reading = self.view()?;
+        let indices = match member {
+            Some(member) => reading
+                .involved(member, from, Order::Ascending, limit)
+                .map_err(|error| self.at(error))?,
+            None => (from..reading.head().log_size).take(limit).collect(),
         };
-        events.into_iter().map(event).collect()
+        let event = |index| {
+            let height = reading.height_of(index);
+            let tx = reading.transaction(index).map_err(|error| self.at(error))?;
+            let tx = tx.ok_or_else(|| self.missing("transaction", index))?;
+            self.happened(&reading, index, height.map_err(|error| self.at(error))?, tx)
+        };
+        indices.into_iter().map(event).collect()
+    }
+
+    /// A transaction with the time of its block.
+    fn happened(
+        &self,
+        reading: &Reading<RedbSnapshot>,
+        index: u64,
+        height: Height,
+        tx: Transaction,
+    ) -> Result<Event> {
+        let header = reading.header(height).map_err(|error| self.at(error))?;
+        let header = header.ok_or_else(|| self.missing("header", height.0))?;
+        Ok(Event {
+            index,
+            height,
+            time: header.time,
+            tx,
+        })
+    }
+
+    fn missing(&self, what: &str, number: u64) -> Error {
+        Error::Damaged {
+            path: self.path().to_owned(),
+            what: format!("{what} {number} is missing"),
+        }
     }
 
     /// Every transaction on a share, in order, each with its index and the height of its block.

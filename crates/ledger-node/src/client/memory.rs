@@ -1,0 +1,78 @@
+//! The last checkpoint that was believed, in memory and in a file.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ledger_core::{Checkpoint, LogKey};
+
+use crate::{Error, Result};
+
+pub(super) struct Memory {
+    file: Option<PathBuf>,
+    last: Mutex<Option<Checkpoint>>,
+}
+
+impl Memory {
+    /// Reads what was kept; a file that is not there yet is no error, one that is no checkpoint of this log is.
+    pub(super) fn open(file: Option<PathBuf>, log: &LogKey) -> Result<Self> {
+        let last = match &file {
+            Some(path) => read(path, log)?,
+            None => None,
+        };
+        Ok(Self {
+            file,
+            last: Mutex::new(last),
+        })
+    }
+
+    pub(super) fn last(&self) -> Option<Checkpoint> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
+    /// Remembers a checkpoint that was believed, unless a later one is known. Two processes that keep one file at the
+    /// same moment leave the checkpoint of either: both were believed.
+    pub(super) fn keep(&self, newer: &Checkpoint) -> Result<()> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last
+            .as_ref()
+            .is_some_and(|last| last.height() >= newer.height())
+        {
+            return Ok(());
+        }
+        if let Some(path) = &self.file {
+            write(path, newer.note()).map_err(|error| kept(path, &error.to_string()))?;
+        }
+        *last = Some(newer.clone());
+        Ok(())
+    }
+}
+
+fn read(path: &Path, log: &LogKey) -> Result<Option<Checkpoint>> {
+    let note = match std::fs::read_to_string(path) {
+        Ok(note) => note,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(kept(path, &error.to_string())),
+    };
+    Checkpoint::open(&note, log)
+        .map(Some)
+        .map_err(|rejected| kept(path, &rejected.to_string()))
+}
+
+/// The old note or the new one, whenever it is interrupted.
+fn write(path: &Path, note: &str) -> std::io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    let mut file = std::fs::File::create(&partial)?;
+    file.write_all(note.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)
+}
+
+fn kept(path: &Path, reason: &str) -> Error {
+    Error::Kept {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    }
+}

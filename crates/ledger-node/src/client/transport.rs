@@ -1,0 +1,185 @@
+//! Requests and replies, of which nothing is believed yet.
+
+use std::time::Duration;
+
+use ledger_core::{ChainId, MAX_ANSWER, Signature};
+use serde::Deserialize;
+use ureq::http::{Response, StatusCode};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+
+use super::{Connecting, Sign, now};
+use crate::reader::{authorization, read_message};
+use crate::{Error, Result};
+
+const CBOR: &str = "application/cbor";
+/// How often a transaction is sent when the connection breaks: the server answers the second as it would have the first.
+const ATTEMPTS: u32 = 3;
+
+/// The way to one server.
+pub(super) struct Transport<'a> {
+    url: String,
+    agent: Agent,
+    chain: ChainId,
+    reader: Option<(ledger_core::Address, Sign<'a>)>,
+}
+
+/// What came back.
+pub(super) struct Replied {
+    url: String,
+    status: StatusCode,
+    kind: String,
+    pub(super) next: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl Replied {
+    /// The problem that the server names; none when it answers, also that something is not there.
+    pub(super) fn problem(&self) -> Option<Error> {
+        if self.status.is_success() || self.kind.starts_with(CBOR) {
+            return None;
+        }
+        let problem = serde_json::from_slice(&self.body).unwrap_or(Problem {
+            code: "unknown".to_owned(),
+            detail: "no problem+json".to_owned(),
+        });
+        Some(Error::Server {
+            url: self.url.clone(),
+            status: self.status.as_u16(),
+            code: problem.code,
+            detail: problem.detail,
+        })
+    }
+}
+
+impl<'a> Transport<'a> {
+    pub(super) fn new(url: &str, connecting: Connecting<'a>, chain: ChainId) -> Result<Self> {
+        let wrong = |reason: String| Error::Address {
+            url: url.to_owned(),
+            reason,
+        };
+        let rest = url
+            .strip_prefix("http://")
+            .or_else(|| url.strip_prefix("https://"));
+        if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['?', '#'])) {
+            return Err(wrong(
+                "expected http://HOST:PORT or https://HOST:PORT".to_owned(),
+            ));
+        }
+        let mut tls = TlsConfig::builder();
+        if let Some(pem) = &connecting.roots {
+            let roots: Vec<Certificate<'static>> = parse_pem(pem)
+                .filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                    _ => None,
+                })
+                .collect();
+            if roots.is_empty() {
+                return Err(wrong("the certificates to trust hold none".to_owned()));
+            }
+            tls = tls.root_certs(RootCerts::new_with_certs(&roots));
+        }
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(connecting.timeout.unwrap_or(Duration::from_secs(60))))
+            .tls_config(tls.build())
+            .build()
+            .new_agent();
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            agent,
+            chain,
+            reader: connecting.reader,
+        })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Asks for the proven representation.
+    pub(super) fn get(&self, path: &str) -> Result<Replied> {
+        self.get_as(path, CBOR)
+    }
+
+    /// Asks for the representation that people read.
+    pub(super) fn get_json(&self, path: &str) -> Result<Replied> {
+        self.get_as(path, "application/json")
+    }
+
+    fn get_as(&self, path: &str, accept: &str) -> Result<Replied> {
+        let url = format!("{}{path}", self.url);
+        let mut request = self.agent.get(&url).header("accept", accept);
+        if let Some((address, sign)) = &self.reader {
+            let time = now();
+            let signature = sign(&read_message(&self.chain, address, time, path));
+            if let Some(signature) = signature {
+                let value = authorization(address, time, &Signature::new(signature));
+                request = request.header("authorization", value);
+            }
+        }
+        let response = request.call();
+        replied(url, response)
+    }
+
+    /// Sends a transaction, again when the connection breaks.
+    pub(super) fn post(&self, path: &str, body: &[u8]) -> Result<Replied> {
+        let url = format!("{}{path}", self.url);
+        let mut attempt = 1;
+        loop {
+            let request = self
+                .agent
+                .post(&url)
+                .header("accept", CBOR)
+                .content_type(CBOR);
+            match replied(url.clone(), request.send(body)) {
+                Err(Error::Unreachable { .. }) if attempt < ATTEMPTS => {
+                    std::thread::sleep(Duration::from_millis(100) * attempt);
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+fn replied(url: String, response: Result<Response<Body>, ureq::Error>) -> Result<Replied> {
+    let unreachable = |source: ureq::Error| Error::Unreachable {
+        url: url.clone(),
+        source: Box::new(source),
+    };
+    let mut response = response.map_err(unreachable)?;
+    let header = |name: &str| {
+        let value = response.headers().get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let (kind, next) = (
+        header("content-type").unwrap_or_default(),
+        header("next-cursor"),
+    );
+    let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(limit)
+        .read_to_vec()
+        .map_err(unreachable)?;
+    Ok(Replied {
+        status: response.status(),
+        url,
+        kind,
+        next,
+        body,
+    })
+}

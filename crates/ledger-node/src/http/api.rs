@@ -1,0 +1,172 @@
+//! The routes and what they share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Router, middleware};
+use ledger_core::store::RedbSnapshot;
+use ledger_core::{Height, Reading};
+use tokio::sync::{mpsc, watch};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::limits::Rate;
+use super::metrics::Metrics;
+use super::problem::{Answered, Problem};
+use super::settings::Reads;
+use super::writer::{Progress, Submission};
+use super::{auth, blocks, events, limits, log, members, operations, shares, transactions};
+use crate::Node;
+
+/// The most bytes of a request's body: the largest transaction in base64, with something around it.
+const MAX_BODY: usize = 96 * 1024;
+
+/// What every request sees.
+pub(super) struct Shared {
+    pub(super) node: Arc<Node>,
+    pub(super) queue: mpsc::Sender<Submission>,
+    pub(super) progress: watch::Receiver<Progress>,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) rate: Option<Rate>,
+    pub(super) timeout: Duration,
+    pub(super) reads: Reads,
+}
+
+impl Shared {
+    /// Reads one moment of the ledger, away from the threads that serve connections.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self, &Reading<RedbSnapshot>) -> Answered<T> + Send + 'static,
+    ) -> Answered<T> {
+        let shared = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let reading = shared.node.view()?;
+            read(&shared, &reading)
+        });
+        reading.await.unwrap_or_else(|_| Err(Problem::stopping()))
+    }
+}
+
+/// Headers of ascending heights, each read once.
+pub(super) struct Headers<'a> {
+    reading: &'a Reading<RedbSnapshot>,
+    last: Option<(u64, ledger_core::Header)>,
+}
+
+impl<'a> Headers<'a> {
+    pub(super) const fn new(reading: &'a Reading<RedbSnapshot>) -> Self {
+        Self {
+            reading,
+            last: None,
+        }
+    }
+
+    /// The header of the block that holds the transaction at an index.
+    pub(super) fn of(&mut self, index: u64) -> Answered<ledger_core::Header> {
+        if let Some((first, header)) = &self.last
+            && (*first..header.log_size).contains(&index)
+        {
+            return Ok(header.clone());
+        }
+        let height = self.reading.height_of(index)?;
+        let (first, header) = header_at(self.reading, height)?;
+        self.last = Some((first, header.clone()));
+        Ok(header)
+    }
+}
+
+/// The header at a height, and the index of its block's first transaction.
+pub(super) fn header_at(
+    reading: &Reading<RedbSnapshot>,
+    height: Height,
+) -> Answered<(u64, ledger_core::Header)> {
+    let missing = || Problem::not_found("block");
+    let first = match height.0.checked_sub(1) {
+        Some(before) => {
+            let header = reading.header(Height(before))?;
+            header.ok_or_else(missing)?.log_size
+        }
+        None => 0,
+    };
+    Ok((first, reading.header(height)?.ok_or_else(missing)?))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "medshare ledger",
+        description = "A ledger of signed transactions whose answers a stranger can check. Every address under /v1 \
+            answers in JSON, and with `Accept: application/cbor` in the proof of the same answer, which \
+            `ledger_core::verify_answer` believes or not. Cursors are opaque. Errors are problem+json (RFC 9457).",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "transactions", description = "What members sign, and the log's leaves"),
+        (name = "shares", description = "What became of a share"),
+        (name = "members", description = "Who may send"),
+        (name = "blocks", description = "Headers, and the transactions that they add"),
+        (name = "log", description = "The Merkle log: checkpoints, proofs, tiles"),
+        (name = "operations", description = "For whoever runs the server"),
+    ),
+)]
+struct Description;
+
+fn versioned() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(transactions::list, transactions::submit))
+        .routes(routes!(transactions::one))
+        .routes(routes!(shares::list))
+        .routes(routes!(shares::one))
+        .routes(routes!(shares::history))
+        .routes(routes!(shares::proof))
+        .routes(routes!(members::list))
+        .routes(routes!(members::one))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::one))
+        .routes(routes!(log::genesis))
+        .routes(routes!(log::checkpoint))
+        .routes(routes!(log::inclusion))
+        .routes(routes!(log::consistency))
+        .routes(routes!(events::stream))
+}
+
+fn unversioned() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(log::note))
+        .routes(routes!(operations::health))
+        .routes(routes!(operations::ready))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::openapi))
+}
+
+/// The description of every route.
+pub(super) fn description() -> utoipa::openapi::OpenApi {
+    let mut all = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(versioned())
+        .merge(unversioned())
+        .routes(routes!(log::tile));
+    let mut api = all.to_openapi();
+    env!("CARGO_PKG_VERSION").clone_into(&mut api.info.version);
+    api
+}
+
+/// Everything that the server answers.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    let (versioned, _) = versioned().split_for_parts();
+    let (unversioned, _) = unversioned().split_for_parts();
+    let signed = middleware::from_fn_with_state(Arc::clone(&shared), auth::check);
+    let guard = middleware::from_fn_with_state(Arc::clone(&shared), limits::guard);
+    versioned
+        .route_layer(signed)
+        .merge(unversioned)
+        // OpenAPI has no words for a name with slashes in it
+        .route("/tile/{*tile}", get(log::tile))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(guard)
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
+        .with_state(shared)
+}

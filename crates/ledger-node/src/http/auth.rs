@@ -1,0 +1,101 @@
+//! Lets members read who sign their requests.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ledger_core::{Address, Height, Signature, signed_digest};
+
+use super::api::Shared;
+use super::problem::{Answered, Problem};
+use super::settings::Reads;
+use crate::reader::{READ_TOLERANCE, read_message};
+
+/// Lets a request under `/v1` pass, or asks for a member's signature. Transactions need none: they are signed themselves.
+pub(super) async fn check(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if shared.reads == Reads::Members && *request.method() != Method::POST {
+        let header = request.headers().get(AUTHORIZATION).cloned();
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        if let Err(problem) = authorize(&shared, header.as_ref(), path).await {
+            let mut response = problem.into_response();
+            let scheme = HeaderValue::from_static("Medshare");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+            return response;
+        }
+    }
+    next.run(request).await
+}
+
+async fn authorize(
+    shared: &Arc<Shared>,
+    header: Option<&HeaderValue>,
+    path: String,
+) -> Answered<()> {
+    let refused = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unsigned", detail);
+    let header = header
+        .and_then(|header| header.to_str().ok())
+        .and_then(Credentials::read)
+        .ok_or_else(|| refused("reading takes a request that a member signed"))?;
+    let now = shared.node.now();
+    if now.abs_diff(header.time) > READ_TOLERANCE {
+        return Err(refused(
+            "the request was signed too long ago, or a clock is wrong",
+        ));
+    }
+    let holds = shared.read(move |shared, reading| {
+        let next = Height(reading.head().height.0.saturating_add(1));
+        let member = reading.member(&header.address)?;
+        let key = member
+            .filter(ledger_core::MemberState::is_live)
+            .and_then(|member| member.key_at(next).copied());
+        let message = read_message(&shared.node.chain(), &header.address, header.time, &path);
+        Ok(key.is_some_and(|key| key.verifies(&signed_digest(&message), &header.signature)))
+    });
+    if holds.await? {
+        Ok(())
+    } else {
+        Err(refused("no live member signed this request"))
+    }
+}
+
+struct Credentials {
+    address: Address,
+    time: u64,
+    signature: Signature,
+}
+
+impl Credentials {
+    fn read(text: &str) -> Option<Self> {
+        let (mut address, mut time, mut signature) = (None, None, None);
+        for part in text.strip_prefix("Medshare ")?.split(", ") {
+            let (name, value) = part.split_once('=')?;
+            let value = value.strip_prefix('"')?.strip_suffix('"')?;
+            match name {
+                "address" => address = value.parse().ok(),
+                "time" => time = value.parse().ok(),
+                "signature" => {
+                    let bytes = BASE64_STANDARD.decode(value).ok()?;
+                    signature = bytes.try_into().ok().map(Signature::new);
+                }
+                _ => return None,
+            }
+        }
+        Some(Self {
+            address: address?,
+            time: time?,
+            signature: signature?,
+        })
+    }
+}

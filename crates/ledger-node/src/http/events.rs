@@ -1,0 +1,156 @@
+//! Server-sent events: what happens to a share or to a member, as it is recorded.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use ledger_core::store::{Order, RedbSnapshot};
+use ledger_core::{Address, Reading, ShareId, Transaction};
+use serde::Deserialize;
+use tokio::sync::watch;
+use utoipa::IntoParams;
+
+use super::api::{Headers, Shared};
+use super::params::{Asked, read_some};
+use super::problem::{Answered, Problem};
+use super::view::TransactionView;
+use super::writer::Progress;
+
+/// How many transactions are looked at between two moments of the ledger.
+const CHUNK: usize = 256;
+/// How often a silent stream says that it is still there.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Only those of this share.
+    #[param(pattern = "^[0-9a-f]{64}$")]
+    share: Option<String>,
+    /// Only those that concern this member: an OpenPGP fingerprint.
+    #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
+    member: Option<String>,
+    /// From this index of the log on; without it, what is recorded from now on. `Last-Event-ID` goes on behind an event.
+    from: Option<u64>,
+}
+
+/// Streams transactions as they are recorded: the event is the kind, its id the index, its data the transaction in JSON.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "transactions", params(Wanted),
+    responses(
+        (status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream"),
+        (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn stream(
+    State(shared): State<Arc<Shared>>,
+    Asked(wanted): Asked<Wanted>,
+    headers: HeaderMap,
+) -> Answered<Response> {
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let progress = shared.progress.clone();
+    let from = last.map(|last| last.saturating_add(1)).or(wanted.from);
+    let next = from.unwrap_or_else(|| progress.borrow().size);
+    let events = Events {
+        stopping: shared.stopping.clone(),
+        progress,
+        share: read_some(wanted.share.as_ref())?,
+        member: read_some(wanted.member.as_ref())?,
+        next,
+        ready: VecDeque::new(),
+        shared,
+    };
+    let events = stream::unfold(events, |mut events| async move {
+        let event = events.next().await?;
+        Some((Ok::<_, Infallible>(event), events))
+    });
+    let alive = KeepAlive::new().interval(ALIVE);
+    Ok(Sse::new(events).keep_alive(alive).into_response())
+}
+
+/// A place in the log that moves on. What is sent is read from the log, so no event is lost to a slow reader.
+struct Events {
+    shared: Arc<Shared>,
+    stopping: watch::Receiver<bool>,
+    progress: watch::Receiver<Progress>,
+    share: Option<ShareId>,
+    member: Option<Address>,
+    next: u64,
+    ready: VecDeque<Event>,
+}
+
+impl Events {
+    /// The next event; none when the server stops or cannot read on.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            let next = self.next;
+            let recorded = tokio::select! {
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                recorded = self.progress.wait_for(|progress| progress.size > next) => recorded.is_ok(),
+            };
+            if !recorded {
+                return None;
+            }
+            let (share, member) = (self.share, self.member);
+            let look = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
+                look(reading, next, share.as_ref(), member.as_ref())
+            };
+            let (next, events) = self.shared.read(look).await.ok()?;
+            (self.next, self.ready) = (next, events);
+        }
+    }
+}
+
+/// The events among the next transactions, and where to go on.
+fn look(
+    reading: &Reading<RedbSnapshot>,
+    from: u64,
+    share: Option<&ShareId>,
+    member: Option<&Address>,
+) -> Answered<(u64, VecDeque<Event>)> {
+    let size = reading.head().log_size;
+    let (indices, next) = match member {
+        Some(member) => {
+            let indices = reading.involved(member, from, Order::Ascending, CHUNK)?;
+            let next = match indices.last() {
+                Some(last) if indices.len() == CHUNK => last + 1,
+                _ => size,
+            };
+            (indices, next)
+        }
+        None => {
+            let indices: Vec<_> = (from..size).take(CHUNK).collect();
+            let next = indices.last().map_or(size.max(from), |last| last + 1);
+            (indices, next)
+        }
+    };
+    let mut headers = Headers::new(reading);
+    let mut events = VecDeque::new();
+    for index in indices {
+        let tx = reading.transaction(index)?;
+        let tx: Transaction = tx.ok_or_else(|| Problem::not_found("transaction"))?;
+        if share.is_none_or(|share| tx.body().share_id() == Some(share)) {
+            let view = TransactionView::new(&tx, index, &headers.of(index)?);
+            let event = Event::default()
+                .event(&view.kind)
+                .id(index.to_string())
+                .json_data(&view);
+            events.extend(event.ok());
+        }
+    }
+    Ok((next, events))
+}

@@ -1,0 +1,349 @@
+//! The Merkle log: genesis, checkpoints, proofs, and C2SP's tlog-tiles for readers that exist already.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use ledger_core::merkle::TILE_WIDTH;
+use ledger_core::store::RedbSnapshot;
+use ledger_core::{Digest, Question, Reading};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::api::Shared;
+use super::params::{Asked, Since};
+use super::problem::{Answered, Problem};
+use super::reply::{CBOR, Found, Representation};
+
+/// What never changes.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// What changes with the next block.
+const NEVER: &str = "no-cache";
+
+/// What the chain is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Genesis")]
+struct GenesisView {
+    /// SHA-256 of its bytes: the chain's name, in hexadecimal.
+    chain: String,
+    /// What people call the ledger.
+    name: String,
+    /// When it was founded, in seconds since 1970.
+    created_at: u64,
+    /// What a receiver has to trust, as a C2SP verifier key.
+    log_key: String,
+    /// The OpenPGP fingerprints of those who may enroll and revoke members.
+    authorities: Vec<String>,
+    /// How many authorities must sign together.
+    threshold: u64,
+}
+
+/// The genesis; in CBOR its bytes, whose SHA-256 is the chain's name.
+#[utoipa::path(
+    get, path = "/v1/genesis", tag = "log",
+    responses(
+        (status = 200, description = "What the chain is", content((GenesisView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn genesis(State(shared): State<Arc<Shared>>, form: Representation) -> Response {
+    let genesis = shared.node.genesis();
+    match form {
+        Representation::Proven => ([(CONTENT_TYPE, CBOR)], genesis.to_bytes()).into_response(),
+        Representation::Json => Json(GenesisView {
+            chain: shared.node.chain().to_string(),
+            name: genesis.name.clone(),
+            created_at: genesis.created_at,
+            log_key: shared.node.log_key().to_string(),
+            authorities: genesis
+                .authorities
+                .iter()
+                .map(|authority| authority.address.to_string())
+                .collect(),
+            threshold: genesis.threshold,
+        })
+        .into_response(),
+    }
+}
+
+/// The newest checkpoint.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Checkpoint")]
+struct CheckpointView {
+    /// The signed note.
+    note: String,
+    /// The number of transactions.
+    size: u64,
+    /// The root of the log, in hexadecimal.
+    root: String,
+    /// The height of the newest block.
+    height: u64,
+    /// SHA-256 of its header, in hexadecimal.
+    header: String,
+    /// Its time, in seconds since 1970.
+    time: u64,
+}
+
+/// The newest checkpoint, taken apart; `/checkpoint` is the note alone.
+#[utoipa::path(
+    get, path = "/v1/checkpoint", tag = "log", params(Since),
+    responses(
+        (status = 200, description = "What the node signs", content((CheckpointView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = "4XX", description = "The asker's checkpoint is newer", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn checkpoint(
+    State(shared): State<Arc<Shared>>,
+    Asked(since): Asked<Since>,
+    form: Representation,
+) -> Answered<Response> {
+    let checkpoint = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let head = reading.head();
+        let view = CheckpointView {
+            note: shared.node.checkpoint_at(reading)?,
+            size: head.log_size,
+            root: head.log_root.to_string(),
+            height: head.height.0,
+            header: head.digest().to_string(),
+            time: head.time,
+        };
+        let question = Question {
+            older: since.older,
+            ..Question::default()
+        };
+        Found::new(view, question).reply(form, shared, reading)
+    };
+    shared.read(checkpoint).await
+}
+
+/// The newest checkpoint as a C2SP signed note.
+#[utoipa::path(
+    get, path = "/checkpoint", tag = "log",
+    responses(
+        (status = 200, description = "The note", body = String, content_type = "text/plain; charset=utf-8"),
+        (status = "4XX", description = "The node has no key", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn note(State(shared): State<Arc<Shared>>) -> Answered<Response> {
+    let note = shared.read(|shared, reading| Ok(shared.node.checkpoint_at(reading)?));
+    Ok(([(CACHE_CONTROL, NEVER)], note.await?).into_response())
+}
+
+/// A path of the Merkle tree.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Path")]
+struct PathView {
+    /// Its hashes, in hexadecimal, from the leaf up.
+    path: Vec<String>,
+}
+
+impl PathView {
+    fn new(path: &[Digest]) -> Json<Self> {
+        let path = path.iter().map(ToString::to_string).collect();
+        Json(Self { path })
+    }
+}
+
+/// Which leaf, in which log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LeafOf {
+    /// The index of the leaf.
+    index: u64,
+    /// The number of leaves of the log.
+    size: u64,
+}
+
+/// Shows that a leaf stands in the log (RFC 6962, section 2.1.1).
+#[utoipa::path(
+    get, path = "/v1/inclusion", tag = "log", params(LeafOf),
+    responses(
+        (status = 200, description = "The path", body = PathView),
+        (status = "4XX", description = "Beyond the log", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn inclusion(
+    State(shared): State<Arc<Shared>>,
+    Asked(leaf): Asked<LeafOf>,
+) -> Answered<Response> {
+    let prove = shared.read(move |_, reading| Ok(reading.inclusion(leaf.index, leaf.size)?));
+    Ok(PathView::new(&prove.await?.path).into_response())
+}
+
+/// From which log to which.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Between {
+    /// The number of leaves then.
+    from: u64,
+    /// The number of leaves later.
+    to: u64,
+}
+
+/// Shows that the log only grew (RFC 6962, section 2.1.2).
+#[utoipa::path(
+    get, path = "/v1/consistency", tag = "log", params(Between),
+    responses(
+        (status = 200, description = "The path", body = PathView),
+        (status = "4XX", description = "Beyond the log", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn consistency(
+    State(shared): State<Arc<Shared>>,
+    Asked(between): Asked<Between>,
+) -> Answered<Response> {
+    let prove = shared.read(move |_, reading| Ok(reading.consistency(between.from, between.to)?));
+    Ok(PathView::new(&prove.await?.path).into_response())
+}
+
+/// A tile of hashes, or of the transactions themselves (C2SP tlog-tiles).
+#[utoipa::path(
+    get, path = "/tile/{tile}", tag = "log",
+    params(("tile" = String, Path, description = "`L/N`, `entries/N`, and `.p/W` for a part, as C2SP tlog-tiles spells them")),
+    responses(
+        (status = 200, description = "Hashes of 32 bytes, or transactions each behind its length in two bytes", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "4XX", description = "No such tile yet", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn tile(
+    State(shared): State<Arc<Shared>>,
+    Path(path): Path<String>,
+) -> Answered<Response> {
+    let tile = Tile::read(&path).ok_or_else(|| Problem::malformed("expected L/N or entries/N"))?;
+    let bytes = shared.read(move |_, reading| tile.bytes(reading)).await?;
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream"),
+        (CACHE_CONTROL, FOREVER),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+/// The name of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tile {
+    /// None for the transactions themselves.
+    level: Option<u32>,
+    number: u64,
+    /// How many of its up to 256.
+    width: u64,
+}
+
+impl Tile {
+    /// Reads `L/N[.p/W]`, with N in groups of three digits, all but the last behind an `x`.
+    fn read(path: &str) -> Option<Self> {
+        let (level, rest) = path.split_once('/')?;
+        let level = match level {
+            "entries" => None,
+            level => Some(number(level, 2)?.try_into().ok()?),
+        };
+        let (rest, width) = match rest.split_once(".p/") {
+            Some((rest, width)) => (rest, number(width, 3)?),
+            None => (rest, TILE_WIDTH),
+        };
+        let partial = rest.len() != path.len() && path.contains(".p/");
+        if width == 0 || width > TILE_WIDTH || (partial && width == TILE_WIDTH) {
+            return None;
+        }
+        let mut groups = rest.split('/').peekable();
+        let mut at = 0_u64;
+        let mut first = true;
+        while let Some(group) = groups.next() {
+            let digits = match groups.peek() {
+                Some(_) => group.strip_prefix('x')?,
+                None => group,
+            };
+            // no group of zeros before the first that counts
+            if digits.len() != 3 || (first && groups.peek().is_some() && digits == "000") {
+                return None;
+            }
+            let digits: u64 = digits
+                .bytes()
+                .all(|digit| digit.is_ascii_digit())
+                .then(|| digits.parse().ok())??;
+            at = at.checked_mul(1000)?.checked_add(digits)?;
+            first = false;
+        }
+        Some(Self {
+            level,
+            number: at,
+            width,
+        })
+    }
+
+    fn bytes(self, reading: &Reading<RedbSnapshot>) -> Answered<Vec<u8>> {
+        let absent = || Problem::not_found("tile");
+        let width = usize::try_from(self.width).unwrap_or(usize::MAX);
+        let Some(level) = self.level else {
+            let first = self.number.checked_mul(TILE_WIDTH).ok_or_else(absent)?;
+            let last = first.checked_add(self.width).ok_or_else(absent)?;
+            if last > reading.head().log_size {
+                return Err(absent());
+            }
+            let mut bytes = Vec::new();
+            for tx in reading.transactions(first, width)? {
+                // a transaction has at most 65,535 bytes
+                let length = u16::try_from(tx.as_bytes().len()).unwrap_or(u16::MAX);
+                bytes.extend(length.to_be_bytes());
+                bytes.extend(tx.as_bytes());
+            }
+            return Ok(bytes);
+        };
+        let hashes = reading.tile(level, self.number)?;
+        let part = hashes.get(..width).ok_or_else(absent)?;
+        Ok(part.iter().flat_map(|hash| *hash.as_bytes()).collect())
+    }
+}
+
+/// A decimal number of at most so many digits, without zeros in front.
+fn number(text: &str, digits: usize) -> Option<u64> {
+    let plain = !text.is_empty()
+        && text.len() <= digits
+        && text.bytes().all(|digit| digit.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'));
+    plain.then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_named_as_c2sp_names_them() {
+        let read = |path| Tile::read(path).map(|tile| (tile.level, tile.number, tile.width));
+        assert_eq!(read("0/000"), Some((Some(0), 0, 256)));
+        assert_eq!(read("1/x001/234.p/5"), Some((Some(1), 1234, 5)));
+        assert_eq!(read("entries/x001/x234/067"), Some((None, 1_234_067, 256)));
+        for path in [
+            "",
+            "0",
+            "0/",
+            "0/0",
+            "0/0000",
+            "00/000",
+            "0/x000/001",
+            "0/x001",
+            "0/001/002",
+            "0/000.p/0",
+            "0/000.p/256",
+            "0/000.p/01",
+            "0/000.p/",
+            "a/000",
+            "0/00a",
+            "0/-01",
+            "-1/000",
+            "0/+01",
+            "0/x18446744/x073/x709/x551/x616/000",
+        ] {
+            assert_eq!(read(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What requests say: paths and queries, read strictly, with problems that name what is wrong.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use super::problem::Problem;
+
+/// The most things on one page.
+pub(super) const MAX_PAGE: usize = 100;
+
+/// The query of a request.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(asked)| Self(asked))
+            .map_err(|error| Problem::malformed(error.body_text()))
+    }
+}
+
+/// The one name in a request's path.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<S: Send + Sync, T: FromStr<Err: std::fmt::Display>> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Problem::malformed(error.body_text()))?;
+        read(&text).map(Self)
+    }
+}
+
+/// Reads an identifier.
+pub(super) fn read<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
+    text.parse()
+        .map_err(|error: T::Err| Problem::malformed(error.to_string()))
+}
+
+/// Reads an identifier that may be absent.
+pub(super) fn read_some<T: FromStr<Err: std::fmt::Display>>(
+    text: Option<&String>,
+) -> Result<Option<T>, Problem> {
+    text.map(|text| read(text)).transpose()
+}
+
+/// The query of an address that answers about one thing.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Since {
+    /// The number of transactions of the checkpoint that the asker keeps; a proof then shows that it is continued.
+    pub(super) older: Option<u64>,
+}
+
+/// How many things a page may have.
+pub(super) fn page(limit: Option<u32>) -> Result<usize, Problem> {
+    let limit = limit.map_or(50, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    if (1..=MAX_PAGE).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::malformed(format!(
+            "expected a limit of 1 to {MAX_PAGE}, found {limit}"
+        )))
+    }
+}

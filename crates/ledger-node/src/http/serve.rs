@@ -1,0 +1,310 @@
+//! Connections: accepted within limits, served, and finished before the server stops.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Extension};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::api::{self, Shared};
+use super::limits::{Rate, neighbourhood};
+use super::metrics::Metrics;
+use super::settings::Settings;
+use super::writer::{self, Progress};
+use crate::{Error, Node, Result};
+
+/// A server of one node, bound to an address and ready to run.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    node: Arc<Node>,
+    settings: Settings,
+    stop: Stopper,
+}
+
+/// Stops a server from anywhere; clones stop the same one.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<watch::Sender<bool>>);
+
+impl Stopper {
+    /// Asks the server to answer what it has begun and to end. Calling it again changes nothing.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Server {
+    /// Binds to an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Listen`] when the address cannot be had.
+    pub fn bind(node: Node, address: SocketAddr, settings: Settings) -> Result<Self> {
+        let failed = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self {
+            listener,
+            address,
+            node: Arc::new(node),
+            settings,
+            stop: Stopper(Arc::new(watch::Sender::new(false))),
+        })
+    }
+
+    /// The address that it listens at.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where clients find it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.settings.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The node that it serves.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// What stops it.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stop.clone()
+    }
+
+    /// Serves until it is stopped; then takes no more connections, answers what it has begun, and returns when everything
+    /// that was submitted is on disk and the file is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Runtime`] when the system gives no threads.
+    pub fn run(self) -> Result<()> {
+        let failed = |source| Error::Runtime { source };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("ledger-http")
+            .build()
+            .map_err(failed)?;
+        let writer = runtime.block_on(self.serve()).map_err(failed)?;
+        // what is still connected has had its time; with it goes the last way to submit, and the writer ends
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        // a writer that panicked has said so already
+        let _ = writer.join();
+        Ok(())
+    }
+
+    async fn serve(self) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let Settings {
+            connections,
+            timeout,
+            signals,
+            ..
+        } = self.settings;
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        let metrics = Arc::new(Metrics::new());
+        let (queue, waiting) = mpsc::channel(self.settings.queue.max(1));
+        let size = self.node.head().map_or(0, |head| head.log_size);
+        let (progress, seen) = watch::channel(Progress {
+            size,
+            healthy: true,
+        });
+        let node = Arc::clone(&self.node);
+        let writer = writer::start(node, waiting, progress, Arc::clone(&metrics))?;
+        let router = api::router(Arc::new(Shared {
+            node: self.node,
+            queue,
+            progress: seen,
+            stopping: self.stop.0.subscribe(),
+            metrics: Arc::clone(&metrics),
+            rate: self.settings.rate.map(Rate::new),
+            timeout,
+            reads: self.settings.reads,
+        }));
+        let mut stopping = self.stop.0.subscribe();
+        let graceful = GracefulShutdown::new();
+        let connection = Connection {
+            router,
+            tls: self.settings.tls.map(|tls| TlsAcceptor::from(tls.config)),
+            patience: self.settings.head_timeout,
+        };
+        let places = Arc::new(Semaphore::new(connections.max(1)));
+        let addresses = Addresses::new(self.settings.connections_per_address);
+        let accept = || async {
+            // a place first: those beyond the limit wait in the system's queue
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let signal = signal(signals);
+        tokio::pin!(signal);
+        loop {
+            let (place, accepted) = tokio::select! {
+                _ = stopping.wait_for(|stopping| *stopping) => break,
+                () = &mut signal => break,
+                accepted = accept() => accepted,
+            };
+            let Ok((stream, peer)) = accepted else {
+                // out of descriptors: those that are open will be closed
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Some(counted) = addresses.enter(peer.ip()) else {
+                metrics.turned_away.inc();
+                continue;
+            };
+            let (connection, watcher) = (connection.clone(), graceful.watcher());
+            let metrics = Arc::clone(&metrics);
+            metrics.connections.inc();
+            tokio::spawn(async move {
+                connection.serve(stream, peer, watcher).await;
+                metrics.connections.dec();
+                drop((place, counted));
+            });
+        }
+        self.stop.stop();
+        drop(connection);
+        // whoever does not finish in the time of a request is cut off
+        let _ = tokio::time::timeout(timeout, graceful.shutdown()).await;
+        Ok(writer)
+    }
+}
+
+/// What every connection is served with.
+#[derive(Clone)]
+struct Connection {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    patience: Duration,
+}
+
+impl Connection {
+    async fn serve(self, stream: tokio::net::TcpStream, peer: SocketAddr, watcher: Watcher) {
+        // a small answer is not worth waiting for more
+        let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        // whoever does not read what was asked for does not keep its place
+        stream.set_write_timeout(Some(self.patience));
+        let stream = Box::pin(stream);
+        match self.tls.clone() {
+            None => self.speak(stream, peer, watcher).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) =
+                    tokio::time::timeout(self.patience, tls.accept(stream)).await
+                {
+                    self.speak(stream, peer, watcher).await;
+                }
+            }
+        }
+    }
+
+    async fn speak<S>(self, stream: S, peer: SocketAddr, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = self.router.layer(Extension(ConnectInfo(peer)));
+        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience)
+            .max_buf_size(64 * 1024);
+        let connection =
+            builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        // how a connection ends is the other side's business
+        let _ = watcher.watch(connection.into_owned()).await;
+    }
+}
+
+/// How many connections each address has.
+#[derive(Clone)]
+struct Addresses {
+    counts: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    limit: usize,
+}
+
+/// One connection that counts until it is dropped.
+struct Counted {
+    addresses: Addresses,
+    address: IpAddr,
+}
+
+impl Addresses {
+    fn new(limit: usize) -> Self {
+        Self {
+            counts: Arc::default(),
+            limit,
+        }
+    }
+
+    fn enter(&self, address: IpAddr) -> Option<Counted> {
+        let address = neighbourhood(address);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= self.limit {
+            return None;
+        }
+        *count += 1;
+        Some(Counted {
+            addresses: self.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let counts = self.addresses.counts.lock();
+        let mut counts = counts.unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Waits for SIGINT or SIGTERM; for ever when they are not listened to.
+async fn signal(listen: bool) {
+    if !listen {
+        return std::future::pending().await;
+    }
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let term = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut term) => drop(term.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = term => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

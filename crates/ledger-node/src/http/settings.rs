@@ -1,0 +1,158 @@
+//! What a server allows.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+
+use crate::{Error, Result};
+
+/// Limits, TLS, and who may read. The defaults suit a machine of two cores that serves some hospitals.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub(super) connections: usize,
+    pub(super) connections_per_address: usize,
+    pub(super) rate: Option<NonZeroU32>,
+    pub(super) timeout: Duration,
+    pub(super) head_timeout: Duration,
+    pub(super) queue: usize,
+    pub(super) reads: Reads,
+    pub(super) tls: Option<Tls>,
+    pub(super) signals: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            connections_per_address: 256,
+            rate: NonZeroU32::new(200),
+            timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
+            queue: 8192,
+            reads: Reads::Everybody,
+            tls: None,
+            signals: false,
+        }
+    }
+}
+
+/// Who may read. Whoever may send transactions is decided by the ledger, and every transaction is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are two")]
+pub enum Reads {
+    /// Whoever reaches the server.
+    Everybody,
+    /// Members, who sign their requests: [`crate::reader`].
+    Members,
+}
+
+impl Settings {
+    /// The defaults: 1,024 connections, 256 from one address, 200 requests a second from one address, 30 seconds for a
+    /// request and 10 for its head, 8,192 waiting transactions, everybody reads, no TLS.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most this many connections at a time, and from one address; those beyond wait, or are closed.
+    #[must_use]
+    pub const fn connections(mut self, all: usize, per_address: usize) -> Self {
+        (self.connections, self.connections_per_address) = (all, per_address);
+        self
+    }
+
+    /// At most this many requests a second from one address (a /64 of IPv6), or any number.
+    #[must_use]
+    pub const fn rate(mut self, per_second: Option<NonZeroU32>) -> Self {
+        self.rate = per_second;
+        self
+    }
+
+    /// How long a request may take altogether, and how long its first line and headers; also how long a connection may
+    /// stay silent, or not read what it asked for.
+    #[must_use]
+    pub const fn timeouts(mut self, request: Duration, head: Duration) -> Self {
+        (self.timeout, self.head_timeout) = (request, head);
+        self
+    }
+
+    /// How many transactions may wait for their block; further ones hear 503.
+    #[must_use]
+    pub const fn queue(mut self, transactions: usize) -> Self {
+        self.queue = transactions;
+        self
+    }
+
+    /// Who may read.
+    #[must_use]
+    pub const fn reads(mut self, reads: Reads) -> Self {
+        self.reads = reads;
+        self
+    }
+
+    /// Speaks TLS only.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Stops on SIGINT and SIGTERM, as a program in the foreground does.
+    #[must_use]
+    pub const fn stop_on_signals(mut self) -> Self {
+        self.signals = true;
+        self
+    }
+}
+
+/// A certificate chain and its key.
+#[derive(Clone)]
+pub struct Tls {
+    pub(super) config: Arc<ServerConfig>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// Reads the chain and the key from two PEM files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tls`] naming the file.
+    pub fn from_files(chain: &Path, key: &Path) -> Result<Self> {
+        let wrong = |path: &Path, reason: String| Error::Tls {
+            path: path.to_owned(),
+            reason,
+        };
+        let certificates = CertificateDer::pem_file_iter(chain)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| wrong(chain, error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(wrong(chain, "it holds no certificate".to_owned()));
+        }
+        let secret =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| {
+                let builder = builder.with_no_client_auth();
+                builder.with_single_cert(certificates, secret)
+            })
+            .map_err(|error| wrong(key, error.to_string()))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! Shares: by sender, receiver, state and content; what happened to one; the bundle to keep.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use ledger_core::store::RedbSnapshot;
+use ledger_core::{Cid, Question, Reading, ShareFilter, ShareId, StatusKind};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::api::Shared;
+use super::params::{Asked, Named, Since, page, read_some};
+use super::problem::{Answered, Problem};
+use super::reply::{CBOR, Found, Representation};
+use super::transactions::recorded;
+use super::view::{Page, ShareView, TransactionView};
+
+/// Which shares.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Listed {
+    /// Sent by this member: an OpenPGP fingerprint.
+    #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
+    sender: Option<String>,
+    /// For this member: an OpenPGP fingerprint.
+    #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
+    receiver: Option<String>,
+    /// What became of them.
+    status: Option<StatusName>,
+    /// Of this content: a CID.
+    #[param(pattern = "^bafkrei[a-z2-7]{52}$")]
+    content: Option<String>,
+    /// Where the page begins: what `next` said.
+    cursor: Option<u64>,
+    /// How many, at most.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// The number of transactions of the checkpoint that the asker keeps.
+    older: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum StatusName {
+    Live,
+    Rejected,
+    Withdrawn,
+}
+
+/// Lists shares, with where each stands now.
+#[utoipa::path(
+    get, path = "/v1/shares", tag = "shares", params(Listed),
+    responses(
+        (status = 200, description = "A page", content((Page<ShareView> = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Asked(listed): Asked<Listed>,
+    form: Representation,
+) -> Answered<Response> {
+    let limit = page(listed.limit)?;
+    let filter = ShareFilter {
+        sender: read_some(listed.sender.as_ref())?,
+        receiver: read_some(listed.receiver.as_ref())?,
+        status: listed.status.map(|status| match status {
+            StatusName::Live => StatusKind::Live,
+            StatusName::Rejected => StatusKind::Rejected,
+            StatusName::Withdrawn => StatusKind::Withdrawn,
+        }),
+        content: read_some::<Cid>(listed.content.as_ref())?,
+    };
+    let list = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let found = reading.find_shares(&filter, listed.cursor.unwrap_or(0), limit)?;
+        let next = found.next.map(|next| next.to_string());
+        let view = Page {
+            items: found
+                .shares
+                .iter()
+                .map(|(id, share)| ShareView::new(id, share))
+                .collect(),
+            next: next.clone(),
+        };
+        let question = Question {
+            older: listed.older,
+            shares: found.shares.iter().map(|(id, _)| *id).collect(),
+            ..Question::default()
+        };
+        Found::new(view, question)
+            .next(next)
+            .reply(form, shared, reading)
+    };
+    shared.read(list).await
+}
+
+/// One share, with where it stands now.
+#[utoipa::path(
+    get, path = "/v1/shares/{id}", tag = "shares",
+    params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
+    responses(
+        (status = 200, description = "It is recorded", content((ShareView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 404, description = "It is not recorded, and that can be proven", content((Problem = "application/problem+json"), (Vec<u8> = "application/cbor"))),
+        (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<ShareId>,
+    Asked(since): Asked<Since>,
+    form: Representation,
+) -> Answered<Response> {
+    let one = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let question = Question {
+            older: since.older,
+            shares: vec![id],
+            ..Question::default()
+        };
+        let found = match reading.share(&id)? {
+            Some(share) => Found::new(ShareView::new(&id, &share), question),
+            None => Found::absent("share", question),
+        };
+        found.reply(form, shared, reading)
+    };
+    shared.read(one).await
+}
+
+/// Everything that happened to a share, in order.
+#[utoipa::path(
+    get, path = "/v1/shares/{id}/events", tag = "shares",
+    params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
+    responses(
+        (status = 200, description = "Its transactions", content((Page<TransactionView> = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 404, description = "It is not recorded, and that can be proven", content((Problem = "application/problem+json"), (Vec<u8> = "application/cbor"))),
+        (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn history(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<ShareId>,
+    Asked(since): Asked<Since>,
+    form: Representation,
+) -> Answered<Response> {
+    let history = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let mut found = match reading.share(&id)? {
+            Some(share) => recorded(reading, share.events, since.older)?,
+            None => Found::absent("share", Question::default()),
+        };
+        found.question.older = since.older;
+        found.question.shares = vec![id];
+        found.reply(form, shared, reading)
+    };
+    shared.read(history).await
+}
+
+/// The proof bundle of a share: a file to keep, which `medshare check-proof` believes or not.
+#[utoipa::path(
+    get, path = "/v1/shares/{id}/proof", tag = "shares",
+    params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
+    responses(
+        (status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/cbor"),
+        (status = "4XX", description = "It is not recorded", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn proof(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<ShareId>,
+    Asked(since): Asked<Since>,
+) -> Answered<Response> {
+    let prove = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        if reading.share(&id)?.is_none() {
+            return Err(Problem::not_found("share"));
+        }
+        Ok(shared.node.prove_at(reading, &id, since.older)?.to_bytes())
+    };
+    let bundle = shared.read(prove).await?;
+    let name = format!("attachment; filename=\"{id}.proof\"");
+    let headers = [(CONTENT_TYPE, CBOR.to_owned()), (CONTENT_DISPOSITION, name)];
+    Ok((headers, bundle).into_response())
+}

@@ -1,0 +1,262 @@
+//! Transactions: submitting one, finding one, listing them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ledger_core::store::{Order, RedbSnapshot};
+use ledger_core::{Address, Question, Reading, Transaction, TxId};
+use serde::Deserialize;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+use utoipa::{IntoParams, ToSchema};
+
+use super::api::{Headers, Shared};
+use super::params::{Asked, Named, Since, page, read_some};
+use super::problem::{Answered, Problem};
+use super::reply::{CBOR, Found, Representation};
+use super::view::{Page, ReceiptView, TransactionView};
+use super::writer::Submission;
+
+/// A signed transaction for those who send JSON.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Submitted {
+    /// Its canonical bytes, in base64.
+    transaction: String,
+}
+
+/// Records a signed transaction; answers when its block is on disk.
+///
+/// The same transaction again is no error: it has its receipt already. With `Prefer: respond-async` the answer comes at
+/// once, and the transaction's address tells when it is recorded.
+#[utoipa::path(
+    post, path = "/v1/transactions", tag = "transactions", params(Since),
+    request_body(
+        content((Vec<u8> = "application/cbor"), (Submitted = "application/json")),
+        description = "Canonical DAG-CBOR, at most 65,535 bytes",
+    ),
+    responses(
+        (status = 201, description = "Recorded", content((ReceiptView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "Recorded before", content((ReceiptView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 202, description = "Waiting for its block", body = ReceiptView),
+        (status = "4XX", description = "Refused, with its code", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not recorded", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn submit(
+    State(shared): State<Arc<Shared>>,
+    Asked(since): Asked<Since>,
+    form: Representation,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answered<Response> {
+    let tx = read(&headers, &body)?;
+    let (id, cid) = (tx.id(), tx.cid().to_string());
+    let (answer, answered) = oneshot::channel();
+    let submission = Submission { tx, answer };
+    shared
+        .queue
+        .try_send(submission)
+        .map_err(|error| match error {
+            TrySendError::Full(_) => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many transactions wait for their block",
+            ),
+            TrySendError::Closed(_) => Problem::stopping(),
+        })?;
+    let location = HeaderValue::from_str(&format!("/v1/transactions/{id}"))
+        .map_err(|_| Problem::stopping())?;
+    let wait = headers
+        .get("prefer")
+        .is_none_or(|prefer| prefer != "respond-async");
+    let mut response = if wait {
+        let outcome = answered.await.map_err(|_| Problem::stopping())?;
+        shared
+            .read(move |shared, reading| {
+                let (receipt, status) = match outcome {
+                    Ok(receipt) => ((receipt.index, receipt.height.0), StatusCode::CREATED),
+                    // said twice: the first answer was lost on its way
+                    Err(problem) => match known(reading, &id)? {
+                        Some(receipt) => (receipt, StatusCode::OK),
+                        None => return Err(problem),
+                    },
+                };
+                let view = ReceiptView {
+                    id: id.to_string(),
+                    cid,
+                    index: Some(receipt.0),
+                    height: Some(receipt.1),
+                };
+                let question = Question {
+                    older: since.older,
+                    blocks: vec![ledger_core::Height(receipt.1)],
+                    transactions: vec![receipt.0],
+                    ..Question::default()
+                };
+                Found::new(view, question)
+                    .status(status)
+                    .reply(form, shared, reading)
+            })
+            .await?
+    } else {
+        let view = ReceiptView {
+            id: id.to_string(),
+            cid,
+            index: None,
+            height: None,
+        };
+        axum::response::IntoResponse::into_response((StatusCode::ACCEPTED, axum::Json(view)))
+    };
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Answered<Transaction> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let decoded;
+    let bytes = match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
+        Some(CBOR | "application/octet-stream") => body,
+        Some("application/json") => {
+            let submitted: Submitted = serde_json::from_slice(body)
+                .map_err(|error| Problem::malformed(error.to_string()))?;
+            decoded = BASE64_STANDARD
+                .decode(&submitted.transaction)
+                .map_err(|error| Problem::malformed(format!("the base64: {error}")))?;
+            &decoded
+        }
+        _ => {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                "expected application/cbor or application/json",
+            ));
+        }
+    };
+    Transaction::from_bytes(bytes).map_err(|error| Problem::malformed(error.to_string()))
+}
+
+/// Index and height of a transaction, if it is recorded.
+fn known(reading: &Reading<RedbSnapshot>, id: &TxId) -> Answered<Option<(u64, u64)>> {
+    let Some(index) = reading.find(id)? else {
+        return Ok(None);
+    };
+    Ok(Some((index, reading.height_of(index)?.0)))
+}
+
+/// Which transactions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Listed {
+    /// Only those that concern this member: an OpenPGP fingerprint.
+    #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
+    member: Option<String>,
+    /// Where the page begins: an index, or what `next` said.
+    cursor: Option<u64>,
+    /// How many, at most.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// The number of transactions of the checkpoint that the asker keeps.
+    older: Option<u64>,
+}
+
+/// Lists transactions in the order of the log.
+#[utoipa::path(
+    get, path = "/v1/transactions", tag = "transactions", params(Listed),
+    responses(
+        (status = 200, description = "A page", content((Page<TransactionView> = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Asked(listed): Asked<Listed>,
+    form: Representation,
+) -> Answered<Response> {
+    let limit = page(listed.limit)?;
+    let member: Option<Address> = read_some(listed.member.as_ref())?;
+    let from = listed.cursor.unwrap_or(0);
+    let list = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let size = reading.head().log_size;
+        let mut indices = match member {
+            Some(member) => reading.involved(&member, from, Order::Ascending, limit + 1)?,
+            None => (from..size).take(limit + 1).collect(),
+        };
+        let next = (indices.len() > limit)
+            .then(|| indices.pop())
+            .flatten()
+            .map(|index| index.to_string());
+        let mut found = recorded(reading, indices, listed.older)?.next(next.clone());
+        if let Ok(page) = &mut found.view {
+            page.next = next;
+        }
+        found.reply(form, shared, reading)
+    };
+    shared.read(list).await
+}
+
+/// Transactions by their indices, each with its block.
+pub(super) fn recorded(
+    reading: &Reading<RedbSnapshot>,
+    indices: Vec<u64>,
+    older: Option<u64>,
+) -> Answered<Found<Page<TransactionView>>> {
+    let mut headers = Headers::new(reading);
+    let (mut items, mut blocks) = (Vec::new(), BTreeSet::new());
+    for &index in &indices {
+        let tx = reading.transaction(index)?;
+        let tx = tx.ok_or_else(|| Problem::not_found("transaction"))?;
+        let header = headers.of(index)?;
+        items.push(TransactionView::new(&tx, index, &header));
+        blocks.insert(header.height);
+    }
+    let question = Question {
+        older,
+        blocks: blocks.into_iter().collect(),
+        transactions: indices,
+        ..Question::default()
+    };
+    Ok(Found::new(Page { items, next: None }, question))
+}
+
+/// One transaction.
+#[utoipa::path(
+    get, path = "/v1/transactions/{id}", tag = "transactions",
+    params(("id" = String, Path, description = "SHA-256 of its bytes", pattern = "^[0-9a-f]{64}$"), Since),
+    responses(
+        (status = 200, description = "It is recorded", content((TransactionView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = "4XX", description = "It is not recorded", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<TxId>,
+    Asked(since): Asked<Since>,
+    form: Representation,
+) -> Answered<Response> {
+    let one = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let index = reading.find(&id)?;
+        let index = index.ok_or_else(|| Problem::not_found("transaction"))?;
+        let mut found = recorded(reading, vec![index], since.older)?;
+        let view = found.view?.items.pop();
+        Found {
+            view: view.ok_or_else(|| Problem::not_found("transaction")),
+            question: std::mem::take(&mut found.question),
+            status: found.status,
+            next: None,
+        }
+        .reply(form, shared, reading)
+    };
+    shared.read(one).await
+}

@@ -1,0 +1,114 @@
+//! The one thread that writes: whatever waits shares the next block and its one durable write.
+//!
+//! While a block is being written, further transactions gather; none waits for company when the disk is idle. So a lone
+//! submitter has the disk's own latency, and many have blocks of up to a thousand transactions.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use ledger_core::{Receipt, Transaction};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::metrics::Metrics;
+use super::problem::Problem;
+use crate::{Error, Node};
+
+/// The most transactions of one block: more gain nothing.
+const GROUP: usize = 1000;
+
+/// A transaction that waits for its block, and who waits for its receipt.
+pub(super) struct Submission {
+    pub(super) tx: Transaction,
+    pub(super) answer: oneshot::Sender<Result<Receipt, Problem>>,
+}
+
+/// What the writer says: how many transactions are recorded, and whether the last write went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) size: u64,
+    pub(super) healthy: bool,
+}
+
+/// Starts the thread; it ends when every sender of submissions is gone and what was submitted is answered.
+pub(super) fn start(
+    node: Arc<Node>,
+    mut queue: mpsc::Receiver<Submission>,
+    progress: watch::Sender<Progress>,
+    metrics: Arc<Metrics>,
+) -> std::io::Result<JoinHandle<()>> {
+    thread::Builder::new()
+        .name("ledger-writer".to_owned())
+        .spawn(move || {
+            while let Some(first) = queue.blocking_recv() {
+                let mut group = vec![first];
+                while group.len() < GROUP {
+                    match queue.try_recv() {
+                        Ok(next) => group.push(next),
+                        Err(_) => break,
+                    }
+                }
+                metrics.waiting(queue.len());
+                write(&node, group, &progress, &metrics);
+            }
+        })
+}
+
+fn write(
+    node: &Node,
+    group: Vec<Submission>,
+    progress: &watch::Sender<Progress>,
+    metrics: &Metrics,
+) {
+    let (txs, answers): (Vec<_>, Vec<_>) = group
+        .into_iter()
+        .map(|submission| (submission.tx, submission.answer))
+        .unzip();
+    let start = Instant::now();
+    let outcomes = node.submit_all(&txs);
+    let healthy = outcomes.is_ok();
+    // everybody hears the same failure in its own words
+    let failure = |error: &Error| {
+        let status = match error {
+            Error::Ledger(ledger_core::Error::Store { .. }) => "store",
+            Error::NoKey { .. } => "no-key",
+            _ => "damaged",
+        };
+        metrics.failed(status);
+    };
+    let mut recorded = None;
+    match outcomes {
+        Ok(outcomes) => {
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                match &outcome {
+                    Ok(receipt) => recorded = Some(receipt.index),
+                    Err(refusal) => metrics.refused(refusal.code()),
+                }
+                // who does not listen any more finds the transaction by its id
+                let _ = answer.send(outcome.map_err(|refusal| Error::Refused(refusal).into()));
+            }
+            metrics.block(txs.len(), start.elapsed());
+        }
+        Err(error) => {
+            failure(&error);
+            let words = error.to_string();
+            let mut first = Some(Problem::from(error));
+            for answer in answers {
+                let problem = first.take().unwrap_or_else(|| {
+                    Problem::new(
+                        axum::http::StatusCode::INSUFFICIENT_STORAGE,
+                        "store",
+                        words.clone(),
+                    )
+                });
+                let _ = answer.send(Err(problem));
+            }
+        }
+    }
+    progress.send_modify(|progress| {
+        progress.healthy = healthy;
+        if let Some(index) = recorded {
+            progress.size = index + 1;
+        }
+    });
+}

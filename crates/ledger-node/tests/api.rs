@@ -1,0 +1,562 @@
+//! The HTTP API as Postman and other strangers see it: JSON, problems, pages, tiles, events, figures, limits.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+mod server;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use ledger_core::merkle::{leaf_hash, root_of};
+use ledger_core::testing::{Person, content, share, share_id};
+use ledger_core::{Accept, Body, Checkpoint, Reject, Trust, Withdraw, signed_digest, verify};
+use ledger_node::http::{Reads, Settings};
+use ledger_node::reader::{authorization, read_message};
+use serde_json::Value;
+use server::Running;
+use ureq::http::Response;
+use ureq::{Agent, Body as Reply};
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .new_agent()
+}
+
+fn get(running: &Running, path: &str) -> Response<Reply> {
+    agent()
+        .get(format!("{}{path}", running.url))
+        .call()
+        .unwrap()
+}
+
+fn json(running: &Running, path: &str) -> Value {
+    let mut response = get(running, path);
+    assert_eq!(response.status(), 200, "{path}");
+    response.body_mut().read_json().unwrap()
+}
+
+/// The code of the problem that is answered, after checking its form.
+fn problem(mut response: Response<Reply>, status: u16) -> String {
+    assert_eq!(response.status(), status);
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
+    let problem: Value = response.body_mut().read_json().unwrap();
+    let code = problem["code"].as_str().unwrap();
+    assert_eq!(problem["type"], format!("urn:medshare:problem:{code}"));
+    assert_eq!(problem["status"], status);
+    assert!(!problem["detail"].as_str().unwrap().is_empty());
+    code.to_owned()
+}
+
+fn post(running: &Running, kind: &str, body: &[u8]) -> Response<Reply> {
+    let url = format!("{}/v1/transactions", running.url);
+    agent().post(url).content_type(kind).send(body).unwrap()
+}
+
+const CBOR: &str = "application/cbor";
+
+#[test]
+fn a_transaction_is_posted_and_found_again() {
+    let running = Running::new();
+    let tx = running.sign(1, share(7, &[&Person::new(2)]));
+    let mut response = post(&running, CBOR, tx.as_bytes());
+    assert_eq!(response.status(), 201);
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    assert_eq!(location, format!("/v1/transactions/{}", tx.id()));
+    let receipt: Value = response.body_mut().read_json().unwrap();
+    assert_eq!(receipt["index"], 3);
+    assert_eq!(receipt["cid"], tx.cid().to_string());
+
+    let found = json(&running, &location);
+    assert_eq!(found["kind"], "share");
+    assert_eq!(found["sender"], Person::new(1).address.to_string());
+    assert_eq!(found["share_id"], share_id(7).to_string());
+    assert_eq!(found["height"], receipt["height"]);
+
+    // the same again is no error, and no second record
+    let mut again = post(&running, CBOR, tx.as_bytes());
+    assert_eq!(again.status(), 200);
+    assert_eq!(again.body_mut().read_json::<Value>().unwrap(), receipt);
+    assert_eq!(json(&running, "/v1/checkpoint")["size"], 4);
+
+    // as JSON, without waiting
+    let tx = running.sign(
+        2,
+        Body::Accept(Accept {
+            share_id: share_id(7),
+        }),
+    );
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    let body = format!(
+        "{{\"transaction\":\"{}\"}}",
+        BASE64_STANDARD.encode(tx.as_bytes())
+    );
+    let response = agent()
+        .post(format!("{}/v1/transactions", running.url))
+        .header("prefer", "respond-async")
+        .content_type("application/json; charset=utf-8")
+        .send(&body)
+        .unwrap();
+    assert_eq!(response.status(), 202);
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    let start = Instant::now();
+    while get(&running, &location).status() == 404 {
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "it is never recorded"
+        );
+    }
+    assert_eq!(json(&running, &location)["kind"], "accept");
+}
+
+#[test]
+fn every_refusal_is_a_problem_with_its_code() {
+    let running = Running::new();
+    let unknown = running.sign(1, share(1, &[&Person::new(9)]));
+    assert_eq!(
+        problem(post(&running, CBOR, unknown.as_bytes()), 422),
+        "unknown-receiver"
+    );
+    let mut flipped = running.sign(1, share(1, &[&Person::new(2)])).to_bytes();
+    *flipped.last_mut().unwrap() ^= 1;
+    assert_eq!(
+        problem(post(&running, CBOR, &flipped), 422),
+        "bad-signature"
+    );
+    assert_eq!(problem(post(&running, CBOR, b"\xa0"), 400), "malformed");
+    assert_eq!(
+        problem(post(&running, "text/plain", b"hello"), 415),
+        "media-type"
+    );
+    assert_eq!(
+        problem(post(&running, "application/json", b"{}"), 400),
+        "malformed"
+    );
+    assert_eq!(
+        problem(post(&running, CBOR, &vec![0; 70_000]), 400),
+        "malformed"
+    );
+    assert_eq!(
+        problem(post(&running, CBOR, &vec![0; 200_000]), 413),
+        "too-large"
+    );
+    for (path, status, code) in [
+        ("/nowhere", 404, "not-found"),
+        ("/v1/shares/zz", 400, "malformed"),
+        ("/v1/shares/%ff", 400, "malformed"),
+        ("/v1/shares?limit=0", 400, "malformed"),
+        ("/v1/shares?limit=101", 400, "malformed"),
+        ("/v1/shares?colour=red", 400, "malformed"),
+        ("/v1/shares?status=lost", 400, "malformed"),
+        ("/v1/blocks/99", 404, "unknown-block"),
+        ("/v1/blocks/-1", 400, "malformed"),
+        ("/v1/inclusion?index=3&size=4", 409, "beyond"),
+        ("/v1/consistency?from=0&to=4", 409, "beyond"),
+        ("/tile/0/001", 404, "unknown-tile"),
+        ("/tile/7", 400, "malformed"),
+    ] {
+        assert_eq!(problem(get(&running, path), status), code, "{path}");
+    }
+    let absent = format!("/v1/shares/{}", share_id(1));
+    assert_eq!(problem(get(&running, &absent), 404), "unknown-share");
+    let url = format!("{}/v1/checkpoint", running.url);
+    let wrong = agent().delete(url).call().unwrap();
+    assert_eq!(wrong.headers()["allow"], "GET,HEAD");
+    assert_eq!(problem(wrong, 405), "method");
+    assert_eq!(json(&running, "/v1/checkpoint")["size"], 3);
+}
+
+#[test]
+fn lists_are_filtered_and_paged() {
+    let running = Running::new();
+    for number in 0..7 {
+        let receiver = Person::new(2 + u32::try_from(number).unwrap() % 2);
+        running.send(1, share(number, &[&receiver]));
+    }
+    running.send(
+        2,
+        Body::Reject(Reject {
+            share_id: share_id(2),
+            reason: None,
+        }),
+    );
+    running.send(
+        1,
+        Body::Withdraw(Withdraw {
+            share_id: share_id(4),
+        }),
+    );
+    let shares = |query: &str| {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = json(&running, &format!("/v1/shares?limit=2{cursor}{query}"));
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 2);
+            found.extend(
+                items
+                    .iter()
+                    .map(|item| item["share_id"].as_str().unwrap().to_owned()),
+            );
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return found,
+            }
+        }
+    };
+    let ids = |numbers: &[u64]| {
+        numbers
+            .iter()
+            .map(|n| share_id(*n).to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(shares(""), ids(&[0, 1, 2, 3, 4, 5, 6]));
+    assert_eq!(
+        shares(&format!("&receiver={}", Person::new(3).address)),
+        ids(&[1, 3, 5])
+    );
+    assert_eq!(
+        shares(&format!("&sender={}", Person::new(2).address)),
+        ids(&[])
+    );
+    assert_eq!(shares("&status=withdrawn"), ids(&[4]));
+    assert_eq!(shares("&status=rejected"), ids(&[2]));
+    assert_eq!(shares(&format!("&content={}", content(6))), ids(&[6]));
+
+    let page = json(
+        &running,
+        &format!("/v1/transactions?limit=3&member={}", Person::new(2).address),
+    );
+    let indices: Vec<_> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tx| tx["index"].clone())
+        .collect();
+    assert_eq!(indices, [1, 3, 5]);
+    assert_eq!(page["next"], "7");
+    let members = json(&running, "/v1/members?limit=100");
+    assert_eq!(members["items"].as_array().unwrap().len(), 4);
+    let blocks = json(&running, "/v1/blocks?limit=2");
+    assert_eq!(blocks["items"][0]["height"], 12);
+    assert_eq!(blocks["next"], "10");
+    let events = json(&running, &format!("/v1/shares/{}/events", share_id(2)));
+    let kinds: Vec<_> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tx| tx["kind"].clone())
+        .collect();
+    assert_eq!(kinds, ["share", "reject"]);
+    let block = json(&running, "/v1/blocks/4");
+    assert_eq!(
+        block["transactions"][0]["share_id"],
+        share_id(0).to_string()
+    );
+}
+
+/// What a reader of C2SP tlog-tiles does: from the entries to the leaves, from the leaves to the root of the checkpoint.
+#[test]
+fn tiles_are_those_of_c2sp_and_lead_to_the_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = ledger_node::Founding::new("test", Person::new(0).authority());
+    let node = ledger_node::Node::found(&folder.path().join("ledger"), founding).unwrap();
+    let txs: Vec<_> = (0..600)
+        .map(|n| server::signed(&node, 0, n, share(n, &[&Person::new(0)])))
+        .collect();
+    assert!(node.submit_all(&txs).unwrap().iter().all(Result::is_ok));
+    let running = Running::serve(folder, node, Settings::new().rate(None));
+    let bytes = |path: &str| {
+        let mut response = get(&running, path);
+        assert_eq!(response.status(), 200, "{path}");
+        response.body_mut().read_to_vec().unwrap()
+    };
+    let mut leaves = Vec::new();
+    for name in ["000", "001", "002.p/88"] {
+        let entries = bytes(&format!("/tile/entries/{name}"));
+        let mut hashes = Vec::new();
+        let mut rest = entries.as_slice();
+        while let Some((length, more)) = rest.split_first_chunk::<2>() {
+            let (entry, more) = more.split_at(usize::from(u16::from_be_bytes(*length)));
+            hashes.push(leaf_hash(entry));
+            rest = more;
+        }
+        let tile = bytes(&format!("/tile/0/{name}"));
+        assert_eq!(
+            tile,
+            hashes
+                .iter()
+                .flat_map(|hash| *hash.as_bytes())
+                .collect::<Vec<_>>()
+        );
+        leaves.extend(hashes);
+    }
+    let above = bytes("/tile/1/000.p/2");
+    assert_eq!(above[..32], *root_of(&leaves[..256]).as_bytes());
+    // a part of a tile that has grown since is still served
+    assert_eq!(bytes("/tile/0/001.p/3"), bytes("/tile/0/001")[..96]);
+    let note = String::from_utf8(bytes("/checkpoint")).unwrap();
+    let checkpoint = Checkpoint::open(&note, &running.log).unwrap();
+    assert_eq!(
+        (checkpoint.size(), checkpoint.root()),
+        (600, root_of(&leaves))
+    );
+    assert_eq!(get(&running, "/tile/0/002").status(), 404);
+    assert_eq!(get(&running, "/tile/0/002.p/89").status(), 404);
+}
+
+#[test]
+fn a_proof_is_a_file_to_keep() {
+    let running = Running::new();
+    running.send(1, share(7, &[&Person::new(2)]));
+    let mut response = get(
+        &running,
+        &format!("/v1/shares/{}/proof?older=2", share_id(7)),
+    );
+    assert_eq!(response.headers()["content-type"], CBOR);
+    let bundle = response.body_mut().read_to_vec().unwrap();
+    assert!(bundle.len() < 4096, "{} bytes", bundle.len());
+    let proven = verify(&bundle, &Trust::new(running.log)).unwrap();
+    assert!(proven.state().is_granted(&Person::new(2).address));
+    let path = json(&running, "/v1/inclusion?index=3&size=4");
+    assert_eq!(path["path"].as_array().unwrap().len(), 2);
+    let path = json(&running, "/v1/consistency?from=3&to=4");
+    assert_eq!(path["path"].as_array().unwrap().len(), 3);
+}
+
+/// Reads events until `count` have come: their kinds and ids.
+fn events(
+    running: &Running,
+    query: &str,
+    last: Option<&str>,
+    count: usize,
+    mut then: impl FnMut(),
+) -> Vec<(String, String)> {
+    let address = running.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let last = last.map_or_else(String::new, |last| format!("Last-Event-ID: {last}\r\n"));
+    write!(
+        stream,
+        "GET /v1/events{query} HTTP/1.1\r\nHost: {address}\r\n{last}\r\n"
+    )
+    .unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "HTTP/1.1 200 OK");
+    // the head is there, so the stream has begun
+    while !lines.next().unwrap().unwrap().is_empty() {}
+    then();
+    let (mut found, mut kind) = (Vec::new(), String::new());
+    while found.len() < count {
+        let line = lines.next().unwrap().unwrap();
+        if let Some(name) = line.strip_prefix("event: ") {
+            kind = name.to_owned();
+        } else if let Some(id) = line.strip_prefix("id: ") {
+            found.push((kind.clone(), id.to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn whoever_waits_hears_that_the_share_was_accepted() {
+    let running = Running::new();
+    running.send(1, share(7, &[&Person::new(2)]));
+    running.send(1, share(8, &[&Person::new(3)]));
+    let query = format!("?share={}", share_id(7));
+    let heard = events(&running, &query, None, 1, || {
+        running.send(
+            3,
+            Body::Accept(Accept {
+                share_id: share_id(8),
+            }),
+        );
+        running.send(
+            2,
+            Body::Accept(Accept {
+                share_id: share_id(7),
+            }),
+        );
+    });
+    assert_eq!(heard, [("accept".to_owned(), "6".to_owned())]);
+    // whoever lost the connection goes on behind what was heard
+    let query = format!("?member={}", Person::new(3).address);
+    let heard = events(&running, &query, Some("2"), 2, || {});
+    assert_eq!(
+        heard
+            .iter()
+            .map(|(kind, _)| kind.as_str())
+            .collect::<Vec<_>>(),
+        ["share", "accept"]
+    );
+    let heard = events(&running, "?from=0", None, 7, || {});
+    assert_eq!(heard.last().unwrap().1, "6");
+}
+
+#[test]
+fn whoever_runs_it_sees_how_it_is() {
+    let running = Running::new();
+    running.send(1, share(7, &[&Person::new(2)]));
+    assert_eq!(json(&running, "/health")["status"], "up");
+    assert_eq!(json(&running, "/ready")["status"], "ready");
+    let mut response = get(&running, "/metrics");
+    let text = response.body_mut().read_to_string().unwrap();
+    for line in [
+        "medshare_log_size 4",
+        "medshare_height 4",
+        "medshare_transactions_recorded_total 1",
+        "medshare_http_requests_total{route=\"/v1/transactions\",status=\"201\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    let api = json(&running, "/openapi.json");
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert!(api["paths"]["/v1/shares/{id}/proof"]["get"].is_object());
+}
+
+#[test]
+fn reading_can_take_a_members_signature() {
+    let running = Running::with(Settings::new().rate(None).reads(Reads::Members));
+    let chain = running.log.chain();
+    assert_eq!(problem(get(&running, "/v1/shares"), 401), "unsigned");
+    assert_eq!(get(&running, "/checkpoint").status(), 200);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let ask = |person: u32, key: u32, time: u64, signed: &str, asked: &str| {
+        use ledger_core::{Signature, tx::sign_message};
+        let address = Person::new(person).address;
+        let signature: Signature = sign_message(
+            &Person::new(key).key,
+            &read_message(&chain, &address, time, signed),
+        );
+        agent()
+            .get(format!("{}{asked}", running.url))
+            .header("authorization", authorization(&address, time, &signature))
+            .call()
+            .unwrap()
+    };
+    let path = "/v1/shares?limit=5";
+    assert_eq!(ask(1, 1, now, path, path).status(), 200);
+    for (person, key, time, asked) in [
+        (1, 2, now, path),
+        (9, 9, now, path),
+        (1, 1, now - 1000, path),
+        (1, 1, now + 1000, path),
+        (1, 1, now, "/v1/shares?limit=6"),
+    ] {
+        assert_eq!(
+            problem(ask(person, key, time, path, asked), 401),
+            "unsigned"
+        );
+    }
+    assert_ne!(signed_digest(b"a"), signed_digest(b"b"));
+}
+
+#[test]
+fn whoever_asks_too_often_is_turned_away() {
+    let running = Running::with(Settings::new().rate(NonZeroU32::new(5)));
+    let statuses: Vec<_> = (0..20).map(|_| get(&running, "/health")).collect();
+    assert!(statuses.iter().any(|response| response.status() == 200));
+    let turned = statuses
+        .into_iter()
+        .find(|response| response.status() == 429)
+        .unwrap();
+    assert_eq!(turned.headers()["retry-after"], "1");
+    assert_eq!(problem(turned, 429), "rate");
+}
+
+/// Half-open connections and senders that drip their request do not keep their places.
+#[test]
+fn slow_and_silent_connections_are_closed() {
+    let settings = Settings::new()
+        .rate(None)
+        .connections(64, 48)
+        .timeouts(Duration::from_millis(600), Duration::from_millis(300));
+    let running = Running::with(settings);
+    let address = running.url.strip_prefix("http://").unwrap().to_owned();
+    let mut silent: Vec<_> = (0..200)
+        .filter_map(|_| TcpStream::connect(&address).ok())
+        .collect();
+    let mut dripping = Vec::new();
+    for stream in &mut silent {
+        let mut stream = stream.try_clone().unwrap();
+        if stream
+            .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nX: ")
+            .is_ok()
+        {
+            dripping.push(stream);
+        }
+    }
+    // an honest request comes through as soon as the first places are free
+    let start = Instant::now();
+    loop {
+        let honest = agent().get(format!("{}/health", running.url)).call();
+        if honest.is_ok_and(|response| response.status() == 200) {
+            break;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "no place was given up"
+        );
+        for stream in &mut dripping {
+            let _ = stream.write_all(b"x");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // a body that does not come
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    write!(stream, "POST /v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Type: {CBOR}\r\nContent-Length: 100\r\n\r\nhalf").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer:?}");
+}
+
+#[test]
+fn stopping_answers_what_was_begun() {
+    let running = Running::new();
+    let txs: Vec<_> = (0..3)
+        .map(|n| running.sign(1 + n, share(u64::from(n), &[&Person::new(0)])))
+        .collect();
+    let url = format!("{}/v1/transactions", running.url);
+    let threads: Vec<_> = txs
+        .iter()
+        .map(|tx| {
+            let (url, bytes) = (url.clone(), tx.to_bytes());
+            std::thread::spawn(move || {
+                agent()
+                    .post(url)
+                    .content_type(CBOR)
+                    .send(&bytes[..])
+                    .map(|r| r.status().as_u16())
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(2));
+    let folder = running.stop();
+    let answered: Vec<_> = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect();
+    let node = ledger_node::Node::open(&folder.path().join("ledger")).unwrap();
+    for (tx, answered) in txs.iter().zip(answered) {
+        if answered.is_ok_and(|status| status == 201) {
+            assert!(node.find(&tx.id()).unwrap().is_some(), "answered and lost");
+        }
+    }
+    node.verify_chain(|_, _| {}).unwrap();
+}
