@@ -7,12 +7,14 @@ use crate::arch::kernel::{Count, ReadAll, ReadSome, Window, WriteAll, WriteSome}
 use crate::arch::{BLOCK, dispatch};
 use crate::cover::Carriers;
 use crate::join::{Join, Serial};
+use crate::walk::{Payload, Route};
 use crate::{Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme};
 
 /// Writes the first `bit_len` bits of `bytes` without a frame, for those who bring their own.
 ///
 /// Bit `i` is bit `i % 8`, the least significant first, of byte `i / 8`. Carrying sample number `j` takes bits
-/// `k * j` to `k * j + k - 1`, the first as its lowest.
+/// `k * j` to `k * j + k - 1`, the first as its lowest. With a key the number of bits decides which samples are selected,
+/// so that reading takes the same number.
 ///
 /// # Errors
 ///
@@ -68,6 +70,23 @@ fn write_bits_with<J: Join, S: Sample>(
             bytes: bytes.len(),
         });
     }
+    if !options.plain() {
+        let route = raw(cover.as_cover(), options, bit_len)?;
+        let whole = bytes.get(..bit_len.div_ceil(8)).unwrap_or_default();
+        let (last, cut) = match whole.split_last() {
+            Some((last, whole)) if !bit_len.is_multiple_of(8) => {
+                (last & ((1 << (bit_len % 8)) - 1), whole)
+            }
+            _ => (0, whole),
+        };
+        let payload = Payload {
+            first: &[],
+            second: cut,
+            third: last,
+        };
+        route.write::<J, S>(cover.into_samples(), payload);
+        return Ok(());
+    }
     let plan = Plan::new(cover.as_cover(), options, bit_len)?;
     plan.write::<J, S>(
         cover.into_samples(),
@@ -78,6 +97,20 @@ fn write_bits_with<J: Join, S: Sample>(
         bytes,
     );
     Ok(())
+}
+
+/// The route of bits without a frame.
+fn raw<'a, S: Sample>(
+    cover: Cover<'_, S>,
+    options: &'a Options,
+    bit_len: usize,
+) -> Result<Route<'a>> {
+    if options.scheme == Scheme::Reversible {
+        return Err(Error::Scheme {
+            operation: "carry bits without a frame",
+        });
+    }
+    Route::new(cover, options, bit_len)
 }
 
 /// Reads the first `bit_len` payload bits; the inverse of [`write_bits`]. Unused bits of the last byte are 0.
@@ -101,16 +134,13 @@ pub fn read_bits<S: Sample>(
     options: &Options,
     bit_len: usize,
 ) -> Result<Vec<u8>> {
-    let plan = Plan::new(cover, options, bit_len)?;
+    if options.plain() {
+        Plan::new(cover, options, bit_len)?;
+    } else {
+        raw(cover, options, bit_len)?;
+    }
     let mut bytes = vec![0; bit_len.div_ceil(8)];
-    plan.read::<Serial, S>(
-        cover.samples(),
-        Window {
-            skip: 0,
-            count: bit_len,
-        },
-        &mut bytes,
-    );
+    read_bits_with::<Serial, S>(cover, options, bit_len, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -161,7 +191,6 @@ fn read_bits_with<J: Join, S: Sample>(
     bit_len: usize,
     bytes: &mut [u8],
 ) -> Result<()> {
-    let plan = Plan::new(cover, options, bit_len)?;
     let given = bytes.len();
     let bytes = bytes
         .get_mut(..bit_len.div_ceil(8))
@@ -169,6 +198,13 @@ fn read_bits_with<J: Join, S: Sample>(
             bits: bit_len,
             bytes: given,
         })?;
+    if !options.plain() {
+        let route = raw(cover, options, bit_len)?;
+        bytes.fill(0);
+        route.read::<J, S>(&mut route.walk(), cover.samples(), bytes);
+        return Ok(());
+    }
+    let plan = Plan::new(cover, options, bit_len)?;
     if let Some(last) = bytes.last_mut() {
         *last = 0;
     }
@@ -189,14 +225,24 @@ pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> R
 }
 
 fn count<S: Sample>(cover: Cover<'_, S>, options: &Options, carriers: &Carriers) -> usize {
+    // Never more than the bits of the samples themselves, of which memory holds one in eight at most.
+    count_carriers(cover, options, carriers).saturating_mul(usize::from(options.bits.get()))
+}
+
+/// The samples that carry.
+pub(crate) fn count_carriers<S: Sample>(
+    cover: Cover<'_, S>,
+    options: &Options,
+    carriers: &Carriers,
+) -> usize {
     let samples = cover.samples();
-    let carrying = if carriers.every_sample() {
+    if carriers.every_sample() {
         samples.len()
+    } else if carriers.reserved().is_none() {
+        samples.len() / carriers.channel_count() * carriers.carrying_count()
     } else {
         dispatch(options.level, Count { samples, carriers })
-    };
-    // Never more than the bits of the samples themselves, of which memory holds one in eight at most.
-    carrying.saturating_mul(usize::from(options.bits.get()))
+    }
 }
 
 /// What reading and writing have in common, checked: the window lies within the cover.
@@ -229,6 +275,8 @@ macro_rules! for_bits {
     };
 }
 
+pub(crate) use for_bits;
+
 impl<'a> Plan<'a> {
     /// # Errors
     ///
@@ -239,7 +287,7 @@ impl<'a> Plan<'a> {
         options: &'a Options,
         bit_len: usize,
     ) -> Result<Self> {
-        if options.scheme != Scheme::Replacement {
+        if !options.plain() {
             return Err(Error::Scheme {
                 operation: "carry bits without a frame",
             });

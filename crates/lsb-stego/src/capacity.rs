@@ -1,4 +1,4 @@
-use crate::{Cover, Options, Result, Sample, Scheme, bits, frame, reversible};
+use crate::{Cover, Options, Result, Sample, Scheme, frame, reversible, walk};
 
 /// What a cover holds under given options: exact, in bits.
 ///
@@ -67,8 +67,13 @@ impl Capacity {
 /// ```
 pub fn capacity<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Capacity> {
     let bits = match options.scheme {
-        Scheme::Replacement => bits::count_bits(cover, options)?,
-        Scheme::Reversible => reversible::count_bits(cover, options)?,
+        Scheme::Replacement | Scheme::Matching | Scheme::Matrix(_) => {
+            walk::count_bits(cover, options)?
+        }
+        Scheme::Reversible => {
+            options.keyless()?;
+            reversible::count_bits(cover, options)?
+        }
     };
     Ok(Capacity {
         bits,

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::arch::{BLOCK, Lane};
+use crate::arch::{BLOCK, Ends, Lane};
 use crate::{Bits, Error, Result};
 
 /// A sample that can carry: `u8` or `u16`. Sealed.
@@ -366,6 +366,24 @@ impl Carriers {
     /// The samples per pixel that carry.
     pub(crate) const fn carrying_count(&self) -> usize {
         self.carrying
+    }
+
+    /// Where a step of one would leave the stored range or become a reserved value.
+    pub(crate) fn ends(&self, layout: &Layout) -> Ends {
+        let peak = layout.peak();
+        let (low, high) = self.reserved.map_or((0, peak), |reserved| {
+            let above = if reserved.high < peak {
+                reserved.high + 1
+            } else {
+                0
+            };
+            (above, reserved.low.checked_sub(1).unwrap_or(peak))
+        });
+        Ends {
+            stored: peak,
+            low: [0, low],
+            high: [peak, high],
+        }
     }
 
     /// The reserved values.

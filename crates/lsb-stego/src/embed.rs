@@ -1,6 +1,8 @@
 use crate::arch::kernel::Window;
 use crate::bits::Plan;
 use crate::join::{Join, Serial};
+use crate::key::CHACHA8;
+use crate::walk::{Payload, Route};
 use crate::{
     CoverMut, Error, Options, Result, Sample, Scheme, capacity, frame, framed_bits, reversible,
 };
@@ -75,12 +77,25 @@ fn embed_with<J: Join, S: Sample>(
     options: &Options,
 ) -> Result<Embedded> {
     if options.scheme == Scheme::Reversible {
+        options.keyless()?;
         return Ok(Embedded {
             bits: reversible::embed(cover, payload, options)?,
         });
     }
-    let header = frame::Header::of(payload)?;
+    let keystream = options.key.as_ref().map_or(0, |_| CHACHA8);
+    let header = frame::Header::of(payload, keystream)?;
     let bits = framed_bits(payload.len());
+    if !options.plain() {
+        let route = Route::new(cover.as_cover(), options, bits)
+            .map_err(|error| too_small(error, payload.len(), &cover, options))?;
+        let pieces = Payload {
+            first: &header,
+            second: payload,
+            third: 0,
+        };
+        route.write::<J, S>(cover.into_samples(), pieces);
+        return Ok(Embedded { bits });
+    }
     let plan = Plan::new(cover.as_cover(), options, bits)
         .map_err(|error| too_small(error, payload.len(), &cover, options))?;
     let samples = cover.into_samples();

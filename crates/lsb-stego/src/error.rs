@@ -31,6 +31,11 @@ pub enum Error {
         /// The most that is possible.
         most: u8,
     },
+    /// A Hamming code of fewer than 2 or more than 8 parity bits.
+    Hamming {
+        /// The parity bits that were asked for.
+        bits: u8,
+    },
     /// No channel, more than eight, or a mask that names none or one that does not exist.
     Channels {
         /// The channels per pixel.
@@ -98,7 +103,7 @@ pub enum Error {
         operation: &'static str,
     },
 
-    /// No frame begins here: no payload, or other options than it was embedded with.
+    /// No frame begins here: no payload, or other options (another key, say) than it was embedded with.
     NoPayload,
     /// A frame of a version that this release does not know.
     Version {
@@ -135,6 +140,9 @@ impl fmt::Display for Error {
             }
             Self::Bits { bits, most } => {
                 write!(f, "{bits} bits per sample: expected 1 to {most}")
+            }
+            Self::Hamming { bits } => {
+                write!(f, "a Hamming code of {bits} parity bits: expected 2 to 8")
             }
             Self::Channels { channels, carrying } => write!(
                 f,

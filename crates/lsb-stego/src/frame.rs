@@ -25,37 +25,39 @@ pub(crate) fn payload_bytes(bits: usize) -> Option<usize> {
 }
 
 /// What a header says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) payload_len: usize,
+    keystream: u8,
     length: [u8; 4],
     checksum: u32,
 }
 
 impl Header {
-    /// Describes a payload.
-    pub(crate) fn of(payload: &[u8]) -> Result<[u8; HEADER]> {
+    /// Describes a payload; `keystream` is the id of what hides it, 0 of nothing.
+    pub(crate) fn of(payload: &[u8], keystream: u8) -> Result<[u8; HEADER]> {
         let length = u32::try_from(payload.len())
             .map_err(|_| Error::PayloadTooLong {
                 bytes: payload.len(),
             })?
             .to_le_bytes();
         let [l0, l1, l2, l3] = length;
-        let [c0, c1, c2, c3] = checksum(length, payload).to_le_bytes();
+        let [c0, c1, c2, c3] = checksum(keystream, length, payload).to_le_bytes();
         let [m0, m1, m2, m3] = MAGIC;
         Ok([
-            m0, m1, m2, m3, VERSION, 0, 0, 0, l0, l1, l2, l3, c0, c1, c2, c3,
+            m0, m1, m2, m3, VERSION, keystream, 0, 0, l0, l1, l2, l3, c0, c1, c2, c3,
         ])
     }
 
     /// Reads a header; the claimed length is not to be trusted before it is held against the capacity.
-    pub(crate) fn parse(bytes: [u8; HEADER]) -> Result<Self> {
+    pub(crate) fn parse(bytes: [u8; HEADER], keystream: u8) -> Result<Self> {
         let [
             m0,
             m1,
             m2,
             m3,
             version,
+            id,
             zeros @ ..,
             l0,
             l1,
@@ -66,7 +68,7 @@ impl Header {
             c2,
             c3,
         ] = bytes;
-        if [m0, m1, m2, m3] != MAGIC || zeros != [0; 3] {
+        if [m0, m1, m2, m3] != MAGIC || id != keystream || zeros != [0; 2] {
             return Err(Error::NoPayload);
         }
         if version != VERSION {
@@ -75,6 +77,7 @@ impl Header {
         let length = [l0, l1, l2, l3];
         Ok(Self {
             payload_len: usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX),
+            keystream,
             length,
             checksum: u32::from_le_bytes([c0, c1, c2, c3]),
         })
@@ -82,7 +85,7 @@ impl Header {
 
     /// Holds the payload against the checksum.
     pub(crate) fn check(&self, payload: &[u8]) -> Result<()> {
-        let found = checksum(self.length, payload);
+        let found = checksum(self.keystream, self.length, payload);
         if found == self.checksum {
             Ok(())
         } else {
@@ -94,10 +97,10 @@ impl Header {
     }
 }
 
-/// CRC-32C (RFC 3720, section 12.1) of the version, the length and the payload.
-fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
+/// CRC-32C (RFC 3720, section 12.1) of the version, the keystream, the length and the payload.
+fn checksum(keystream: u8, length: [u8; 4], payload: &[u8]) -> u32 {
     let mut crc = Crc::new();
-    crc.update(&[VERSION, 0, 0, 0]);
+    crc.update(&[VERSION, keystream, 0, 0]);
     crc.update(&length);
     crc.update(payload);
     crc.value()

@@ -5,7 +5,8 @@
 //! | to | use |
 //! |---|---|
 //! | say how samples lie in memory | [`Layout`], [`Cover`], [`CoverMut`] |
-//! | say how to embed | [`Options`], [`Bits`], [`Scheme`], [`Level`] |
+//! | say how to embed | [`Options`], [`Bits`], [`Scheme`], [`Hamming`], [`Level`] |
+//! | embed where only a key tells | [`Key`], [`Options::key`] |
 //! | ask what fits | [`capacity`], [`framed_bits`] |
 //! | embed and extract, framed | [`embed`], [`extract`] |
 //! | get the original back | [`Scheme::Reversible`], [`recover`] |
@@ -38,10 +39,14 @@ mod error;
 mod extract;
 mod frame;
 mod join;
+mod key;
+mod matrix;
 mod options;
+mod path;
 #[cfg(feature = "std")]
 mod plane;
 mod reversible;
+mod walk;
 
 pub use crate::arch::Level;
 pub use crate::bits::{read_bits, read_bits_into, write_bits};
@@ -57,5 +62,6 @@ pub use crate::extract::extract;
 #[cfg(feature = "rayon")]
 pub use crate::extract::extract_par;
 pub use crate::frame::framed_bits;
-pub use crate::options::{Bits, Options, Scheme};
+pub use crate::key::Key;
+pub use crate::options::{Bits, Hamming, Options, Scheme};
 pub use crate::reversible::recover;

@@ -1,5 +1,5 @@
 use crate::arch::Level;
-use crate::{Error, Result};
+use crate::{Error, Key, Result};
 
 /// How many low bits of a carrying sample are payload.
 ///
@@ -57,6 +57,47 @@ impl Bits {
     }
 }
 
+/// The Hamming code of matrix embedding: `p` parity bits, 2 to 8.
+///
+/// Of every `2^p - 1` samples one at most changes, and `p` bits are embedded.
+///
+/// ```
+/// use lsb_stego::Hamming;
+///
+/// let code = Hamming::new(3)?;
+/// assert_eq!((code.bits(), code.samples()), (3, 7));
+/// assert!(Hamming::new(9).is_err());
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hamming(u8);
+
+impl Hamming {
+    /// From the number of parity bits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Hamming`] outside of 2 to 8.
+    pub const fn new(bits: u8) -> Result<Self> {
+        if bits < 2 || bits > 8 {
+            return Err(Error::Hamming { bits });
+        }
+        Ok(Self(bits))
+    }
+
+    /// The payload bits of a group: its parity bits.
+    #[must_use]
+    pub const fn bits(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The samples of a group.
+    #[must_use]
+    pub const fn samples(self) -> usize {
+        (1 << self.0) - 1
+    }
+}
+
 /// How the payload enters the samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -64,6 +105,13 @@ pub enum Scheme {
     /// LSB replacement: the low bits of the carrying samples, in order, become the payload.
     #[default]
     Replacement,
+    /// LSB matching: a sample whose lowest bit is wrong goes one up or one down, as a keystream says, so that values do not
+    /// pair up as under replacement. It never leaves the stored range and never becomes a reserved value. One bit per
+    /// sample; extraction is that of replacement.
+    Matching,
+    /// Matrix embedding (Crandall 1998; Westfeld 2001, F5): `p` bits in `2^p - 1` samples of which one at most changes, so
+    /// that more bits are embedded per change and fewer per sample. One bit per sample.
+    Matrix(Hamming),
     /// Histogram shifting of prediction errors: up to half a bit per sample, as the content allows, and
     /// [`recover`](crate::recover) gives every sample back. Needs [`Layout::with_columns`](crate::Layout::with_columns) and
     /// one bit per sample; frames of a series may follow one another as more rows.
@@ -83,6 +131,7 @@ pub struct Options {
     pub(crate) bits: Bits,
     pub(crate) scheme: Scheme,
     pub(crate) level: Level,
+    pub(crate) key: Option<Key>,
 }
 
 impl Options {
@@ -106,10 +155,34 @@ impl Options {
         self
     }
 
+    /// The stego key: samples are selected all over the cover, as many as the payload needs, and every selected one is filled
+    /// with what looks like noise to those who do not have the key. Not for [`Scheme::Reversible`].
+    #[must_use]
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// The level of SIMD instructions, for tests and measurements; every level gives the same bits.
     #[must_use]
     pub const fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
+    }
+    /// # Errors
+    ///
+    /// [`Error::Scheme`] with a key, for schemes that have no use for one.
+    pub(crate) const fn keyless(&self) -> Result<()> {
+        match self.key {
+            None => Ok(()),
+            Some(_) => Err(Error::Scheme {
+                operation: "follow a key",
+            }),
+        }
+    }
+
+    /// Whether it is LSB replacement in order, which has loops of its own.
+    pub(crate) fn plain(&self) -> bool {
+        self.scheme == Scheme::Replacement && self.key.is_none()
     }
 }

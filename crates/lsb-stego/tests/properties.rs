@@ -184,7 +184,7 @@ fn framed<S: Sample + Into<u32> + PartialEq>(
     assert_eq!(extract(cover, options).unwrap(), payload);
     assert_eq!(
         read_bits(cover, options, embedded.bits()).unwrap(),
-        reference::frame(payload)
+        reference::frame(payload, 0)
     );
     for (after, before) in stego.iter().zip(original) {
         let (after, before): (u32, u32) = ((*after).into(), (*before).into());
@@ -288,7 +288,7 @@ fn more_bits_than_stored_are_refused() {
 fn claimed_lengths_are_not_believed() {
     let layout = Layout::new(8).unwrap();
     let mut samples = [0u8; 512];
-    let mut frame = reference::frame(b"");
+    let mut frame = reference::frame(b"", 0);
     frame[8..12].fill(0xFF);
     let options = Options::new();
     write_bits(

@@ -65,7 +65,7 @@ fn alpha_and_reserved_values_stay() {
 #[test]
 fn a_frame() {
     let bytes = b"LSBf\x01\0\0\0\x08\0\0\0\x61\xae\x6a\x9emedshare";
-    assert_eq!(reference::frame(b"medshare"), bytes);
+    assert_eq!(reference::frame(b"medshare", 0), bytes);
     for level in Level::available() {
         let mut samples = [0x0100u16; 48];
         let layout = Layout::new(16).unwrap();

@@ -28,6 +28,34 @@ pub(crate) struct WriteAll<'a, S, const K: usize> {
     pub(crate) payload: &'a [u8],
 }
 
+/// `WriteAll` of the payload XOR as many bytes.
+pub(crate) struct WriteWhite<'a, S, const K: usize> {
+    pub(crate) blocks: &'a mut [[S; BLOCK]],
+    pub(crate) payload: &'a [u8],
+    pub(crate) whitening: &'a [u8],
+}
+
+impl<S: Lane, const K: usize> Task for WriteWhite<'_, S, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let [payload, whitening] =
+            [self.payload, self.whitening].map(|bytes| bytes.as_chunks::<8>().0.as_chunks::<K>().0);
+        let mask = simd.splat((1 << K) - 1);
+        for ((block, &payload), &whitening) in self.blocks.iter_mut().zip(payload).zip(whitening) {
+            let bits: [u64; K] = core::array::from_fn(|word| {
+                u64::from_le_bytes(payload[word]) ^ u64::from_le_bytes(whitening[word])
+            });
+            if K == 1 {
+                S::replace(simd, block, bits[0]);
+            } else {
+                S::insert(simd, block, simd.spread(bits), mask);
+            }
+        }
+    }
+}
+
 impl<S: Lane, const K: usize> Task for WriteAll<'_, S, K> {
     type Output = ();
 
@@ -37,12 +65,12 @@ impl<S: Lane, const K: usize> Task for WriteAll<'_, S, K> {
         let (groups, _) = words.as_chunks::<K>();
         let mask = simd.splat((1 << K) - 1);
         for (block, group) in self.blocks.iter_mut().zip(groups) {
-            S::insert(
-                simd,
-                block,
-                simd.spread(group.map(u64::from_le_bytes)),
-                mask,
-            );
+            let bits = group.map(u64::from_le_bytes);
+            if K == 1 {
+                S::replace(simd, block, bits[0]);
+            } else {
+                S::insert(simd, block, simd.spread(bits), mask);
+            }
         }
     }
 }
@@ -126,7 +154,7 @@ fn carrying<V: Simd, S: Lane, const K: usize>(
 }
 
 #[inline(always)]
-fn carrying_samples<V: Simd, S: Lane>(
+pub(super) fn carrying_samples<V: Simd, S: Lane>(
     simd: V,
     carriers: &Carriers,
     index: usize,
@@ -151,10 +179,7 @@ impl<S: Lane, const K: usize> Task for WriteSome<'_, S, K> {
 
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) {
-        let mut source = Source {
-            bytes: self.payload,
-            at: 0,
-        };
+        let mut source = Source::new(self.payload, 0);
         let (blocks, rest) = self.samples.as_chunks_mut::<BLOCK>();
         let end = blocks.len();
         for (index, block) in blocks.iter_mut().enumerate() {
@@ -202,12 +227,7 @@ impl<S: Lane, const K: usize> Task for ReadSome<'_, S, K> {
 
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) {
-        let mut sink = Sink {
-            bytes: self.payload,
-            at: 0,
-            pending: 0,
-            held: 0,
-        };
+        let mut sink = Sink::new(self.payload, 0);
         let (blocks, rest) = self.samples.as_chunks::<BLOCK>();
         for (index, block) in blocks.iter().enumerate() {
             if self.window.count == 0 {
@@ -273,15 +293,21 @@ impl<S: Lane> Task for Count<'_, S> {
 }
 
 /// Payload bits, in order.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// From bit `at` on.
+    #[inline(always)]
+    pub(super) const fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
     /// The next `count` bits, 64 at most, as low bits; zeros after the end. Higher bits are not cleared.
     #[inline(always)]
-    fn take(&mut self, count: u32) -> u64 {
+    pub(super) fn take(&mut self, count: u32) -> u64 {
         let (byte, bit) = (self.at / 8, self.at % 8);
         self.at += count as usize;
         let rest = self.bytes.get(byte..).unwrap_or_default();
@@ -298,17 +324,30 @@ impl Source<'_> {
 }
 
 /// Room for payload bits, in order.
-struct Sink<'a> {
+pub(super) struct Sink<'a> {
     bytes: &'a mut [u8],
     at: usize,
     pending: u64,
     held: u32,
 }
 
-impl Sink<'_> {
+impl<'a> Sink<'a> {
+    /// From bit `at` on.
+    #[inline(always)]
+    pub(super) fn new(bytes: &'a mut [u8], at: usize) -> Self {
+        let (at, held) = (at / 8, at % 8);
+        let first = bytes.get(at).copied().unwrap_or(0);
+        Self {
+            at,
+            pending: u64::from(first) & ((1 << held) - 1),
+            held: u32::try_from(held).unwrap_or(0),
+            bytes,
+        }
+    }
+
     /// Appends `count` bits, 64 at most; `bits` has no others.
     #[inline(always)]
-    fn put(&mut self, bits: u64, count: u32) {
+    pub(super) fn put(&mut self, bits: u64, count: u32) {
         self.pending |= bits << self.held;
         let held = self.held + count;
         if held < 64 {
@@ -333,7 +372,7 @@ impl Sink<'_> {
         self.at += count;
     }
 
-    fn finish(mut self) {
+    pub(super) fn finish(mut self) {
         if self.held > 0 {
             self.flush((self.held as usize).div_ceil(8));
         }

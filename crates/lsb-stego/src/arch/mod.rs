@@ -12,6 +12,9 @@
 use core::fmt;
 
 pub(crate) mod kernel;
+pub(crate) mod masked;
+pub(crate) mod matrix;
+pub(crate) mod path;
 mod scalar;
 mod simd;
 #[cfg(test)]
@@ -19,7 +22,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-pub(crate) use simd::{BLOCK, Lane, Simd};
+pub(crate) use simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Lane, Simd};
 
 /// A set of SIMD instructions that this CPU has.
 ///
@@ -40,12 +43,16 @@ enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 const KINDS: &[Kind] = &[
     Kind::Portable,
     #[cfg(target_arch = "x86_64")]
     Kind::Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Kind::Avx512,
 ];
 
 impl Level {
@@ -69,7 +76,7 @@ impl Level {
             .map(|&kind| Self(kind))
     }
 
-    /// The level of that name, if this CPU has it: `portable`, `avx2`.
+    /// The level of that name, if this CPU has it: `portable`, `avx2`, `avx512`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::available().find(|level| level.name() == name)
@@ -82,6 +89,8 @@ impl Level {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
         }
     }
 }
@@ -92,6 +101,8 @@ impl Kind {
             Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => x86_64::Avx2::found(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => x86_64::Avx512::found(),
         }
     }
 }
@@ -115,6 +126,31 @@ pub(crate) trait Task {
     fn run<V: Simd>(self, simd: V) -> Self::Output;
 }
 
+/// Sixteen blocks of a keystream.
+pub(crate) struct Keystream<'a> {
+    pub(crate) state: &'a ChaCha,
+    pub(crate) counter: u64,
+    pub(crate) bytes: &'a mut [u8; KEYSTREAM],
+}
+
+impl Task for Keystream<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        simd.chacha8(self.state, self.counter, self.bytes);
+    }
+}
+
+/// Overwrites a secret with zeros, which no compiler leaves out.
+pub(crate) fn wipe<T: Copy + Default>(secret: &mut [T]) {
+    for value in secret {
+        // SAFETY: `value` is a reference, and so valid and aligned for a write.
+        unsafe { core::ptr::write_volatile(value, T::default()) };
+    }
+    core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+}
+
 /// Runs the task at the level; the CPU was asked when the level was made.
 pub(crate) fn dispatch<T: Task>(level: Level, task: T) -> T::Output {
     match level.0 {
@@ -123,6 +159,11 @@ pub(crate) fn dispatch<T: Task>(level: Level, task: T) -> T::Output {
         Kind::Avx2 => {
             // SAFETY: a `Level` of this kind is made by `Level::available` only, after `Avx2::found`.
             unsafe { x86_64::run_avx2(task) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512 => {
+            // SAFETY: a `Level` of this kind is made by `Level::available` only, after `Avx512::found`.
+            unsafe { x86_64::run_avx512(task) }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::simd::{BLOCK, Simd};
+use super::simd::{BLOCK, CHACHA, ChaCha, Ends, KEYSTREAM, Lane, QUARTERS, Simd};
 
 /// The token of [`Level::portable`](super::Level::portable).
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,36 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn and_not(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        core::array::from_fn(|i| a[i] & !b[i])
+    }
+
+    #[inline(always)]
+    fn xor(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        core::array::from_fn(|i| a[i] ^ b[i])
+    }
+
+    #[inline(always)]
+    fn words_in(self, words: [u64; 8]) -> Self::Bytes {
+        words
+    }
+
+    #[inline(always)]
+    fn words_out(self, bytes: Self::Bytes) -> [u64; 8] {
+        bytes
+    }
+
+    #[inline(always)]
+    fn left<const N: i32>(self, words: Self::Bytes) -> Self::Bytes {
+        words.map(|word| word << N)
+    }
+
+    #[inline(always)]
+    fn right<const N: i32>(self, words: Self::Bytes) -> Self::Bytes {
+        words.map(|word| word >> N)
+    }
+
+    #[inline(always)]
     fn spread<const K: usize>(self, payload: [u64; K]) -> Self::Bytes {
         core::array::from_fn(|i| {
             let (word, at) = (8 * K * i / 64, 8 * K * i % 64);
@@ -150,6 +180,42 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn step8(self, block: &mut [u8; BLOCK], bits: u64, mask: u64, up: u64, ends: &Ends) {
+        step(block, self.lowest8(block), [bits, mask, up], ends);
+    }
+
+    #[inline(always)]
+    fn step16(self, block: &mut [u16; BLOCK], bits: u64, mask: u64, up: u64, ends: &Ends) {
+        step(block, self.lowest16(block), [bits, mask, up], ends);
+    }
+
+    #[inline(always)]
+    fn toggle8(self, block: &mut [u8; BLOCK], lanes: Self::Bytes) {
+        let (words, _) = block.as_chunks_mut::<8>();
+        for (word, lanes) in words.iter_mut().zip(lanes) {
+            *word = (u64::from_le_bytes(*word) ^ lanes).to_le_bytes();
+        }
+    }
+
+    #[inline(always)]
+    fn toggle16(self, block: &mut [u16; BLOCK], lanes: Self::Bytes) {
+        let (words, _) = block.as_chunks_mut::<4>();
+        let (pairs, _) = words.as_chunks_mut::<2>();
+        for (pair, lanes) in pairs.iter_mut().zip(lanes) {
+            for (word, lanes) in pair.iter_mut().zip(widen(lanes)) {
+                *word = samples16(word16(*word) ^ lanes);
+            }
+        }
+    }
+
+    fn chacha8(self, state: &ChaCha, counter: u64, blocks: &mut [u8; KEYSTREAM]) {
+        let (quads, _) = blocks.as_chunks_mut::<256>();
+        for (counter, quad) in (counter..).step_by(4).zip(quads) {
+            chacha8(state, counter, quad);
+        }
+    }
+
+    #[inline(always)]
     fn within8(self, block: &[u8; BLOCK], stored: u8, low: u8, high: u8) -> u64 {
         fold_mask(block, |sample| (low..=high).contains(&(sample & stored)))
     }
@@ -185,6 +251,58 @@ impl Simd for Portable {
             mask &= mask - 1;
         }
         compressed
+    }
+}
+
+/// Of the samples whose lowest bit differs, each by one; `low` are the lowest bits.
+#[inline(always)]
+fn step<S: Lane>(block: &mut [S; BLOCK], low: u64, [bits, mask, up]: [u64; 3], ends: &Ends) {
+    let mut differ = (low ^ bits) & mask;
+    while differ != 0 {
+        let at = differ.trailing_zeros() as usize;
+        let sample = &mut block[at];
+        *sample = ends.step(*sample, up >> at & 1 == 1);
+        differ &= differ - 1;
+    }
+}
+
+/// Four blocks of `ChaCha8` side by side: compilers know how to keep four lanes of 32 bits in one register.
+fn chacha8(state: &ChaCha, counter: u64, quad: &mut [u8; 256]) {
+    type Lanes = [u32; 4];
+    let counters: [[u8; 8]; 4] =
+        core::array::from_fn(|lane| (counter.wrapping_add(lane as u64)).to_le_bytes());
+    let half =
+        |from: usize| counters.map(|counter| u32::from_le_bytes(counter.as_chunks().0[from]));
+    let mut start = [[0; 4]; 16];
+    for (lanes, word) in start.iter_mut().zip(CHACHA.into_iter().chain(state.key)) {
+        *lanes = [word; 4];
+    }
+    (start[12], start[13]) = (half(0), half(1));
+    (start[14], start[15]) = ([state.nonce[0]; 4], [state.nonce[1]; 4]);
+    let mut x = start;
+    let mix = |x: &mut [Lanes; 16], to: usize, add: usize, rotated: usize, by: u32| {
+        let (adding, mut sum) = (x[add], x[to]);
+        for (sum, adding) in sum.iter_mut().zip(adding) {
+            *sum = sum.wrapping_add(adding);
+        }
+        x[to] = sum;
+        for (word, sum) in x[rotated].iter_mut().zip(sum) {
+            *word = (*word ^ sum).rotate_left(by);
+        }
+    };
+    for _ in 0..4 {
+        for [a, b, c, d] in QUARTERS {
+            mix(&mut x, a, b, d, 16);
+            mix(&mut x, c, d, b, 12);
+            mix(&mut x, a, b, d, 8);
+            mix(&mut x, c, d, b, 7);
+        }
+    }
+    let (blocks, _) = quad.as_chunks_mut::<64>();
+    for (lane, block) in blocks.iter_mut().enumerate() {
+        for ((word, x), start) in block.as_chunks_mut().0.iter_mut().zip(&x).zip(&start) {
+            *word = x[lane].wrapping_add(start[lane]).to_le_bytes();
+        }
     }
 }
 

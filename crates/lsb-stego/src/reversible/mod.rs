@@ -78,7 +78,7 @@ pub(crate) fn embed<S: Sample>(
     payload: &[u8],
     options: &Options,
 ) -> Result<usize> {
-    let header = frame::Header::of(payload)?;
+    let header = frame::Header::of(payload, 0)?;
     let frame_bits = framed_bits(payload.len());
     let raw = raw(options)?;
     let planner = Planner::new(cover.as_cover(), &raw)?;
@@ -199,7 +199,7 @@ impl Found {
         let Some((&header, payload)) = frame.split_first_chunk() else {
             return Err(Error::NoPayload);
         };
-        let header = frame::Header::parse(header)?;
+        let header = frame::Header::parse(header, 0)?;
         if header.payload_len != payload.len() {
             return Err(claimed(header.payload_len, payload.len()));
         }

@@ -7,6 +7,8 @@
     reason = "a test panics, and its numbers are small"
 )]
 
+pub(crate) mod keyed;
+
 /// What a layout says: stored bits, channels, the mask of those that carry, reserved values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
@@ -63,10 +65,10 @@ pub(crate) fn read_bits(plain: &Plain, k: u32, samples: &[u32], bit_len: usize) 
     bytes
 }
 
-/// The frame: magic, version, three zeros, length, CRC-32C of what follows the magic but itself, payload.
-pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
+/// The frame: magic, version, keystream, two zeros, length, CRC-32C of what follows the magic but itself, payload.
+pub(crate) fn frame(payload: &[u8], keystream: u8) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
-    let covered = [&[1, 0, 0, 0][..], &length, payload].concat();
+    let covered = [&[1, keystream, 0, 0][..], &length, payload].concat();
     let crc = covered.iter().fold(!0u32, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
             (crc >> 1) ^ ((crc & 1) * 0x82f6_3b78)
@@ -74,7 +76,7 @@ pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     });
     [
         b"LSBf",
-        &[1, 0, 0, 0][..],
+        &[1, keystream, 0, 0][..],
         &length,
         &(!crc).to_le_bytes(),
         payload,

@@ -2,8 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use super::Task;
-use super::simd::{BLOCK, Simd};
+use super::chacha::chacha8_avx2;
+use crate::arch::Task;
+use crate::arch::simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Simd};
 
 /// The proof of AVX2, BMI2 and POPCNT. Only `run_avx2` makes one.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,18 @@ impl Avx2 {
             let bytes = _mm256_shuffle_epi8(payload, self.set(index));
             let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
             _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit)
+        )
+    }
+
+    /// As `lanes`, for sixteen lanes of sixteen bits.
+    #[inline(always)]
+    fn word_lanes(self, payload: __m256i, index: [i8; 32]) -> __m256i {
+        avx2!(
+            let bit = _mm256_setr_epi16(
+                1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768,
+            );
+            let bits = _mm256_shuffle_epi8(payload, self.set(index));
+            _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit)
         )
     }
 
@@ -265,6 +278,49 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn and_not(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        avx2!([
+            _mm256_andnot_si256(b[0], a[0]),
+            _mm256_andnot_si256(b[1], a[1])
+        ])
+    }
+
+    #[inline(always)]
+    fn xor(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        avx2!([_mm256_xor_si256(a[0], b[0]), _mm256_xor_si256(a[1], b[1])])
+    }
+
+    #[inline(always)]
+    fn words_in(self, words: [u64; 8]) -> Self::Bytes {
+        let [a, b, c, d, e, f, g, h] = words.map(u64::cast_signed);
+        avx2!([
+            _mm256_setr_epi64x(a, b, c, d),
+            _mm256_setr_epi64x(e, f, g, h)
+        ])
+    }
+
+    #[inline(always)]
+    fn words_out(self, bytes: Self::Bytes) -> [u64; 8] {
+        let mut block = [0; BLOCK];
+        let (parts, _) = block.as_chunks_mut::<32>();
+        for (part, bytes) in parts.iter_mut().zip(bytes) {
+            self.store(part, bytes);
+        }
+        let (words, _) = block.as_chunks::<8>();
+        core::array::from_fn(|word| u64::from_le_bytes(words[word]))
+    }
+
+    #[inline(always)]
+    fn left<const N: i32>(self, words: Self::Bytes) -> Self::Bytes {
+        avx2!(words.map(|words| _mm256_slli_epi64::<N>(words)))
+    }
+
+    #[inline(always)]
+    fn right<const N: i32>(self, words: Self::Bytes) -> Self::Bytes {
+        avx2!(words.map(|words| _mm256_srli_epi64::<N>(words)))
+    }
+
+    #[inline(always)]
     fn spread<const K: usize>(self, payload: [u64; K]) -> Self::Bytes {
         match K {
             1 => self.select(payload[0], 1),
@@ -369,15 +425,114 @@ impl Simd for Avx2 {
         {
             let samples = self.load_words(part);
             let samples = avx2!(
-                let bit = _mm256_setr_epi16(
-                    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768,
-                );
-                let bits = _mm256_shuffle_epi8(payload, self.set(index));
-                let set = _mm256_cmpeq_epi16(_mm256_and_si256(bits, bit), bit);
+                let set = self.word_lanes(payload, index);
                 _mm256_sub_epi16(_mm256_and_si256(samples, _mm256_set1_epi16(-2)), set)
             );
             self.store_words(part, samples);
         }
+    }
+
+    #[inline(always)]
+    fn replace_some8(self, block: &mut [u8; BLOCK], bits: u64, mask: u64) {
+        let differ = self.broadcast((self.lowest8(block) ^ bits) & mask);
+        let (parts, _) = block.as_chunks_mut::<32>();
+        for (part, index) in parts
+            .iter_mut()
+            .zip([const { index(0, 8) }, const { index(4, 8) }])
+        {
+            let differ = self.lanes(differ, index);
+            let samples = avx2!(_mm256_xor_si256(
+                self.load(part),
+                _mm256_and_si256(differ, _mm256_set1_epi8(1))
+            ));
+            self.store(part, samples);
+        }
+    }
+
+    #[inline(always)]
+    fn step8(self, block: &mut [u8; BLOCK], bits: u64, mask: u64, up: u64, ends: &Ends) {
+        let differ = self.broadcast((self.lowest8(block) ^ bits) & mask);
+        let up = self.broadcast(up);
+        let splat = |value: u16| avx2!(_mm256_set1_epi8(value.to_le_bytes()[0].cast_signed()));
+        let (parts, _) = block.as_chunks_mut::<32>();
+        for (part, index) in parts
+            .iter_mut()
+            .zip([const { index(0, 8) }, const { index(4, 8) }])
+        {
+            let (samples, differ, up) = (
+                self.load(part),
+                self.lanes(differ, index),
+                self.lanes(up, index),
+            );
+            let stepped = avx2!(
+                let value = _mm256_and_si256(samples, splat(ends.stored));
+                let up = if ends.reserved() {
+                    let equal = |end: [u16; 2]| _mm256_or_si256(
+                        _mm256_cmpeq_epi8(value, splat(end[0])),
+                        _mm256_cmpeq_epi8(value, splat(end[1])),
+                    );
+                    _mm256_or_si256(_mm256_andnot_si256(equal(ends.high), up), equal(ends.low))
+                } else {
+                    // The only ends are 0 and the peak, and the peak is all stored bits.
+                    let end = _mm256_and_si256(up, splat(ends.stored));
+                    _mm256_xor_si256(up, _mm256_cmpeq_epi8(value, end))
+                };
+                // -1 where up, else 1: what is subtracted.
+                let step = _mm256_or_si256(up, _mm256_set1_epi8(1));
+                _mm256_sub_epi8(samples, _mm256_and_si256(step, differ))
+            );
+            self.store(part, stepped);
+        }
+    }
+
+    #[inline(always)]
+    fn step16(self, block: &mut [u16; BLOCK], bits: u64, mask: u64, up: u64, ends: &Ends) {
+        let differ = self.broadcast((self.lowest16(block) ^ bits) & mask);
+        let up = self.broadcast(up);
+        let splat = |value: u16| avx2!(_mm256_set1_epi16(value.cast_signed()));
+        let (parts, _) = block.as_chunks_mut::<16>();
+        for (part, index) in parts
+            .iter_mut()
+            .zip(const { [pair(0), pair(2), pair(4), pair(6)] })
+        {
+            let samples = self.load_words(part);
+            let stepped = avx2!(
+                let [differ, up] = [differ, up].map(|word| self.word_lanes(word, index));
+                let value = _mm256_and_si256(samples, splat(ends.stored));
+                let equal = |end: [u16; 2]| _mm256_or_si256(
+                    _mm256_cmpeq_epi16(value, splat(end[0])),
+                    _mm256_cmpeq_epi16(value, splat(end[1])),
+                );
+                let up = _mm256_or_si256(_mm256_andnot_si256(equal(ends.high), up), equal(ends.low));
+                let step = _mm256_or_si256(up, _mm256_set1_epi16(1));
+                _mm256_sub_epi16(samples, _mm256_and_si256(step, differ))
+            );
+            self.store_words(part, stepped);
+        }
+    }
+
+    #[inline(always)]
+    fn toggle8(self, block: &mut [u8; BLOCK], lanes: Self::Bytes) {
+        let (parts, _) = block.as_chunks_mut::<32>();
+        for (part, lanes) in parts.iter_mut().zip(lanes) {
+            self.store(part, avx2!(_mm256_xor_si256(self.load(part), lanes)));
+        }
+    }
+
+    #[inline(always)]
+    fn toggle16(self, block: &mut [u16; BLOCK], lanes: Self::Bytes) {
+        let (parts, _) = block.as_chunks_mut::<16>();
+        let (pairs, _) = parts.as_chunks_mut::<2>();
+        for (pair, lanes) in pairs.iter_mut().zip(lanes) {
+            for (part, lanes) in pair.iter_mut().zip(self.widen(lanes)) {
+                self.store_words(part, avx2!(_mm256_xor_si256(self.load_words(part), lanes)));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn chacha8(self, state: &ChaCha, counter: u64, blocks: &mut [u8; KEYSTREAM]) {
+        avx2!(chacha8_avx2(state, counter, blocks));
     }
 
     #[inline(always)]

@@ -1,0 +1,207 @@
+//! Loops over blocks of which masks select samples; and LSB matching where every sample is selected.
+//!
+//! The last block may be a part of one: its mask selects none that is missing.
+
+use super::kernel::{Sink, Source, carrying_samples};
+use super::simd::BLOCK;
+use super::{Ends, Lane, Simd, Task};
+use crate::cover::Carriers;
+
+/// Calls `each` with every block and its mask; the last, if it is a part, in a copy.
+#[inline(always)]
+fn blocks_mut<S: Lane>(
+    samples: &mut [S],
+    masks: &[u64],
+    mut each: impl FnMut(&mut [S; BLOCK], u64),
+) {
+    let (blocks, rest) = samples.as_chunks_mut::<BLOCK>();
+    let (whole, last) = masks.split_at(blocks.len().min(masks.len()));
+    for (block, &mask) in blocks.iter_mut().zip(whole) {
+        each(block, mask);
+    }
+    if let Some(&mask) = last.first() {
+        let mut block = [S::default(); BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        each(&mut block, mask);
+        rest.copy_from_slice(&block[..rest.len()]);
+    }
+}
+
+/// As `blocks_mut`, to read.
+#[inline(always)]
+fn blocks<S: Lane>(samples: &[S], masks: &[u64], mut each: impl FnMut(&[S; BLOCK], u64)) {
+    let (blocks, rest) = samples.as_chunks::<BLOCK>();
+    let (whole, last) = masks.split_at(blocks.len().min(masks.len()));
+    for (block, &mask) in blocks.iter().zip(whole) {
+        each(block, mask);
+    }
+    if let Some(&mask) = last.first() {
+        let mut block = [S::default(); BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        each(&block, mask);
+    }
+}
+
+/// The payload bits of the selected samples.
+#[inline(always)]
+fn payload_bits<V: Simd, const K: usize>(simd: V, mask: u64) -> [u64; K] {
+    if K == 1 {
+        [mask; K]
+    } else {
+        simd.gather(simd.select(mask, (1 << K) - 1))
+    }
+}
+
+/// The `K` low bits of the selected samples become those of `payload`, from bit `at` on.
+pub(crate) struct WriteMasked<'a, S, const K: usize> {
+    pub(crate) samples: &'a mut [S],
+    pub(crate) masks: &'a [u64],
+    pub(crate) payload: &'a [u8],
+    pub(crate) at: usize,
+}
+
+impl<S: Lane, const K: usize> Task for WriteMasked<'_, S, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let mut source = Source::new(self.payload, self.at);
+        blocks_mut(self.samples, self.masks, |block, mask| {
+            if mask == 0 {
+                return;
+            }
+            let masks = payload_bits::<V, K>(simd, mask);
+            let bits = masks.map(|mask| simd.deposit(source.take(mask.count_ones()), mask));
+            if K == 1 {
+                S::replace_some(simd, block, bits[0], mask);
+            } else {
+                S::insert(simd, block, simd.spread(bits), simd.spread(masks));
+            }
+        });
+    }
+}
+
+/// The inverse of `WriteMasked`; `payload` is zero from bit `at` on.
+pub(crate) struct ReadMasked<'a, S, const K: usize> {
+    pub(crate) samples: &'a [S],
+    pub(crate) masks: &'a [u64],
+    pub(crate) payload: &'a mut [u8],
+    pub(crate) at: usize,
+}
+
+impl<S: Lane, const K: usize> Task for ReadMasked<'_, S, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let mut sink = Sink::new(self.payload, self.at);
+        blocks(self.samples, self.masks, |block, mask| {
+            if mask == 0 {
+                return;
+            }
+            if K == 1 {
+                let bits = simd.compress(S::lowest(simd, block), mask);
+                return sink.put(bits, mask.count_ones());
+            }
+            let bits = simd.gather::<K>(S::load(simd, block));
+            for (bits, mask) in bits.into_iter().zip(payload_bits::<V, K>(simd, mask)) {
+                sink.put(simd.compress(bits, mask), mask.count_ones());
+            }
+        });
+        sink.finish();
+    }
+}
+
+/// LSB matching: as `WriteMasked` of one bit, by steps of one; `up` has a bit for every bit of `payload`.
+pub(crate) struct StepMasked<'a, S> {
+    pub(crate) samples: &'a mut [S],
+    pub(crate) masks: &'a [u64],
+    pub(crate) payload: &'a [u8],
+    pub(crate) up: &'a [u8],
+    pub(crate) at: usize,
+    pub(crate) ends: &'a Ends,
+}
+
+impl<S: Lane> Task for StepMasked<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let mut bits = Source::new(self.payload, self.at);
+        let mut up = Source::new(self.up, self.at);
+        blocks_mut(self.samples, self.masks, |block, mask| {
+            if mask == 0 {
+                return;
+            }
+            let [bits, up] = [&mut bits, &mut up]
+                .map(|source| simd.deposit(source.take(mask.count_ones()), mask));
+            S::step(simd, block, bits, mask, up, self.ends);
+        });
+    }
+}
+
+/// LSB matching in whole blocks, of which every sample is selected: eight bytes of `payload` and of `up` each.
+pub(crate) struct StepAll<'a, S> {
+    pub(crate) blocks: &'a mut [[S; BLOCK]],
+    pub(crate) payload: &'a [u8],
+    pub(crate) up: &'a [u8],
+    pub(crate) ends: &'a Ends,
+}
+
+impl<S: Lane> Task for StepAll<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let [payload, up] = [self.payload, self.up].map(|bytes| bytes.as_chunks::<8>().0);
+        for ((block, &bits), &up) in self.blocks.iter_mut().zip(payload).zip(up) {
+            let [bits, up] = [bits, up].map(u64::from_le_bytes);
+            S::step(simd, block, bits, !0, up, self.ends);
+        }
+    }
+}
+
+/// The masks of the samples that carry; `first` is the number of the first block.
+pub(crate) struct Carrying<'a, S> {
+    pub(crate) samples: &'a [S],
+    pub(crate) carriers: &'a Carriers,
+    pub(crate) first: usize,
+    pub(crate) masks: &'a mut [u64],
+}
+
+impl<S: Lane> Task for Carrying<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) {
+        let (blocks, rest) = self.samples.as_chunks::<BLOCK>();
+        let (whole, last) = self.masks.split_at_mut(blocks.len());
+        for ((index, block), mask) in (self.first..).zip(blocks).zip(whole) {
+            *mask = carrying_samples(simd, self.carriers, index, block);
+        }
+        if let Some(mask) = last.first_mut() {
+            let mut block = [S::default(); BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            let present = super::kernel::low_bits(u32::try_from(rest.len()).unwrap_or(0));
+            *mask =
+                present & carrying_samples(simd, self.carriers, self.first + blocks.len(), &block);
+        }
+    }
+}
+
+/// Of the samples in masks, those whose number in order `select` has a bit for. It is asked for so many at a time.
+pub(crate) struct Thin<'a, F> {
+    pub(crate) masks: &'a mut [u64],
+    pub(crate) select: F,
+}
+
+impl<F: FnMut(u32) -> u64> Task for Thin<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(mut self, simd: V) {
+        for mask in self.masks {
+            *mask = simd.deposit((self.select)(mask.count_ones()), *mask);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The tokens of x86-64: AVX2, AVX-512.
+
+mod avx2;
+mod avx512;
+mod chacha;
+
+pub(crate) use self::avx2::{Avx2, run_avx2};
+pub(crate) use self::avx512::{Avx512, run_avx512};
