@@ -1,0 +1,419 @@
+//! Opening: plaintext and its verified signer, together or not at all.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use openpgp::packet::PKESK;
+use openpgp::types::SymmetricAlgorithm;
+use sequoia_openpgp as openpgp;
+
+use crate::armor::Dearmor;
+use crate::container::{Plaintext as Decrypted, Preamble, refuse_indeterminate};
+use crate::content::Content;
+use crate::key::decryption_keys;
+use crate::packet::Body;
+use crate::seal::default_threads;
+use crate::spool::{Overflow, Plaintext, Spool};
+use crate::verify::{Signed, verify};
+use crate::{Cert, Container, Error, Fingerprint, Key, Policy, Result, SessionKey, head};
+
+/// Decrypts and verifies messages.
+///
+/// ```
+/// use pgp_envelope::{Error, Key, KeyOptions, Opener, Policy, Recipient, Sealer, Signer};
+///
+/// let policy = Policy::now();
+/// let alice = Key::generate(&KeyOptions::new("Alice <alice@a.example>"))?.key;
+/// let bob = Key::generate(&KeyOptions::new("Bob <bob@b.example>"))?.key;
+/// let mut message = Vec::new();
+/// Sealer::new()
+///     .signer(&Signer::new(&alice, &policy)?)
+///     .recipient(&Recipient::new(&bob.cert(), &policy)?)
+///     .seal(&b"a scan"[..], &mut message)?;
+///
+/// let opener = Opener::new(&policy).key(&bob).signer(&alice.cert());
+/// let opened = opener.open(&message[..])?;
+/// assert_eq!(opened.signer(), alice.fingerprint());
+/// assert_eq!(opened.into_vec()?, b"a scan");
+///
+/// message[400] ^= 1;
+/// assert!(opener.open(&message[..]).is_err());
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Opener<'a> {
+    policy: &'a Policy,
+    keys: Vec<Key>,
+    session_key: Option<SessionKey>,
+    expected: Vec<Cert>,
+    known: Vec<Cert>,
+    granted: bool,
+    threads: usize,
+    folder: Option<PathBuf>,
+}
+
+impl<'a> Opener<'a> {
+    /// With a policy; keys and signers follow.
+    #[must_use]
+    pub fn new(policy: &'a Policy) -> Self {
+        Self {
+            policy,
+            keys: Vec::new(),
+            session_key: None,
+            expected: Vec::new(),
+            known: Vec::new(),
+            granted: false,
+            threads: default_threads(),
+            folder: None,
+        }
+    }
+
+    /// A key to decrypt with, unlocked. Its age does not matter: an old message is read with an old key.
+    #[must_use]
+    pub fn key(mut self, key: &Key) -> Self {
+        self.keys.push(key.clone());
+        self
+    }
+
+    /// The message's own session key, when it came by another way: the key packets are not looked at.
+    #[must_use]
+    pub fn session_key(mut self, session_key: &SessionKey) -> Self {
+        self.session_key = Some(session_key.clone());
+        self
+    }
+
+    /// Who is expected to have signed; any one of them when there are several.
+    #[must_use]
+    pub fn signer(mut self, cert: &Cert) -> Self {
+        self.expected.push(cert.clone());
+        self
+    }
+
+    /// Somebody who is known but not expected, so that the rejection can say that it was them.
+    #[must_use]
+    pub fn known(mut self, cert: &Cert) -> Self {
+        self.known.push(cert.clone());
+        self
+    }
+
+    /// Says that the caller knows of a grant, for example from the ledger: the message need not have been meant for these
+    /// keys from the beginning. See [`crate::regrant`].
+    #[must_use]
+    pub const fn granted(mut self) -> Self {
+        self.granted = true;
+        self
+    }
+
+    /// How many threads work, this one among them.
+    #[must_use]
+    pub const fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads.get();
+        self
+    }
+
+    /// Where large plaintext waits for verification, so that [`Opened::persist`] renames instead of copying. Without, it
+    /// waits in a file without a name in the system's folder for temporary files.
+    #[must_use]
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Reads one message, binary or armored, to its end, and releases it when every check has passed.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails, by its name in [`Error`]. Nothing is released then.
+    pub fn open(&self, message: impl Read) -> Result<Opened> {
+        let mut message = message;
+        let decrypted = self.decrypt(&mut message)?;
+        if decrypted.signatures.is_empty() {
+            return Err(Error::NotSigned);
+        }
+        let verified = verify(
+            decrypted.signatures,
+            &self.expected,
+            &self.known,
+            self.policy,
+        )?;
+        let ours = |fp: &Fingerprint| self.keys.iter().any(|key| key.fingerprint() == *fp);
+        if !self.granted && !verified.intended.is_empty() && !verified.intended.iter().any(ours) {
+            return Err(Error::NotIntended);
+        }
+        Ok(Opened {
+            spool: decrypted.spool,
+            signer: verified.signer,
+            signed_at: verified.signed_at,
+            intended: verified.intended,
+            session_key: decrypted.session_key,
+            container: decrypted.container,
+        })
+    }
+
+    /// Everything but the signatures' verification.
+    pub(crate) fn decrypt(&self, message: &mut dyn Read) -> Result<Unverified> {
+        let mut reader = BufReader::with_capacity(64 << 10, message);
+        let first = reader
+            .fill_buf()
+            .map_err(Error::io("reading the message"))?;
+        match first.first() {
+            // Armor is ASCII; every packet starts with bit 7 set (section 4.2).
+            Some(first) if first & 0x80 == 0 => {
+                let mut binary = BufReader::with_capacity(64 << 10, Dearmor::new(reader));
+                self.decrypt_binary(&mut binary)
+            }
+            _ => self.decrypt_binary(&mut reader),
+        }
+    }
+
+    fn decrypt_binary(&self, reader: &mut dyn BufRead) -> Result<Unverified> {
+        let (packets, header) = head::read(reader, self.policy.recipients)?;
+        refuse_indeterminate(header.length)?;
+        let mut body = Body::new(reader, header.length);
+        let preamble = Preamble::read(&mut body)?;
+        let (session_key, cipher) = self.session_key_of(&packets, &preamble)?;
+        let workers = self.threads.saturating_sub(1);
+        let mut plaintext =
+            Decrypted::new(body, &preamble, &session_key, cipher, workers, self.policy)?;
+        let mut content = Content::new(
+            self.policy,
+            Spool::new(self.policy.memory, self.folder.clone()),
+        );
+        let read = content.message(&mut plaintext, 0);
+        // Nothing that is inside counts before the whole is known to be what was encrypted: an error that an attacker
+        // provoked by damage is damage, and says no more.
+        let whole = plaintext.drain();
+        drop(plaintext);
+        whole?;
+        read.map_err(|error| match error {
+            Error::Truncated => {
+                Error::malformed("the encrypted content", "it ends within a packet")
+            }
+            other => other,
+        })?;
+        if !reader
+            .fill_buf()
+            .map_err(Error::io("reading the message"))?
+            .is_empty()
+        {
+            return Err(Error::TrailingBytes {
+                what: "the encrypted container",
+            });
+        }
+        Ok(Unverified {
+            spool: content.spool,
+            signatures: content.signatures,
+            session_key,
+            container: preamble.container(),
+        })
+    }
+
+    /// Finds the key packet that one of the keys opens. Section 5.1: version 3 goes with the container's version 1, version
+    /// 6 with 2, and others are ignored.
+    fn session_key_of(
+        &self,
+        packets: &[PKESK],
+        preamble: &Preamble,
+    ) -> Result<(SessionKey, SymmetricAlgorithm)> {
+        if let Some(key) = &self.session_key {
+            return Ok((
+                key.clone(),
+                preamble.cipher().unwrap_or_else(|| key.cipher()),
+            ));
+        }
+        let version = match preamble {
+            Preamble::V1 => 3,
+            Preamble::V2 { .. } => 6,
+        };
+        let mut keypairs = Vec::new();
+        for key in &self.keys {
+            keypairs.extend(decryption_keys(key)?);
+        }
+        for packet in packets.iter().filter(|packet| packet.version() == version) {
+            for keypair in &mut keypairs {
+                let public = keypair.public();
+                let ours = packet.pk_algo() == public.pk_algo()
+                    && packet
+                        .recipient()
+                        .is_none_or(|named| named.aliases(public.key_handle()));
+                if !ours {
+                    continue;
+                }
+                if let Some((cipher, key)) = packet.decrypt(keypair, preamble.cipher())
+                    && let Some(cipher) = cipher.or_else(|| preamble.cipher())
+                    && cipher.key_size().is_ok_and(|size| size == key.len())
+                {
+                    return Ok((SessionKey::from_sequoia(key)?, cipher));
+                }
+            }
+        }
+        Err(Error::NotForMe)
+    }
+}
+
+impl fmt::Debug for Opener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener")
+            .field("keys", &self.keys)
+            .field("expected", &self.expected)
+            .field("known", &self.known)
+            .field("granted", &self.granted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message that is whole, of which nobody has looked at the signatures.
+pub(crate) struct Unverified {
+    pub(crate) spool: Spool,
+    pub(crate) signatures: Vec<Signed>,
+    pub(crate) session_key: SessionKey,
+    pub(crate) container: Container,
+}
+
+/// Verified plaintext and who signed it.
+pub struct Opened {
+    spool: Spool,
+    signer: Fingerprint,
+    signed_at: SystemTime,
+    intended: Vec<Fingerprint>,
+    session_key: SessionKey,
+    container: Container,
+}
+
+impl Opened {
+    /// Who signed: the cert, whichever of its keys did.
+    #[must_use]
+    pub const fn signer(&self) -> Fingerprint {
+        self.signer
+    }
+
+    /// When, by the signer's clock, in whole seconds.
+    #[must_use]
+    pub const fn signed_at(&self) -> SystemTime {
+        self.signed_at
+    }
+
+    /// For whom the signer wrote it; empty when the signer's program does not say.
+    #[must_use]
+    pub fn intended(&self) -> &[Fingerprint] {
+        &self.intended
+    }
+
+    /// The secret with which the message can be granted to others.
+    #[must_use]
+    pub const fn session_key(&self) -> &SessionKey {
+        &self.session_key
+    }
+
+    /// How the content was encrypted.
+    #[must_use]
+    pub const fn container(&self) -> Container {
+        self.container
+    }
+
+    /// Bytes of plaintext.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "an empty plaintext is a plaintext"
+    )]
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.spool.len()
+    }
+
+    /// The plaintext, from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the temporary file fails.
+    pub fn plaintext(&mut self) -> Result<Plaintext<'_>> {
+        self.spool.reader()
+    }
+
+    /// The plaintext in memory, however large it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the temporary file fails.
+    pub fn into_vec(mut self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.write_to(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Copies the plaintext.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the writer or the temporary file fails.
+    pub fn write_to(&mut self, writer: &mut dyn Write) -> Result<u64> {
+        io::copy(&mut self.spool.reader()?, writer).map_err(copying)
+    }
+
+    /// Makes the plaintext a file, by renaming where [`Opener::folder`] was on the same file system. What was at the path is
+    /// replaced, and never seen half written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn persist(mut self, path: &Path) -> Result<()> {
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let named = match self.spool.into_parts() {
+            (_, Some(Overflow::Named(file))) => file,
+            (memory, overflow) => {
+                let mut file = tempfile::NamedTempFile::new_in(folder).map_err(copying)?;
+                self.spool = Spool::new(0, None);
+                match overflow {
+                    Some(mut overflow) => {
+                        let from = overflow.as_file();
+                        io::Seek::rewind(from).map_err(copying)?;
+                        io::copy(from, &mut file).map_err(copying)?;
+                    }
+                    None => file.write_all(&memory).map_err(copying)?,
+                }
+                file
+            }
+        };
+        named.as_file().sync_all().map_err(copying)?;
+        match named.persist(path) {
+            Ok(_) => Ok(()),
+            // Another file system: copied beside the path, then renamed.
+            Err(error) => {
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                let beside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+                    .map_err(copying)?;
+                fs::copy(error.file.path(), beside.path()).map_err(copying)?;
+                beside.as_file().sync_all().map_err(copying)?;
+                beside.persist(path).map_err(|error| copying(error.error))?;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn copying(source: io::Error) -> Error {
+    Error::Io {
+        action: "handing over the plaintext",
+        source,
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened")
+            .field("len", &self.len())
+            .field("signer", &self.signer)
+            .field("signed_at", &self.signed_at)
+            .field("container", &self.container)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,239 @@
+//! Blocks of bytes through a cipher, in order, on this thread or on others.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use zeroize::Zeroizing;
+
+use crate::{Error, Result};
+
+/// What happens to each block: `index` counts from zero, the output buffer is handed in to be used again.
+pub(crate) trait Stage: Send {
+    fn run(&mut self, index: u64, input: &[u8], output: &mut Buffer) -> Result<()>;
+}
+
+/// How many blocks are under way on each thread.
+const DEPTH: usize = 2;
+
+/// Runs blocks through a stage.
+///
+/// With workers, block n goes to worker n modulo their number, and results are taken in the same order. The first block
+/// is run here: messages of one block, which are many, start no thread.
+pub(crate) struct Pipeline {
+    stages: Vec<Box<dyn Stage>>,
+    workers: Vec<Worker>,
+    room: u64,
+    sent: u64,
+    received: u64,
+    here: VecDeque<Result<Block>>,
+    spare: Vec<Block>,
+}
+
+/// A block before and after; both buffers are used again.
+#[derive(Default)]
+pub(crate) struct Block {
+    pub(crate) input: Buffer,
+    pub(crate) output: Buffer,
+}
+
+/// Bytes that are wiped when dropped, and whose memory is neither freed nor zeroed between uses: zeroing 256 KiB costs a
+/// twentieth of hashing them.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    bytes: Zeroizing<Vec<u8>>,
+    len: usize,
+}
+
+impl Buffer {
+    /// Makes it `len` bytes long; what they hold is unspecified.
+    pub(crate) fn set_len(&mut self, len: usize) -> &mut [u8] {
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+        self.len = len;
+        self
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let start = self.len;
+        let to = self.set_len(start + bytes.len());
+        to.get_mut(start..)
+            .expect("it was just made long enough")
+            .copy_from_slice(bytes);
+    }
+
+    /// Appends what the reader gives, up to `limit` bytes in all. Memory grows with what arrives, not with the limit.
+    pub(crate) fn fill(&mut self, reader: &mut dyn Read, limit: usize) -> io::Result<()> {
+        while self.len < limit {
+            let start = self.len;
+            let step = (self.bytes.len() - start).max(FIRST_STEP).max(start);
+            let room = self.set_len(limit.min(start + step));
+            let read = reader.read(room.get_mut(start..).unwrap_or_default());
+            let n = match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    self.len = start;
+                    continue;
+                }
+                other => other.inspect_err(|_| self.len = start)?,
+            };
+            self.len = start + n;
+            if n == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+}
+
+const FIRST_STEP: usize = 32 << 10;
+
+struct Worker {
+    to: Option<SyncSender<(u64, Block)>>,
+    from: Receiver<Result<Block>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pipeline {
+    /// Of one stage to be run here, and one more for each worker.
+    pub(crate) fn new(stages: Vec<Box<dyn Stage>>) -> Self {
+        Self {
+            room: (stages.len().saturating_sub(1) * DEPTH).max(1) as u64,
+            stages,
+            workers: Vec::new(),
+            sent: 0,
+            received: 0,
+            here: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Whether another block may be sent before one is received.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.sent - self.received < self.room
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.sent == self.received
+    }
+
+    /// A block whose buffers have been used before, if there is one.
+    pub(crate) fn take(&mut self) -> Block {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Gives a block's buffers back.
+    pub(crate) fn give(&mut self, block: Block) {
+        self.spare.push(block);
+    }
+
+    /// Sends the next block through.
+    pub(crate) fn send(&mut self, mut block: Block) -> Result<()> {
+        let index = self.sent;
+        self.sent += 1;
+        let threaded = self.stages.len() > 1 || !self.workers.is_empty();
+        if index == 0 || !threaded {
+            let stage = self.stages.first_mut().expect("made with a stage");
+            let done = stage
+                .run(index, &block.input, &mut block.output)
+                .map(|()| block);
+            self.here.push_back(done);
+            return Ok(());
+        }
+        if self.workers.is_empty() {
+            // The first stage stays here for block 0 alone.
+            let stages = mem::take(&mut self.stages);
+            self.workers = stages.into_iter().skip(1).map(Worker::start).collect();
+        }
+        let turn = index % self.workers.len() as u64;
+        let worker = self
+            .workers
+            .get(usize::try_from(turn).expect("less than the number of workers"))
+            .expect("turn is below the number of workers");
+        let to = worker.to.as_ref().expect("it is taken when it is dropped");
+        to.send((index, block)).map_err(|_| stopped())
+    }
+
+    /// Takes the next block, waiting for it; `None` when none is under way.
+    pub(crate) fn receive(&mut self) -> Option<Result<Block>> {
+        if self.is_empty() {
+            return None;
+        }
+        let index = self.received;
+        self.received += 1;
+        if let Some(done) = self.here.pop_front() {
+            return Some(done);
+        }
+        let turn = index % self.workers.len() as u64;
+        let worker = self.workers.get(usize::try_from(turn).ok()?)?;
+        Some(worker.from.recv().unwrap_or_else(|_| Err(stopped())))
+    }
+}
+
+fn stopped() -> Error {
+    Error::library("running a cipher")("a worker has stopped")
+}
+
+impl Worker {
+    fn start(mut stage: Box<dyn Stage>) -> Self {
+        let (to, jobs) = sync_channel::<(u64, Block)>(DEPTH);
+        let (results, from) = sync_channel(DEPTH);
+        let thread = thread::spawn(move || {
+            for (index, mut block) in jobs {
+                let done = stage
+                    .run(index, &block.input, &mut block.output)
+                    .map(|()| block);
+                let failed = done.is_err();
+                if results.send(done).is_err() || failed {
+                    break;
+                }
+            }
+        });
+        Self {
+            to: Some(to),
+            from,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Pipeline {
+    /// Ends the threads: a worker that waits for us sees its channel close.
+    fn drop(&mut self) {
+        for worker in &mut self.workers {
+            worker.to = None;
+        }
+        for mut worker in mem::take(&mut self.workers) {
+            while worker.from.recv().is_ok() {}
+            if let Some(thread) = worker.thread.take() {
+                // A panic in sequoia ends as the error "a worker has stopped".
+                let _ = thread.join();
+            }
+        }
+    }
+}
