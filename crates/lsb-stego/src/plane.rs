@@ -1,5 +1,7 @@
 use alloc::vec::Vec;
+use core::ops::Range;
 
+use crate::join::Join;
 use crate::{Cover, Error, Result, Sample};
 
 /// The samples of one carrying channel, by rows: what metrics and detectors look at.
@@ -57,3 +59,30 @@ pub(crate) fn planes<S: Sample>(cover: Cover<'_, S>) -> Result<Vec<Plane>> {
         .map(plane)
         .collect())
 }
+
+/// Works on parts of a range, and adds what they give: the whole range at once under `Serial`, parts of at least `least`
+/// on every core under `Rayon`. Parts are added in order.
+pub(crate) fn fold<J: Join, T: Send>(
+    range: Range<usize>,
+    least: usize,
+    part: &(impl Fn(Range<usize>) -> T + Sync),
+    add: &(impl Fn(T, T) -> T + Sync),
+) -> T {
+    if J::PART == usize::MAX || range.len() < 2 * least.max(1) {
+        return part(range);
+    }
+    let middle = range.start + range.len() / 2;
+    let (mut first, mut second) = (None, None);
+    J::join(
+        || first = Some(fold::<J, T>(range.start..middle, least, part, add)),
+        || second = Some(fold::<J, T>(middle..range.end, least, part, add)),
+    );
+    match (first, second) {
+        (Some(first), Some(second)) => add(first, second),
+        // `join` runs both.
+        _ => part(range),
+    }
+}
+
+/// Samples that are worth a task of their own.
+pub(crate) const PART: usize = 1 << 18;

@@ -262,3 +262,93 @@ fn flat_and_tiny_images_are_quiet() {
         }
     }
 }
+
+/// Every core or one: the same figures, to the last bit, for shapes on both sides of where work is split.
+#[cfg(feature = "rayon")]
+#[test]
+fn every_core_gives_the_same() {
+    use lsb_stego::detect::{regular_singular_par, sample_pairs_par, weighted_stego_par};
+    use lsb_stego::metric::{compare_par, mse, mse_par, ssim_par};
+
+    let ct = bytes();
+    for (columns, rows, channels, carrying) in
+        [(128, 128, 1, 1), (1024, 1030, 1, 1), (701, 400, 4, 0b0111)]
+    {
+        let all: Vec<u8> = ct
+            .iter()
+            .copied()
+            .cycle()
+            .take(columns * rows * channels)
+            .collect();
+        let stego = replaced(&all, 50, put8);
+        let layout = Layout::new(8)
+            .unwrap()
+            .with_channels(u8::try_from(channels).unwrap(), carrying)
+            .unwrap()
+            .with_columns(u32::try_from(columns).unwrap())
+            .unwrap();
+        let [a, b] = [&all, &stego].map(|samples| Cover::new(samples, layout).unwrap());
+        assert_eq!(mse_par(a, b), mse(a, b));
+        let [serial, parallel] = [compare(a, b).unwrap(), compare_par(a, b).unwrap()];
+        assert_eq!(format!("{serial:?}"), format!("{parallel:?}"));
+        assert_eq!(mse(a, b).unwrap(), serial.mse());
+        assert_eq!(ssim_par(a, b, Peak::Range), ssim(a, b, Peak::Range));
+        assert_eq!(sample_pairs_par(b), sample_pairs(b));
+        assert_eq!(regular_singular_par(b), regular_singular(b));
+        assert_eq!(weighted_stego_par(b), weighted_stego(b));
+    }
+}
+
+/// Squares and pairs against plain loops: every length around the lanes, extreme values, bits that are not stored, channels
+/// that do not carry.
+#[test]
+fn fast_loops_count_what_plain_loops_count() {
+    fn check<S: Sample + From<u8>>(a: &[S], b: &[S], layout: Layout) {
+        let channels = usize::from(layout.channels());
+        let carries = |i: usize| layout.carrying() >> (i % channels) & 1 == 1;
+        let value = |sample: S| i64::from(Into::<u16>::into(sample) & layout.peak());
+        let squares: Vec<i64> = (0..a.len())
+            .filter(|&i| carries(i))
+            .map(|i| (value(a[i]) - value(b[i])).pow(2))
+            .collect();
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let expected = squares.iter().sum::<i64>() as f64 / squares.len().max(1) as f64;
+        let [a, b] = [a, b].map(|samples| Cover::new(samples, layout).unwrap());
+        assert_eq!(lsb_stego::metric::mse(a, b).unwrap(), expected);
+        assert_eq!(compare(a, b).unwrap().mse(), expected);
+    }
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state * 48_271 % 0x7FFF_FFFF;
+        // both ends, often
+        match state >> 12 & 7 {
+            0 => 0,
+            1 => u16::MAX,
+            _ => u16::try_from(state >> 4 & 0xFFFF).unwrap(),
+        }
+    };
+    let a: Vec<u16> = (0..70_000).map(|_| next()).collect();
+    let b: Vec<u16> = (0..70_000).map(|_| next()).collect();
+    let narrow =
+        |samples: &[u16]| -> Vec<u8> { samples.iter().map(|s| s.to_le_bytes()[1]).collect() };
+    for (channels, carrying) in [(1, 1), (3, 0b111), (4, 0b0101)] {
+        for pixels in (0..70).chain([4095, 4096, 4097, 16_384, 17_001]) {
+            let length = pixels * usize::from(channels);
+            let (a, b) = (&a[..length], &b[..length]);
+            for bits in [16, 11] {
+                let layout = Layout::new(bits)
+                    .unwrap()
+                    .with_channels(channels, carrying)
+                    .unwrap();
+                check(a, b, layout);
+            }
+            for bits in [8, 5] {
+                let layout = Layout::new(bits)
+                    .unwrap()
+                    .with_channels(channels, carrying)
+                    .unwrap();
+                check(&narrow(a), &narrow(b), layout);
+            }
+        }
+    }
+}

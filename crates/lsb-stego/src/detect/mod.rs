@@ -36,8 +36,14 @@ mod weighted;
 
 pub use chi_square::{ChiSquare, chi_square};
 pub use pairs::sample_pairs;
+#[cfg(feature = "rayon")]
+pub use pairs::sample_pairs_par;
 pub use regular::regular_singular;
+#[cfg(feature = "rayon")]
+pub use regular::regular_singular_par;
 pub use weighted::weighted_stego;
+#[cfg(feature = "rayon")]
+pub use weighted::weighted_stego_par;
 
 /// The roots of `a x^2 + b x + c`, by falling magnitude of `b`'s share; of a complex pair the real part, twice.
 fn roots(a: f64, b: f64, c: f64) -> Option<[f64; 2]> {

@@ -1,9 +1,11 @@
+use core::ops::Range;
 use std::vec;
 use std::vec::Vec;
 
-use super::Peak;
-use crate::plane::{Plane, planes};
-use crate::{Cover, Error, Result, Sample};
+use super::{Peak, lengths};
+use crate::join::{Join, Serial};
+use crate::plane::{PART, Plane, fold, planes};
+use crate::{Cover, Result, Sample};
 
 /// Half the window: 11 x 11 samples.
 const RADIUS: usize = 5;
@@ -27,10 +29,29 @@ pub fn ssim<S: Sample>(
     stego: Cover<'_, S>,
     peak: Peak,
 ) -> Result<Option<f64>> {
-    let (expected, found) = (cover.samples().len(), stego.samples().len());
-    if expected != found {
-        return Err(Error::Lengths { expected, found });
-    }
+    ssim_with::<Serial, S>(cover, stego, peak)
+}
+
+/// [`ssim`] on every core, with the same result to the last bit.
+///
+/// # Errors
+///
+/// As [`ssim`].
+#[cfg(feature = "rayon")]
+pub fn ssim_par<S: Sample>(
+    cover: Cover<'_, S>,
+    stego: Cover<'_, S>,
+    peak: Peak,
+) -> Result<Option<f64>> {
+    ssim_with::<crate::join::Rayon, S>(cover, stego, peak)
+}
+
+fn ssim_with<J: Join, S: Sample>(
+    cover: Cover<'_, S>,
+    stego: Cover<'_, S>,
+    peak: Peak,
+) -> Result<Option<f64>> {
+    lengths(cover, stego)?;
     let stored = cover.layout().peak();
     let stego = Cover::new(stego.samples(), cover.layout())?;
     let (covers, stegos) = (planes(cover)?, planes(stego)?);
@@ -42,7 +63,7 @@ pub fn ssim<S: Sample>(
     let means: Option<Vec<f64>> = covers
         .iter()
         .zip(&stegos)
-        .map(|(a, b)| mean(a, b, f64::from(peak)))
+        .map(|(a, b)| mean::<J>(a, b, f64::from(peak)))
         .collect();
     Ok(means
         .filter(|means| !means.is_empty())
@@ -52,34 +73,49 @@ pub fn ssim<S: Sample>(
 /// Means of a window: both images, both squares, the product.
 type Moments = [f64; 5];
 
-fn mean(a: &Plane, b: &Plane, peak: f64) -> Option<f64> {
+fn mean<J: Join>(a: &Plane, b: &Plane, peak: f64) -> Option<f64> {
     let (rows, columns) = (a.rows(), a.columns);
     if rows < WINDOW || columns < WINDOW {
         return None;
     }
-    let window = gaussian();
     let (c1, c2) = ((K1 * peak).powi(2), (K2 * peak).powi(2));
-    let mut sum = 0.0;
+    let part = |tops: Range<usize>| row_sums(a, b, tops, [c1, c2]);
+    // Rows are added one by one, so that the sum does not depend on the parts.
+    let sums = fold::<J, Vec<f64>>(
+        0..rows - WINDOW + 1,
+        PART.div_ceil(16 * columns),
+        &part,
+        &|first, second| [first, second].concat(),
+    );
+    let windows = (rows - WINDOW + 1) * (columns - WINDOW + 1);
+    Some(sums.into_iter().sum::<f64>() / windows as f64)
+}
+
+/// For each row of windows, the sum of their similarities.
+fn row_sums(a: &Plane, b: &Plane, tops: Range<usize>, [c1, c2]: [f64; 2]) -> Vec<f64> {
+    let (columns, window) = (a.columns, gaussian());
     // the window is a product: down the columns first, then along the row
     let mut down = vec![[0.0; 5]; columns];
-    for top in 0..=rows - WINDOW {
-        for (column, moments) in down.iter_mut().enumerate() {
-            *moments = [0.0; 5];
-            for (offset, weight) in window.iter().enumerate() {
-                let at = (top + offset) * columns + column;
-                let (a, b) = (f64::from(a.values[at]), f64::from(b.values[at]));
+    let row_sum = |top: usize| {
+        down.fill([0.0; 5]);
+        for (offset, weight) in window.iter().enumerate() {
+            let row = (top + offset) * columns..(top + offset + 1) * columns;
+            let pairs = a.values[row.clone()].iter().zip(&b.values[row]);
+            for (moments, (&a, &b)) in down.iter_mut().zip(pairs) {
+                let (a, b) = (f64::from(a), f64::from(b));
                 add(moments, &[a, b, a * a, b * b, a * b], *weight);
             }
         }
-        for place in down.windows(WINDOW) {
+        let places = down.windows(WINDOW).map(|place| {
             let mut moments = [0.0; 5];
             for (part, weight) in place.iter().zip(&window) {
                 add(&mut moments, part, *weight);
             }
-            sum += similarity(moments, c1, c2);
-        }
-    }
-    Some(sum / ((rows - WINDOW + 1) * (columns - WINDOW + 1)) as f64)
+            similarity(moments, c1, c2)
+        });
+        places.sum()
+    };
+    tops.map(row_sum).collect()
 }
 
 fn add(moments: &mut Moments, part: &Moments, weight: f64) {

@@ -1,0 +1,111 @@
+//! The sum of squared differences, at the speed of reading both images.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::arch::{Simd, Task, dispatch};
+use crate::join::Join;
+use crate::plane::{PART, fold};
+use crate::{Cover, Layout, Level, Sample};
+
+/// Samples after which sums of 32 bits are emptied.
+const CHUNK: usize = 1 << 14;
+
+/// The sum over the carrying channels; both covers have the layout of the first and as many samples.
+pub(super) fn squares<J: Join, S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> u128 {
+    let layout = cover.layout();
+    let (a, b) = (cover.samples(), stego.samples());
+    let (level, mask) = (Level::detect(), Mask::<S>::new(&layout));
+    // Cut between pixels, so that each part's mask begins with the first channel.
+    let channels = usize::from(layout.channels());
+    let sum = |pixels: Range<usize>| {
+        let samples = pixels.start * channels..pixels.end * channels;
+        let (a, b) = (&a[samples.clone()], &b[samples]);
+        u128::from(dispatch(level, Squares { a, b, mask: &mask }))
+    };
+    fold::<J, u128>(0..a.len() / channels, PART, &sum, &|a, b| a + b)
+}
+
+/// Which bits of a sample count.
+enum Mask<S> {
+    /// All of every sample.
+    All,
+    /// These, over a whole number of pixels.
+    Pattern(Vec<S>),
+}
+
+impl<S: Sample> Mask<S> {
+    fn new(layout: &Layout) -> Self {
+        let channels = usize::from(layout.channels());
+        let carries = |channel: usize| layout.carrying() >> channel & 1 == 1;
+        if u32::from(layout.bits_stored()) == S::BITS && (0..channels).all(carries) {
+            return Self::All;
+        }
+        let stored = |channel| S::cut(if carries(channel) { layout.peak() } else { 0 });
+        let pattern = (0..channels).map(stored).cycle();
+        Self::Pattern(pattern.take(channels * (CHUNK / 8)).collect())
+    }
+}
+
+struct Squares<'a, S> {
+    a: &'a [S],
+    b: &'a [S],
+    mask: &'a Mask<S>,
+}
+
+impl<S: Sample> Task for Squares<'_, S> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<V: Simd>(self, _: V) -> u64 {
+        match self.mask {
+            Mask::All => {
+                let chunks = self.a.chunks(CHUNK).zip(self.b.chunks(CHUNK));
+                chunks
+                    .map(|(a, b)| {
+                        chunk(
+                            a.iter().zip(b).map(|(&a, &b)| (a.into(), b.into())),
+                            S::WIDTH,
+                        )
+                    })
+                    .sum()
+            }
+            Mask::Pattern(mask) => {
+                let chunks = self.a.chunks(mask.len()).zip(self.b.chunks(mask.len()));
+                chunks
+                    .map(|(a, b)| {
+                        let pairs = a.iter().zip(b).zip(mask).map(|((&a, &b), &mask)| {
+                            let mask: u16 = mask.into();
+                            (a.into() & mask, b.into() & mask)
+                        });
+                        chunk(pairs, S::WIDTH)
+                    })
+                    .sum()
+            }
+        }
+    }
+}
+
+/// Of at most [`CHUNK`] pairs, which the compiler turns into SIMD instructions of the level.
+#[inline(always)]
+fn chunk(pairs: impl Iterator<Item = (u16, u16)>, width: u32) -> u64 {
+    if width == 8 {
+        // at most 255^2 each
+        let sum: i32 = pairs
+            .map(|(a, b)| {
+                let difference = i32::from(a.cast_signed() - b.cast_signed());
+                difference * difference
+            })
+            .sum();
+        return u64::from(sum.unsigned_abs());
+    }
+    // A square has 32 bits: its halves are summed apart.
+    let (mut low, mut high) = (0u32, 0u32);
+    for (a, b) in pairs {
+        let difference = a.abs_diff(b);
+        let square = u32::from(difference) * u32::from(difference);
+        low += square & 0xffff;
+        high += square >> 16;
+    }
+    u64::from(low) + (u64::from(high) << 16)
+}
