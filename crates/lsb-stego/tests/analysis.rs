@@ -1,8 +1,9 @@
 //! Metrics and detectors on a real image, against values computed by others.
 //!
 //! The image is `CT_small.dcm` of pydicom (see `examples/data/README.md`), its 128 x 128 words as they are, and brought to eight
-//! bits. The values were computed from the same samples by scikit-image 0.26 (PSNR, SSIM), numpy (correlation, histograms,
-//! Sample Pairs, RS), scipy 1.17 (chi-square, the prediction of weighted stego).
+//! bits. `analysis.py` beside this file prints the values of scikit-image 0.26 (PSNR, SSIM), numpy 2.4.6 (correlation,
+//! histograms), scipy 1.17 and sealwatch 2025.9 (Sample Pairs, chi-square, WS with other weights). RS and WS with the weights
+//! of the paper were computed with numpy and scipy from the papers' formulas.
 
 #![cfg(feature = "std")]
 #![allow(
@@ -167,6 +168,21 @@ fn detectors_are_those_of_numpy() {
     }
 }
 
+/// sealwatch takes the variance over nine samples, the middle one too, and gives the change rate: half the embedding rate.
+#[test]
+fn weighted_stego_is_near_that_of_sealwatch() {
+    let original = bytes();
+    for (rate, change_rate) in [
+        (0, 0.004_573_127_3),
+        (10, 0.045_545_414),
+        (50, 0.232_835_04),
+        (100, 0.461_175_2),
+    ] {
+        let found = weighted_stego(cover(&replaced(&original, rate, put8))).unwrap() / 2.0;
+        assert!((found - change_rate).abs() < 0.012, "{found} {change_rate}");
+    }
+}
+
 /// Sixteen-bit words of so small an image scatter the estimates far; they are what others compute, and no better.
 #[test]
 fn detectors_of_sixteen_bits_are_those_of_numpy() {
@@ -299,6 +315,39 @@ fn every_core_gives_the_same() {
     }
 }
 
+/// Sample Pairs of one row, from the paper's definitions.
+fn plain_pairs<S: Sample>(cover: Cover<'_, S>) -> f64 {
+    let layout = cover.layout();
+    let channels = usize::from(layout.channels());
+    let values: Vec<u16> = cover
+        .samples()
+        .iter()
+        .map(|&s| s.into() & layout.peak())
+        .collect();
+    let carries = |i: usize| layout.carrying() >> (i % channels) & 1 == 1;
+    let (mut pairs, mut x, mut y, mut close) = (0.0, 0.0, 0.0, 0.0);
+    for i in (0..values.len() - channels).filter(|&i| carries(i)) {
+        let (r, s) = (values[i], values[i + channels]);
+        let even = s.is_multiple_of(2);
+        pairs += 1.0;
+        if r / 2 == s / 2 {
+            close += 1.0;
+        }
+        match r.cmp(&s) {
+            std::cmp::Ordering::Less if even => x += 1.0,
+            std::cmp::Ordering::Greater if !even => x += 1.0,
+            std::cmp::Ordering::Equal => {}
+            _ => y += 1.0,
+        }
+    }
+    let (a, b, c): (f64, f64, f64) = (close / 2.0, 2.0 * x - pairs, y - x);
+    if a == 0.0 {
+        return if b == 0.0 { 0.0 } else { -c / b };
+    }
+    let root = (b * b - 4.0 * a * c).max(0.0).sqrt();
+    ((-b - root) / (2.0 * a)).min((-b + root) / (2.0 * a))
+}
+
 /// Squares and pairs against plain loops: every length around the lanes, extreme values, bits that are not stored, channels
 /// that do not carry.
 #[test]
@@ -316,6 +365,11 @@ fn fast_loops_count_what_plain_loops_count() {
         let [a, b] = [a, b].map(|samples| Cover::new(samples, layout).unwrap());
         assert_eq!(lsb_stego::metric::mse(a, b).unwrap(), expected);
         assert_eq!(compare(a, b).unwrap().mse(), expected);
+        if a.samples().len() >= 2 * channels {
+            let pixels = u32::try_from(a.samples().len() / channels).unwrap();
+            let wide = Cover::new(a.samples(), layout.with_columns(pixels).unwrap()).unwrap();
+            assert_eq!(sample_pairs(wide).unwrap(), plain_pairs(wide));
+        }
     }
     let mut state = 1_u64;
     let mut next = || {
