@@ -1,1 +1,30 @@
-//! IPFS block stores, UnixFS and CIDs: embedded by default, Kubo when there is one.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
+
+mod block;
+mod car;
+pub mod dag;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod error;
+mod hash;
+mod memory;
+mod profile;
+mod store;
+mod varint;
+
+pub use block::{Block, MAX_BLOCK, MAX_IDENTITY};
+pub use cid::Cid;
+#[cfg(feature = "embedded")]
+pub use embedded::{Collected, EmbeddedStore, Size};
+pub use error::{Error, Result};
+pub use hash::parse_cid;
+pub use memory::MemoryStore;
+pub use profile::Profile;
+pub use store::BlockStore;
+
+/// Why it is built like this.
+#[cfg(doc)]
+#[doc = include_str!("../DESIGN.md")]
+pub mod _design {}

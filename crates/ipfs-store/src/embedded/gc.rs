@@ -1,0 +1,213 @@
+//! Deleting: packs are written anew without what goes, and only then removed.
+//!
+//! A crash at any point leaves every kept block in the old pack or the new one, or in both; the next collection drops what
+//! is there twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+
+use super::index::{Entry, Table};
+use super::pack::{PACK, Pack, TEMPORARY, read_raw};
+use super::{EmbeddedStore, sync_directory};
+use crate::hash::Key;
+use crate::{Block, BlockStore, Cid, Error, Result, car, dag};
+
+/// What a garbage collection did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Collected {
+    /// The blocks that were deleted.
+    pub blocks: u64,
+    /// The bytes that the directory takes less.
+    pub bytes: u64,
+}
+
+/// Packs below this are put together when there is something to collect anyway.
+const SMALL: u64 = 8 << 20;
+
+impl EmbeddedStore {
+    /// Deletes every block that no pin reaches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] while another process puts or pins; [`Error::Missing`] or [`Error::Damaged`] when a pinned DAG cannot be
+    /// followed: then nothing is deleted, since nobody knows what it still reaches; [`Error::Io`].
+    pub fn gc(&self) -> Result<Collected> {
+        self.alone(|| {
+            let mut kept = BTreeSet::new();
+            for root in self.pins()? {
+                for cid in dag::cids(&Committed(self), &root) {
+                    kept.insert(Key::of(cid?.hash()));
+                }
+            }
+            let before = self.index().size();
+            self.sweep(|key| kept.contains(key), Small::Merge)?;
+            let after = self.index().size();
+            Ok(Collected {
+                blocks: before.blocks.saturating_sub(after.blocks),
+                bytes: before.bytes.saturating_sub(after.bytes),
+            })
+        })
+    }
+
+    pub(super) fn delete_one(&self, cid: &Cid) -> Result<bool> {
+        self.alone(|| {
+            let key = Key::of(cid.hash());
+            let there = self.index().place(&key).is_some();
+            if there {
+                self.sweep(|other| *other != key, Small::Leave)?;
+            }
+            Ok(there)
+        })
+    }
+
+    /// Runs while no other thread or process puts, pins or collects, with nothing pending.
+    fn alone<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut writer = self.writer();
+        self.commit(&mut writer)?;
+        writer.release(); // or it would wait for itself
+        let lock = self.lock_exclusive()?;
+        self.refresh()?;
+        let done = run();
+        drop(lock);
+        done
+    }
+
+    /// Writes the packs anew that hold what goes.
+    fn sweep(&self, keep: impl Fn(&Key) -> bool, small: Small) -> Result<()> {
+        let swept = self.try_sweep(&keep, small);
+        let folder = self.packs();
+        swept
+            .and_then(|()| remove_temporary(&folder))
+            .and_then(|()| sync_directory(&folder))
+            .map_err(|source| self.failed("collecting garbage", source))?;
+        self.refresh()
+    }
+
+    fn try_sweep(&self, keep: &dyn Fn(&Key) -> bool, small: Small) -> io::Result<()> {
+        let packs = self.index().packs();
+        let copies = self.best_copies(&packs);
+        let stays = |number: usize, entry: &Entry| {
+            keep(&entry.key) && copies.get(&entry.key).is_none_or(|best| *best == number)
+        };
+        let folder = self.packs();
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        let mut pack = Pack::new(&folder)?;
+        let few = packs.iter().filter(|table| table.bytes < SMALL).count() < 2;
+        for (number, table) in packs.iter().enumerate() {
+            let whole = table.entries.iter().all(|entry| stays(number, entry));
+            let merge = small == Small::Merge && table.bytes < SMALL && !few;
+            // What cannot be read whole is left as it is: it may hold what a pin needs.
+            if table.unreadable.is_some() || (whole && !merge) {
+                continue;
+            }
+            let mut file = File::open(&table.path)?;
+            for entry in table.entries.iter().filter(|entry| stays(number, entry)) {
+                // not hashed: a damaged block stays damaged, and is named when it is read
+                let section = read_raw(&mut file, entry.offset, entry.len)?;
+                let (_, cid, bytes) = car::split_prefix(&section).ok_or_else(|| {
+                    io::Error::other("a block that is kept is damaged in its name")
+                })?;
+                if pack.len() >= PACK {
+                    new.push(std::mem::replace(&mut pack, Pack::new(&folder)?));
+                }
+                pack.append(&cid, bytes)?;
+            }
+            old.push(table);
+        }
+        if !pack.is_empty() {
+            new.push(pack);
+        }
+        let mut names = Vec::new();
+        for pack in new {
+            names.push(pack.publish(&folder)?);
+        }
+        sync_directory(&folder)?;
+        for table in old {
+            // the same blocks in the same order have the same name
+            if !names.iter().any(|name| {
+                Some(name.as_str()) == table.path.file_name().and_then(|name| name.to_str())
+            }) {
+                fs::remove_file(&table.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// For blocks that several packs hold: the number of the one whose copy is whole.
+    fn best_copies(&self, packs: &[std::sync::Arc<Table>]) -> BTreeMap<Key, usize> {
+        let mut copies: BTreeMap<Key, Vec<(usize, Entry)>> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for entry in packs.iter().flat_map(|table| &table.entries) {
+            if !seen.insert(entry.key) {
+                copies.insert(entry.key, Vec::new());
+            }
+        }
+        for (number, table) in packs.iter().enumerate() {
+            for entry in &table.entries {
+                if let Some(copies) = copies.get_mut(&entry.key) {
+                    copies.push((number, *entry));
+                }
+            }
+        }
+        let best = copies.into_iter().filter_map(|(key, copies)| {
+            let whole = copies.iter().find(|(number, entry)| {
+                packs.get(*number).is_some_and(|table| {
+                    table.unreadable.is_none() && table.place(entry).is_whole()
+                })
+            });
+            Some((key, whole.or(copies.first())?.0))
+        });
+        best.collect()
+    }
+}
+
+/// What is done about small packs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Small {
+    Merge,
+    Leave,
+}
+
+/// Whoever was writing them is gone: nobody else holds the lock.
+fn remove_temporary(folder: &std::path::Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The store as a collection sees it: nothing is pending, and the writer is not to be asked.
+#[derive(Debug)]
+struct Committed<'a>(&'a EmbeddedStore);
+
+impl BlockStore for Committed<'_> {
+    fn get(&self, cid: &Cid) -> Result<Option<Block>> {
+        self.0.committed(cid)
+    }
+
+    fn has(&self, cid: &Cid) -> Result<bool> {
+        Ok(Block::inline(cid)?.is_some() || self.0.has_committed(cid)?)
+    }
+
+    fn put(&self, _: &Block) -> Result<()> {
+        Err(self.read_only())
+    }
+
+    fn delete(&self, _: &Cid) -> Result<bool> {
+        Err(self.read_only())
+    }
+}
+
+impl Committed<'_> {
+    fn read_only(&self) -> Error {
+        self.0.failed(
+            "changing the store while garbage is collected",
+            io::ErrorKind::Unsupported.into(),
+        )
+    }
+}
