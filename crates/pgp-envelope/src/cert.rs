@@ -62,6 +62,10 @@ impl Cert {
     }
 
     /// The binary form, without what its owner marked as not for export.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "what was parsed or built is written to memory, and armor is ASCII"
+    )]
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.inner
@@ -70,6 +74,10 @@ impl Cert {
     }
 
     /// The form for e-mail and clipboards.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "what was parsed or built is written to memory, and armor is ASCII"
+    )]
     #[must_use]
     pub fn to_armored(&self) -> String {
         let bytes = self
@@ -281,7 +289,7 @@ fn ledger_signing_key<'a>(
     newest(keys.filter(|key| ed25519(key.key()).is_some()))
 }
 
-/// The 32 bytes of an Ed25519 key: version 4's EdDSA (RFC 9580 section 5.5.5.5: a point after 0x40), or Ed25519 proper.
+/// The 32 bytes of an Ed25519 key: version 4's `EdDSA` (RFC 9580 section 5.5.5.5: a point after 0x40), or Ed25519 proper.
 fn ed25519(key: &PublicKey) -> Option<[u8; 32]> {
     match key.mpis() {
         mpi::PublicKey::Ed25519 { a } => Some(*a),

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use openpgp::crypto::mpi::Ciphertext;
 use openpgp::packet::pkesk::{PKESK3, PKESK6};
 use openpgp::packet::{PKESK, Packet};
 use openpgp::parse::Parse as _;
@@ -155,6 +156,22 @@ pub(crate) fn read(reader: &mut dyn BufRead, limit: usize) -> Result<(Vec<PKESK>
                 Body::new(reader, header.length).skip()?;
             }
         }
+    }
+}
+
+/// Whether the point of a Curve25519 key agreement is written in the one way that honest programs write it.
+///
+/// RFC 7748 section 5 has the highest bit ignored, and version 3 packets do not bind it: the message would open with it
+/// flipped. Version 6 packets bind the point.
+pub(crate) fn is_canonical(packet: &PKESK) -> bool {
+    match packet.esk() {
+        Ciphertext::ECDH { e, .. } => match e.value() {
+            [0x40, point @ ..] if point.len() == 32 => {
+                point.last().is_some_and(|last| last & 0x80 == 0)
+            }
+            _ => true,
+        },
+        _ => true,
     }
 }
 

@@ -142,6 +142,10 @@ impl Key {
     }
 
     /// The form in which keys are stored: as locked, or as open, as the key is. The text is wiped when it is dropped.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "what was parsed or built is written to memory, and armor is ASCII"
+    )]
     #[must_use]
     pub fn to_armored(&self) -> Zeroizing<String> {
         let bytes = self
@@ -154,6 +158,10 @@ impl Key {
     }
 
     /// The public part.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "the fingerprint was read when the key was"
+    )]
     #[must_use]
     pub fn cert(&self) -> Cert {
         Cert::from_sequoia(self.inner.clone()).expect("its fingerprint was read before")

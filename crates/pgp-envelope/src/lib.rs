@@ -31,6 +31,7 @@ pub use fingerprint::Fingerprint;
 pub use head::{head_len, regrant};
 pub use key::{Generated, Key, KeyOptions, Passphrase};
 pub use ledger::{LEDGER_SUFFIX, verify_ledger};
+pub use lifecycle::Reason;
 pub use open::{Opened, Opener};
 pub use padding::Padding;
 pub use policy::Policy;

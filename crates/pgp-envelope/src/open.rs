@@ -236,7 +236,8 @@ impl<'a> Opener<'a> {
         for packet in packets.iter().filter(|packet| packet.version() == version) {
             for keypair in &mut keypairs {
                 let public = keypair.public();
-                let ours = packet.pk_algo() == public.pk_algo()
+                let ours = head::is_canonical(packet)
+                    && packet.pk_algo() == public.pk_algo()
                     && packet
                         .recipient()
                         .is_none_or(|named| named.aliases(public.key_handle()));

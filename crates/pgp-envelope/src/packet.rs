@@ -257,7 +257,7 @@ pub(crate) fn write_header(to: &mut Vec<u8>, tag: u8, length: u32) {
     write_length(to, length);
 }
 
-/// The shortest form of a length.
+/// The shortest form of a length below 2^32.
 pub(crate) fn write_length(to: &mut Vec<u8>, length: u32) {
     match length {
         0..192 => to.extend(length.to_be_bytes().iter().skip(3)),

@@ -158,7 +158,7 @@ impl Pipeline {
         self.sent += 1;
         let threaded = self.stages.len() > 1 || !self.workers.is_empty();
         if index == 0 || !threaded {
-            let stage = self.stages.first_mut().expect("made with a stage");
+            let stage = self.stages.first_mut().ok_or_else(stopped)?;
             let done = stage
                 .run(index, &block.input, &mut block.output)
                 .map(|()| block);
@@ -170,13 +170,15 @@ impl Pipeline {
             let stages = mem::take(&mut self.stages);
             self.workers = stages.into_iter().skip(1).map(Worker::start).collect();
         }
-        let turn = index % self.workers.len() as u64;
-        let worker = self
-            .workers
-            .get(usize::try_from(turn).expect("less than the number of workers"))
-            .expect("turn is below the number of workers");
-        let to = worker.to.as_ref().expect("it is taken when it is dropped");
-        to.send((index, block)).map_err(|_| stopped())
+        let to = self.worker(index).and_then(|worker| worker.to.as_ref());
+        to.and_then(|to| to.send((index, block)).ok())
+            .ok_or_else(stopped)
+    }
+
+    /// Whose turn it is.
+    fn worker(&self, index: u64) -> Option<&Worker> {
+        let turn = index.checked_rem(self.workers.len() as u64)?;
+        self.workers.get(usize::try_from(turn).ok()?)
     }
 
     /// Takes the next block, waiting for it; `None` when none is under way.
@@ -189,8 +191,7 @@ impl Pipeline {
         if let Some(done) = self.here.pop_front() {
             return Some(done);
         }
-        let turn = index % self.workers.len() as u64;
-        let worker = self.workers.get(usize::try_from(turn).ok()?)?;
+        let worker = self.worker(index)?;
         Some(worker.from.recv().unwrap_or_else(|_| Err(stopped())))
     }
 }
@@ -208,8 +209,8 @@ impl Worker {
                 let done = stage
                     .run(index, &block.input, &mut block.output)
                     .map(|()| block);
-                let failed = done.is_err();
-                if results.send(done).is_err() || failed {
+                // After a failure the others go on: whoever sends a block must not see a closed channel before the error.
+                if results.send(done).is_err() {
                     break;
                 }
             }

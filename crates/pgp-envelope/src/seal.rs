@@ -354,11 +354,9 @@ impl Options<'_> {
                 return Err(Error::Cancelled { bytes });
             }
             if part.len() < PART {
+                let len = u32::try_from(part.len()).unwrap_or(u32::MAX); // less than a part
                 let mut length = Vec::new();
-                packet::write_length(
-                    &mut length,
-                    u32::try_from(part.len()).expect("at most a part"),
-                );
+                packet::write_length(&mut length, len);
                 body.write(&length)?;
                 return body.write(&part);
             }

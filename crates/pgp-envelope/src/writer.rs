@@ -61,7 +61,7 @@ impl<'a> ContainerWriter<'a> {
                 )
             }
             Container::SeipdV2 { mode, chunk } => {
-                let chunk = usize::try_from(chunk).expect("2^18 fits");
+                let chunk = chunk as usize;
                 let aead = Aead::new(key, key.cipher(), mode, chunk, &salt)?;
                 let ids = [
                     2,
@@ -202,11 +202,9 @@ impl<'a> Parts<'a> {
     }
 
     fn finish(mut self) -> Result<u64> {
+        let len = u32::try_from(self.queued).unwrap_or(u32::MAX); // less than a part
         let mut length = Vec::new();
-        write_length(
-            &mut length,
-            u32::try_from(self.queued).expect("less than a part"),
-        );
+        write_length(&mut length, len);
         self.put(&length)?;
         self.unqueue(self.queued, None)?;
         Ok(self.written)
@@ -216,7 +214,9 @@ impl<'a> Parts<'a> {
     fn unqueue(&mut self, mut n: usize, mut spare: Option<&mut Pipeline>) -> Result<()> {
         self.queued -= n;
         while n > 0 {
-            let block = self.queue.pop_front().expect("n bytes are queued");
+            let Some(block) = self.queue.pop_front() else {
+                break; // n bytes are queued: it does not come to this
+            };
             let rest = block.output.get(self.offset..).unwrap_or_default();
             let now = rest.get(..n).unwrap_or(rest);
             self.put(now)?;

@@ -1,5 +1,7 @@
 //! Every kind of cert and every size around a boundary, sealed and opened.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::Read;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
