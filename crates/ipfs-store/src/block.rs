@@ -44,7 +44,10 @@ impl Block {
         if found.hash() == cid.hash() {
             Ok(Self { cid, bytes })
         } else {
-            Err(Error::WrongHash { cid, found })
+            Err(Error::WrongHash {
+                cid: cid.into(),
+                found: found.into(),
+            })
         }
     }
 
@@ -69,8 +72,8 @@ impl Block {
     /// The block of a dag-pb node under a CIDv0.
     pub(crate) fn dag_pb_v0(bytes: Vec<u8>) -> Result<Self> {
         let block = Self::with_codec(DAG_PB, bytes)?;
-        let cid =
-            Cid::new_v0(*block.cid.hash()).expect("SHA-256 of 32 bytes is what version 0 takes");
+        // SHA-256 of 32 bytes is what version 0 takes
+        let cid = Cid::new_v0(*block.cid.hash()).unwrap_or(block.cid);
         Ok(Self { cid, ..block })
     }
 

@@ -15,15 +15,15 @@ pub enum Error {
     #[error("block {cid} is not what its CID says: its bytes have the digest of {found}")]
     WrongHash {
         /// The CID that was asked for.
-        cid: Cid,
+        cid: Box<Cid>,
         /// The CID that the bytes have.
-        found: Cid,
+        found: Box<Cid>,
     },
     /// A CID with a hash function that this crate cannot check, or would not trust.
     #[error("{cid} uses the hash function 0x{code:x} with {len} bytes, which is not accepted")]
     UnknownHash {
         /// The CID.
-        cid: Cid,
+        cid: Box<Cid>,
         /// The code of the hash function in the multicodec table.
         code: u64,
         /// The bytes of the digest.
@@ -33,7 +33,7 @@ pub enum Error {
     #[error("{cid} has the codec 0x{codec:x}, which is not accepted")]
     UnknownCodec {
         /// The CID.
-        cid: Cid,
+        cid: Box<Cid>,
         /// The code of the codec in the multicodec table.
         codec: u64,
     },
@@ -65,13 +65,13 @@ pub enum Error {
     #[error("block {cid} is missing")]
     Missing {
         /// Its CID.
-        cid: Cid,
+        cid: Box<Cid>,
     },
     /// A block whose stored bytes no longer hash to its CID, or cannot be read back.
     #[error("block {cid} is damaged in {path}: {reason}")]
     Damaged {
         /// Its CID.
-        cid: Cid,
+        cid: Box<Cid>,
         /// The file that holds, or may have held, the block.
         path: PathBuf,
         /// What is wrong.
@@ -81,7 +81,7 @@ pub enum Error {
     #[error("block {cid} is malformed: {reason}")]
     Malformed {
         /// Its CID.
-        cid: Cid,
+        cid: Box<Cid>,
         /// What is wrong.
         reason: &'static str,
     },
@@ -97,7 +97,7 @@ pub enum Error {
     #[error("a link to {cid} claims {claimed} bytes, but it has {found}")]
     WrongSize {
         /// The target.
-        cid: Cid,
+        cid: Box<Cid>,
         /// The size that the link claims.
         claimed: u64,
         /// The size that the target has.
@@ -107,7 +107,7 @@ pub enum Error {
     #[error("the DAG under {root} has more than {limit} {what}")]
     TooLarge {
         /// Its root.
-        root: Cid,
+        root: Box<Cid>,
         /// What there is too much of.
         what: &'static str,
         /// The most allowed.
@@ -117,7 +117,7 @@ pub enum Error {
     #[error("{cid} is {found}, not {expected}")]
     WrongKind {
         /// The node.
-        cid: Cid,
+        cid: Box<Cid>,
         /// What the operation needs.
         expected: &'static str,
         /// What the node is.
@@ -127,7 +127,7 @@ pub enum Error {
     #[error("there is no {name:?} in the directory {cid}")]
     NotFound {
         /// The directory.
-        cid: Cid,
+        cid: Box<Cid>,
         /// The name.
         name: String,
     },
@@ -152,6 +152,18 @@ pub enum Error {
     UnknownProfile {
         /// The name.
         name: String,
+    },
+    /// A file that became another one while it was read.
+    #[error("{path} changed while it was read")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A store that only reads was asked to change.
+    #[error("{store} cannot be written to")]
+    ReadOnly {
+        /// What it is.
+        store: &'static str,
     },
     /// A directory that is no store, or one of another version.
     #[error("{path} is no block store: {reason}")]
@@ -180,6 +192,57 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The address of a daemon or gateway that cannot be used.
+    #[error("{url} cannot be used: {reason}")]
+    Endpoint {
+        /// The address.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// A daemon or gateway that is not there, or broke off.
+    #[error("{url} cannot be reached, or broke off, while {action}")]
+    Unreachable {
+        /// Its address.
+        url: String,
+        /// What was being done.
+        action: &'static str,
+        /// What happened to the connection.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// A daemon or gateway that is silent, or too slow.
+    #[error("{url} did not answer in time while {action}: waited for {waited_for}")]
+    TimedOut {
+        /// Its address.
+        url: String,
+        /// What was being done.
+        action: &'static str,
+        /// For what.
+        waited_for: String,
+    },
+    /// A daemon or gateway that says no.
+    #[error("{url} refused while {action}: {status} {message}")]
+    Refused {
+        /// Its address.
+        url: String,
+        /// What was being done.
+        action: &'static str,
+        /// The status of HTTP; 401 and 403 ask for an authorization.
+        status: u16,
+        /// Its own words, shortened.
+        message: String,
+    },
+    /// An answer that is not what was asked for.
+    #[error("{url} gave a wrong answer while {action}: {reason}")]
+    Answer {
+        /// Its address.
+        url: String,
+        /// What was being done.
+        action: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// A store of somebody else failed.
     #[error("the store failed while {action}")]
     Store {
@@ -195,8 +258,11 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    pub(crate) const fn malformed(cid: Cid, reason: &'static str) -> Self {
-        Self::Malformed { cid, reason }
+    pub(crate) fn malformed(cid: Cid, reason: &'static str) -> Self {
+        Self::Malformed {
+            cid: cid.into(),
+            reason,
+        }
     }
 
     pub(crate) const fn io(action: &'static str, source: io::Error) -> Self {

@@ -53,7 +53,7 @@ pub fn parse_cid(text: &str) -> Result<Cid> {
 pub(crate) fn accept(cid: &Cid) -> Result<()> {
     if !matches!(cid.codec(), RAW | DAG_PB | DAG_CBOR) {
         return Err(Error::UnknownCodec {
-            cid: *cid,
+            cid: (*cid).into(),
             codec: cid.codec(),
         });
     }
@@ -67,7 +67,7 @@ pub(crate) fn accept(cid: &Cid) -> Result<()> {
         (IDENTITY, _) => Ok(()),
         // A truncated digest is as weak as it is short.
         (code, len) => Err(Error::UnknownHash {
-            cid: *cid,
+            cid: (*cid).into(),
             code,
             len,
         }),

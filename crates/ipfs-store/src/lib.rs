@@ -3,15 +3,19 @@
 #![warn(clippy::indexing_slicing)]
 
 mod block;
-mod car;
+pub mod car;
 pub mod dag;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod error;
 mod hash;
+#[cfg(feature = "kubo")]
+mod kubo;
 mod memory;
 mod profile;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod varint;
 
 pub use block::{Block, MAX_BLOCK, MAX_IDENTITY};
@@ -20,9 +24,11 @@ pub use cid::Cid;
 pub use embedded::{Collected, EmbeddedStore, Size};
 pub use error::{Error, Result};
 pub use hash::parse_cid;
+#[cfg(feature = "kubo")]
+pub use kubo::{Auth, Endpoint, Erased, Gateway, Kubo, Reach, Sent, Warning};
 pub use memory::MemoryStore;
 pub use profile::Profile;
-pub use store::BlockStore;
+pub use store::{BlockStore, Counting};
 
 /// Why it is built like this.
 #[cfg(doc)]

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Block, Cid, Result};
 
@@ -82,3 +83,61 @@ macro_rules! forward {
 forward!(impl<T: BlockStore + ?Sized> BlockStore for &T);
 forward!(impl<T: BlockStore + ?Sized> BlockStore for Arc<T>);
 forward!(impl<T: BlockStore + ?Sized> BlockStore for Box<T>);
+
+/// Passes everything on, and counts what was put and was not there before: what a grant costs, or an import adds.
+#[derive(Debug)]
+pub struct Counting<S> {
+    store: S,
+    blocks: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl<S: BlockStore> Counting<S> {
+    /// Starts at zero.
+    pub const fn new(store: S) -> Self {
+        Self {
+            store,
+            blocks: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// The blocks that were new.
+    pub fn blocks(&self) -> u64 {
+        self.blocks.load(Ordering::Relaxed)
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl<S: BlockStore> BlockStore for Counting<S> {
+    fn get(&self, cid: &Cid) -> Result<Option<Block>> {
+        self.store.get(cid)
+    }
+
+    fn put(&self, block: &Block) -> Result<()> {
+        let known = self.store.has(block.cid())?;
+        self.store.put(block)?;
+        if !known {
+            self.blocks.fetch_add(1, Ordering::Relaxed);
+            self.bytes
+                .fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn has(&self, cid: &Cid) -> Result<bool> {
+        self.store.has(cid)
+    }
+
+    fn delete(&self, cid: &Cid) -> Result<bool> {
+        self.store.delete(cid)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.store.sync()
+    }
+}

@@ -1,9 +1,10 @@
 //! The sections of a CARv1: `varint (length of what follows) | CID | bytes`, after a header in DAG-CBOR.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Take};
 
 use ipld_core::ipld::Ipld;
 
+use super::index::{FRONT, HEADER, Header, PRAGMA};
 use crate::{Cid, Error, MAX_BLOCK, Result, hash, varint};
 
 /// Most bytes that stand before a block's own: a varint, and the longest identity CID.
@@ -49,28 +50,75 @@ pub(crate) fn write_header(roots: &[Cid]) -> Vec<u8> {
     out
 }
 
-/// Reads a CARv1 from its start, section by section.
+/// The sections of a pack whose index is damaged: their CIDs, and where each starts and ends. Ends at what is no section.
+#[cfg(feature = "embedded")]
+pub(crate) fn scan(reader: impl Read) -> Option<Vec<(Cid, u64, u64)>> {
+    let mut sections = Sections::new(reader.take(u64::MAX));
+    let Ok(Version::One(_)) = sections.header() else {
+        return None;
+    };
+    let mut found = Vec::new();
+    let mut start = sections.position;
+    while let Ok(Some((cid, _))) = sections.next_raw() {
+        found.push((cid, start, sections.position));
+        start = sections.position;
+    }
+    Some(found)
+}
+
+/// What a header says.
+#[derive(Debug)]
+pub(crate) enum Version {
+    /// The roots follow, then the sections.
+    One(Vec<Cid>),
+    /// A header of fixed size follows, which says where a CARv1 is.
+    Two,
+}
+
+/// Reads a CAR file from its start, section by section.
 #[derive(Debug)]
 pub(crate) struct Sections<R> {
     reader: R,
     position: u64,
+    /// Whether the end of a CARv1 inside a CARv2 is known, and so has to be reached.
+    bounded: bool,
 }
 
-impl<R: Read> Sections<R> {
-    pub(crate) const fn new(reader: R) -> Self {
+impl<R: Read> Sections<Take<R>> {
+    pub(crate) const fn new(reader: Take<R>) -> Self {
         Self {
             reader,
             position: 0,
+            bounded: false,
         }
     }
 
-    /// The bytes read so far.
-    pub(crate) const fn position(&self) -> u64 {
-        self.position
+    /// Goes to the CARv1 inside a CARv2 whose pragma was read, and reads its header. The index is not believed.
+    pub(crate) fn enter_v2(&mut self) -> Result<Vec<Cid>> {
+        let mut front = PRAGMA.to_vec();
+        let read = self
+            .reader
+            .by_ref()
+            .take(HEADER as u64)
+            .read_to_end(&mut front);
+        self.position += read.map_err(reading)? as u64;
+        let header =
+            Header::read(&front).ok_or_else(|| self.malformed("it ends within its header"))?;
+        let padding = header.start.checked_sub(FRONT as u64);
+        let padding =
+            padding.ok_or_else(|| self.malformed("its CARv1 starts within its header"))?;
+        let skipped = io::copy(&mut self.reader.by_ref().take(padding), &mut io::sink());
+        self.position += skipped.map_err(reading)?;
+        self.reader.set_limit(header.len);
+        self.bounded = true;
+        match self.header()? {
+            Version::One(roots) => Ok(roots),
+            Version::Two => Err(self.malformed("a CARv2 is inside a CARv2")),
+        }
     }
 
-    /// The roots that the header names.
-    pub(crate) fn header(&mut self) -> Result<Vec<Cid>> {
+    /// The first section.
+    pub(crate) fn header(&mut self) -> Result<Version> {
         let bytes = self
             .take(MAX_HEADER)?
             .ok_or_else(|| self.malformed("it is empty"))?;
@@ -79,8 +127,10 @@ impl<R: Read> Sections<R> {
         let Ipld::Map(mut header) = header else {
             return Err(self.malformed("its header is no map"));
         };
-        if header.remove("version") != Some(Ipld::Integer(1)) {
-            return Err(self.malformed("its version is neither 1 nor 2"));
+        match header.remove("version") {
+            Some(Ipld::Integer(1)) => {}
+            Some(Ipld::Integer(2)) if header.is_empty() => return Ok(Version::Two),
+            _ => return Err(self.malformed("its version is neither 1 nor 2")),
         }
         let Some(Ipld::List(roots)) = header.remove("roots") else {
             return Err(self.malformed("its header has no list of roots"));
@@ -89,12 +139,15 @@ impl<R: Read> Sections<R> {
             Ipld::Link(cid) => Ok(cid),
             _ => Err(self.malformed("one of its roots is no link")),
         });
-        roots.collect()
+        roots.collect::<Result<_>>().map(Version::One)
     }
 
     /// The next section, not yet verified; `None` at the end of the input.
     pub(crate) fn next_raw(&mut self) -> Result<Option<(Cid, Vec<u8>)>> {
         let Some(bytes) = self.take(MAX_BLOCK + MAX_PREFIX)? else {
+            if self.bounded && self.reader.limit() > 0 {
+                return Err(self.malformed("it ends before its CARv1 does"));
+            }
             return Ok(None);
         };
         let mut rest = bytes.as_slice();

@@ -1,7 +1,7 @@
 //! Directories.
 
 use super::node::{self, Kind, Link};
-use super::{Node, fetch};
+use super::{Node, fetch, hamt};
 use crate::{BlockStore, Cid, Error, Profile, Result};
 
 /// One entry of a directory.
@@ -16,7 +16,7 @@ pub struct Entry {
     pub size: u64,
 }
 
-/// Makes a directory of files and directories.
+/// Makes a directory of files and directories: one block, or a HAMT of blocks where the profile says so.
 ///
 /// # Errors
 ///
@@ -52,7 +52,11 @@ pub fn directory(
     let below = links
         .iter()
         .fold(0_u64, |sum, link| sum.saturating_add(link.tree_size));
-    let block = node::block(profile, node::write_directory(&links))?;
+    let bytes = node::write_directory(&links);
+    if is_large(&links, bytes.len(), profile) {
+        return hamt::write(store, &links, profile);
+    }
+    let block = node::block(profile, bytes)?;
     store.put(&block)?;
     let tree_size = below.saturating_add(block.bytes().len() as u64);
     Ok(Node::new(*block.cid(), 0, tree_size))
@@ -67,28 +71,25 @@ pub fn directory(
 pub fn list(store: &dyn BlockStore, root: &Cid) -> Result<Vec<Entry>> {
     let block = fetch(store, root)?;
     let links = match node::read(&block)? {
-        Kind::Directory(links) => links,
+        Kind::Directory(links) => links
+            .into_iter()
+            .map(|link| (link.name.to_owned(), link.cid, link.tree_size))
+            .collect(),
+        Kind::Shard { .. } => hamt::list(store, root)?,
         other => {
             return Err(Error::WrongKind {
-                cid: *root,
+                cid: (*root).into(),
                 expected: "a directory",
                 found: other.name(),
             });
         }
     };
     let mut entries = Vec::with_capacity(links.len());
-    for link in links {
-        if let Some(reason) = bad_name(link.name) {
-            return Err(Error::BadName {
-                name: link.name.to_owned(),
-                reason,
-            });
+    for (name, cid, size) in links {
+        if let Some(reason) = bad_name(&name) {
+            return Err(Error::BadName { name, reason });
         }
-        entries.push(Entry {
-            name: link.name.to_owned(),
-            cid: link.cid,
-            size: link.tree_size,
-        });
+        entries.push(Entry { name, cid, size });
     }
     entries.sort_by(|one, two| one.name.cmp(&two.name));
     if entries
@@ -116,12 +117,24 @@ pub fn resolve(store: &dyn BlockStore, root: &Cid, path: &str) -> Result<Cid> {
             .find(|entry| entry.name == name);
         at = entry
             .ok_or_else(|| Error::NotFound {
-                cid: at,
+                cid: at.into(),
                 name: name.to_owned(),
             })?
             .cid;
     }
     Ok(at)
+}
+
+/// Whether a directory is sharded: Kubo's `HAMTDirectorySizeThreshold`, and how each profile counts against it.
+fn is_large(links: &[Link<'_>], block: usize, profile: Profile) -> bool {
+    let size = match profile {
+        Profile::UnixfsV1_2025 => block,
+        Profile::Cidv1_256k | Profile::LegacyCidv0 => links
+            .iter()
+            .map(|link| link.name.len() + link.cid.encoded_len())
+            .sum(),
+    };
+    size > 256 << 10
 }
 
 /// Why a name cannot stand in a directory: a file that is extracted must not land elsewhere.

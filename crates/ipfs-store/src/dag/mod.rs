@@ -18,6 +18,9 @@
 //! ```
 
 mod directory;
+#[cfg(feature = "embedded")]
+mod files;
+mod hamt;
 mod import;
 mod join;
 pub(crate) mod node;
@@ -25,9 +28,12 @@ mod reader;
 mod walk;
 
 pub use directory::{Entry, directory, list, resolve};
+#[cfg(feature = "embedded")]
+pub use files::{add_path, extract};
 pub use import::{Node, add, add_with, concat, only_hash, only_hash_with};
 pub use reader::{Reader, cat, parts, stat};
-pub use walk::{Cids, Walk, cids, walk};
+pub(crate) use walk::walk_all;
+pub use walk::{Cids, Walk, cids, copy, walk};
 
 use crate::{Block, BlockStore, Cid, Error, Result};
 
@@ -42,5 +48,5 @@ pub(crate) fn fetch(store: &dyn BlockStore, cid: &Cid) -> Result<Block> {
     if let Some(block) = Block::inline(cid)? {
         return Ok(block);
     }
-    store.get(cid)?.ok_or(Error::Missing { cid: *cid })
+    store.get(cid)?.ok_or(Error::Missing { cid: (*cid).into() })
 }

@@ -71,7 +71,10 @@ pub(crate) fn read(block: &Block) -> Result<Kind<'_>> {
                 .map(|links| Kind::Data(links.collect()))
                 .map_err(|_| Error::malformed(cid, "it is no canonical DAG-CBOR"))
         }
-        codec => Err(Error::UnknownCodec { cid, codec }),
+        codec => Err(Error::UnknownCodec {
+            cid: cid.into(),
+            codec,
+        }),
     }
 }
 
@@ -223,6 +226,22 @@ pub(crate) fn write_directory(links: &[Link<'_>]) -> Vec<u8> {
         push_link(&mut out, &link.cid, link.name, link.tree_size);
     }
     push_bytes(&mut out, DATA, &[0x08, 1]);
+    out
+}
+
+/// One node of a sharded directory: a bit for every slot that is taken, then the links, in the order of the slots.
+pub(crate) fn write_shard(bits: &[u8], hash_type: u64, fanout: u64, links: &[Link<'_>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for link in links {
+        push_link(&mut out, &link.cid, link.name, link.tree_size);
+    }
+    let mut unixfs = vec![0x08, 5];
+    push_bytes(&mut unixfs, 0x12, bits);
+    unixfs.push(0x28);
+    varint::push(&mut unixfs, hash_type);
+    unixfs.push(0x30);
+    varint::push(&mut unixfs, fanout);
+    push_bytes(&mut out, DATA, &unixfs);
     out
 }
 

@@ -105,7 +105,7 @@ impl Reader<'_> {
     fn enter(&mut self, cid: &Cid, claimed: Option<u64>) -> Result<u64> {
         if self.stack.len() >= MAX_DEPTH {
             return Err(Error::TooLarge {
-                root: self.root,
+                root: self.root.into(),
                 what: "levels",
                 limit: MAX_DEPTH as u64,
             });
@@ -128,7 +128,7 @@ impl Reader<'_> {
         };
         if let Some(claimed) = claimed.filter(|claimed| *claimed != found) {
             return Err(Error::WrongSize {
-                cid: *cid,
+                cid: (*cid).into(),
                 claimed,
                 found,
             });
@@ -235,7 +235,7 @@ impl fmt::Debug for Reader<'_> {
 
 fn no_file(cid: &Cid, found: &Kind<'_>) -> Error {
     Error::WrongKind {
-        cid: *cid,
+        cid: (*cid).into(),
         expected: "a file",
         found: found.name(),
     }

@@ -15,6 +15,72 @@ pub fn walk<'a>(store: &'a dyn BlockStore, root: &Cid) -> Walk<'a> {
     Walk(Visit::new(store, root, Leaves::Read))
 }
 
+/// As [`walk`] over several roots.
+pub(crate) fn walk_all<'a>(store: &'a dyn BlockStore, roots: &[Cid]) -> Walk<'a> {
+    let mut visit = Visit::new(store, &Cid::default(), Leaves::Read);
+    visit.waiting = roots.iter().rev().map(|root| (*root, 0)).collect();
+    if let Some(root) = roots.first() {
+        visit.root = *root;
+    }
+    Walk(visit)
+}
+
+/// Copies the DAG under a root from one store to another, without the blocks that are there; returns how many were not.
+///
+/// Every block is asked for even when the one above it is there: what an earlier copy left out is made good.
+///
+/// # Errors
+///
+/// What [`walk`] finds; a failure of either store.
+pub fn copy(from: &dyn BlockStore, to: &dyn BlockStore, root: &Cid) -> Result<u64> {
+    let both = Both {
+        near: to,
+        far: from,
+    };
+    let mut copied = 0;
+    for block in walk(&both, root) {
+        let block = block?;
+        if !to.has(block.cid())? {
+            to.put(&block)?;
+            copied += 1;
+        }
+    }
+    to.sync()?;
+    Ok(copied)
+}
+
+/// Reads from a near store what is there, and the rest from a far one.
+#[derive(Debug)]
+struct Both<'a> {
+    near: &'a dyn BlockStore,
+    far: &'a dyn BlockStore,
+}
+
+impl BlockStore for Both<'_> {
+    fn get(&self, cid: &Cid) -> Result<Option<Block>> {
+        match self.near.get(cid)? {
+            Some(block) => Ok(Some(block)),
+            None => self.far.get(cid),
+        }
+    }
+
+    fn has(&self, cid: &Cid) -> Result<bool> {
+        Ok(self.near.has(cid)? || self.far.has(cid)?)
+    }
+
+    fn put(&self, _: &Block) -> Result<()> {
+        Err(Error::ReadOnly {
+            store: "a pair of stores",
+        })
+    }
+
+    fn delete(&self, _: &Cid) -> Result<bool> {
+        Err(Error::ReadOnly {
+            store: "a pair of stores",
+        })
+    }
+}
+
 /// The CID of every block of the DAG under a root, each once, root first; the bytes of raw leaves are not read, only that
 /// the store has them is asked.
 ///
@@ -38,7 +104,7 @@ impl Iterator for Walk<'_> {
         let block = self
             .0
             .next()?
-            .and_then(|(cid, block)| block.ok_or(Error::Missing { cid }));
+            .and_then(|(cid, block)| block.ok_or(Error::Missing { cid: cid.into() }));
         Some(block)
     }
 }
@@ -96,7 +162,7 @@ impl<'a> Visit<'a> {
 
     fn visit(&mut self, cid: &Cid, depth: usize) -> Result<Option<Block>> {
         let too_large = |what, limit| Error::TooLarge {
-            root: self.root,
+            root: self.root.into(),
             what,
             limit,
         };
@@ -109,7 +175,7 @@ impl<'a> Visit<'a> {
         if cid.codec() == RAW && self.leaves == Leaves::Ask {
             return match self.store.has(cid)? {
                 true => Ok(None),
-                false => Err(Error::Missing { cid: *cid }),
+                false => Err(Error::Missing { cid: (*cid).into() }),
             };
         }
         let block = fetch(self.store, cid)?;

@@ -107,7 +107,7 @@ impl Index {
         match damaged {
             None => Ok(()),
             Some((path, reason)) => Err(Error::Damaged {
-                cid: *cid,
+                cid: (*cid).into(),
                 path: path.to_path_buf(),
                 reason: format!("it may be where the file cannot be read: {reason}"),
             }),
@@ -167,35 +167,18 @@ impl Table {
         Ok(table)
     }
 
+    /// Finds what sections there are. Where they end is unknown without the index: there may have been more.
     fn scan(&mut self, file: &mut File) -> io::Result<()> {
-        let mut at = car::FRONT as u64;
-        file.seek(SeekFrom::Start(at))?;
-        let mut reader = io::BufReader::new(file);
-        let mut sections = car::Sections::new(&mut reader);
-        if sections.header().is_err() {
-            self.unreadable = Some("neither its index nor its header".to_owned());
-            return Ok(());
-        }
-        at += sections.position();
-        loop {
-            match sections.next_raw() {
-                Ok(Some((cid, _))) => {
-                    let end = car::FRONT as u64 + sections.position();
-                    self.entries.push(Entry {
-                        key: Key::of(cid.hash()),
-                        offset: at,
-                        len: end - at,
-                    });
-                    at = end;
-                }
-                // where the sections end, the index starts; it is damaged, so this is no section
-                Ok(None) | Err(_) => break,
-            }
-        }
-        self.unreadable = Some(format!(
-            "its index is damaged; {} blocks before byte {at} are known",
-            self.entries.len()
-        ));
+        file.seek(SeekFrom::Start(car::FRONT as u64))?;
+        let sections = car::scan(io::BufReader::new(file)).unwrap_or_default();
+        let entries = sections.iter().map(|(cid, start, end)| Entry {
+            key: Key::of(cid.hash()),
+            offset: car::FRONT as u64 + start,
+            len: end - start,
+        });
+        self.entries = entries.collect();
+        let known = self.entries.len();
+        self.unreadable = Some(format!("its index is damaged, and shows {known} blocks"));
         Ok(())
     }
 
@@ -290,7 +273,7 @@ pub(super) fn read_section(
     cid: &Cid,
 ) -> Result<Block> {
     let damaged = |reason: String| Error::Damaged {
-        cid: *cid,
+        cid: (*cid).into(),
         path: path.to_owned(),
         reason,
     };

@@ -1,0 +1,130 @@
+//! Files and directories of the file system.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::node::{self, Kind};
+use super::{MAX_DEPTH, Node, add, cat, directory, fetch, list};
+use crate::{BlockStore, Cid, Error, Profile, Result};
+
+/// Adds a file, or a directory and everything under it, hidden files too (`ipfs add -r --hidden`).
+///
+/// # Errors
+///
+/// [`Error::Changed`] for a file that is written to meanwhile; [`Error::Io`], also for a symbolic link or a device, which
+/// are not followed; [`Error::BadName`] for a name that is not UTF-8; a failure of the store.
+pub fn add_path(store: &dyn BlockStore, path: &Path, profile: Profile) -> Result<Node> {
+    let before = fs::symlink_metadata(path).map_err(reading(path))?;
+    if before.is_dir() {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path).map_err(reading(path))? {
+            let name = entry.map_err(reading(path))?.file_name();
+            names.push(name.into_string().map_err(|name| Error::BadName {
+                name: name.to_string_lossy().into_owned(),
+                reason: "it is not UTF-8",
+            })?);
+        }
+        names.sort_unstable(); // the same order for everybody who watches
+        let mut entries = Vec::with_capacity(names.len());
+        for name in &names {
+            entries.push((name.as_str(), add_path(store, &path.join(name), profile)?));
+        }
+        return directory(store, &entries, profile);
+    }
+    if !before.is_file() {
+        let what = io::Error::new(
+            io::ErrorKind::Unsupported,
+            "it is neither a file nor a directory",
+        );
+        return Err(reading(path)(what));
+    }
+    let mut file = File::open(path).map_err(reading(path))?;
+    let node = add(store, &mut file, profile)?;
+    let after = file.metadata().map_err(reading(path))?;
+    if stamp(&before) != stamp(&after) || node.size != after.len() {
+        return Err(Error::Changed {
+            path: path.to_owned(),
+        });
+    }
+    Ok(node)
+}
+
+/// Writes a file or directory to a path where nothing is yet: whole, or not at all.
+///
+/// # Errors
+///
+/// What [`cat`] and [`list`] find; [`Error::WrongKind`] for a symbolic link, which could lead elsewhere; [`Error::Io`],
+/// also when something is at the path.
+pub fn extract(store: &dyn BlockStore, root: &Cid, to: &Path) -> Result<()> {
+    let parent = match to.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let folder = tempfile::Builder::new()
+        .prefix(".ipfs-")
+        .tempdir_in(parent)
+        .map_err(writing(parent))?;
+    let whole = folder.path().join("whole");
+    write(store, root, &whole, 0)?;
+    if fs::symlink_metadata(to).is_ok() {
+        return Err(writing(to)(io::ErrorKind::AlreadyExists.into()));
+    }
+    fs::rename(&whole, to).map_err(writing(to))
+}
+
+fn write(store: &dyn BlockStore, root: &Cid, to: &Path, depth: usize) -> Result<()> {
+    if depth >= MAX_DEPTH {
+        return Err(Error::TooLarge {
+            root: (*root).into(),
+            what: "levels",
+            limit: MAX_DEPTH as u64,
+        });
+    }
+    let block = fetch(store, root)?;
+    match node::read(&block)? {
+        Kind::Directory(_) | Kind::Shard { .. } => {
+            fs::create_dir(to).map_err(writing(to))?;
+            for entry in list(store, root)? {
+                write(store, &entry.cid, &to.join(&entry.name), depth + 1)?;
+            }
+            Ok(())
+        }
+        Kind::Bytes(_) | Kind::File { .. } => {
+            let mut file = File::create_new(to).map_err(writing(to))?;
+            let mut reader = cat(store, root)?;
+            io::copy(&mut reader, &mut file).map_err(|error| match error.downcast::<Error>() {
+                Ok(error) => error,
+                Err(error) => writing(to)(error),
+            })?;
+            file.sync_all().map_err(writing(to))
+        }
+        other => Err(Error::WrongKind {
+            cid: (*root).into(),
+            expected: "a file or directory",
+            found: other.name(),
+        }),
+    }
+}
+
+/// What changes when a file is written to.
+fn stamp(metadata: &Metadata) -> (u64, Option<std::time::SystemTime>) {
+    (metadata.len(), metadata.modified().ok())
+}
+
+fn reading(path: &Path) -> impl Fn(io::Error) -> Error {
+    at("reading a file", path)
+}
+
+fn writing(path: &Path) -> impl Fn(io::Error) -> Error {
+    at("writing a file", path)
+}
+
+fn at(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
+    let path: PathBuf = path.to_owned();
+    move |source| Error::Io {
+        action,
+        path: Some(path.clone()),
+        source,
+    }
+}
