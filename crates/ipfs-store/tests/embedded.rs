@@ -48,7 +48,7 @@ fn a_pin_is_refused_for_a_dag_with_a_hole() {
     let leaf = *dag::walk(&store, &root).nth(5).unwrap().unwrap().cid();
     assert!(store.delete(&leaf).unwrap());
     assert!(!store.delete(&leaf).unwrap());
-    assert!(matches!(store.pin(&root), Err(Error::Missing { cid }) if cid == leaf));
+    assert!(matches!(store.pin(&root), Err(Error::Missing { cid }) if *cid == leaf));
     assert!(store.pins().unwrap().is_empty());
 }
 
@@ -59,7 +59,7 @@ fn nothing_is_collected_while_a_pinned_dag_cannot_be_followed() {
     let (root, other) = (add(&store, "pinned"), add(&store, "other"));
     store.pin(&root).unwrap();
     store.delete(&root).unwrap();
-    assert!(matches!(store.gc(), Err(Error::Missing { cid }) if cid == root));
+    assert!(matches!(store.gc(), Err(Error::Missing { cid }) if *cid == root));
     assert!(store.has(&other).unwrap());
 }
 
@@ -104,7 +104,7 @@ fn one_bit_of_damage_anywhere_is_named() {
                 Ok(Some(found)) => assert_eq!(&found, block),
                 Ok(None) => panic!("byte {at}: a damaged block is not a missing one"),
                 Err(Error::Damaged { cid, path, .. }) => {
-                    assert_eq!((&cid, &path), (block.cid(), &pack));
+                    assert_eq!((&*cid, &path), (block.cid(), &pack));
                     named += 1;
                 }
                 Err(other) => panic!("byte {at}: {other}"),
