@@ -7,18 +7,21 @@
 
 use std::sync::OnceLock;
 
+use ledger_core::merkle::{ConsistencyProof, InclusionProof, leaf_hash, root_of};
 use ledger_core::testing::{Chain, Person, model, share};
 use ledger_core::{
-    AbsenceBundle, Block, Checkpoint, Genesis, Header, LogKey, ProofBundle, Transaction, Trust,
-    WitnessKey, verify, verify_absence,
+    AbsenceBundle, AnswerBundle, Block, Checkpoint, Digest, Genesis, Header, LogKey, ProofBundle,
+    Transaction, Trust, WitnessKey, verify, verify_absence, verify_answer,
 };
 
 use crate::Target;
 
 /// The targets of this module.
 pub const TARGETS: &[Target] = &[
+    ("ledger_answer", answer),
     ("ledger_block", block),
     ("ledger_checkpoint", checkpoint),
+    ("ledger_merkle", merkle),
     ("ledger_model", model),
     ("ledger_proof", proof),
     ("ledger_transaction", transaction),
@@ -89,6 +92,118 @@ pub fn proof(data: &[u8]) {
         let recorded = view.share(absent.share_id()).expect("memory does not fail");
         assert!(recorded.is_none_or(|share| share.index >= size));
     }
+}
+
+/// An answer that is believed says what the chain says, for each thing in it.
+pub fn answer(data: &[u8]) {
+    let (chain, trust) = chain();
+    if let Ok(bundle) = AnswerBundle::from_bytes(data) {
+        assert_eq!(bundle.to_bytes(), data);
+    }
+    let view = chain.ledger.view().expect("memory does not fail");
+    let Ok(answer) = verify_answer(data, trust) else {
+        return;
+    };
+    for (index, tx) in answer.transactions() {
+        let recorded = view.transaction(index).expect("memory does not fail");
+        assert_eq!(recorded.as_ref(), Some(tx));
+        if let Some(block) = answer.block_of(index) {
+            let height = view.height_of(index).expect("it is recorded");
+            assert_eq!(block.header.height, height);
+        }
+    }
+    // states are those of the checkpoint, and the seeds' are the newest
+    if answer.header() == view.head() {
+        for (address, member) in answer.members() {
+            let state = view.member(address).expect("memory does not fail");
+            assert_eq!(state.as_ref(), Some(member));
+        }
+        for (id, share) in answer.shares() {
+            let state = view.share(id).expect("memory does not fail");
+            assert_eq!(state.as_ref(), Some(share));
+        }
+    }
+}
+
+/// A path proves a leaf exactly when it is the one that the words of RFC 6962 give; and so for growth.
+pub fn merkle(data: &[u8]) {
+    let Some(([size, index, then], rest)) = data.split_first_chunk::<3>() else {
+        return;
+    };
+    let (size, index, then) = (u64::from(size % 40), u64::from(*index), u64::from(*then));
+    let leaves: Vec<_> = (0..size).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+    // a byte below 8 asks for the right hash, which a fuzzer would not find; others stand for themselves
+    let (inclusion, consistency) = (path(&leaves, index), growth(&leaves, then));
+    let claimed = |right: &[Digest]| {
+        let at = |(n, byte): (usize, &u8)| match right.get(n) {
+            Some(hash) if *byte < 8 => *hash,
+            _ => Digest::new([*byte; 32]),
+        };
+        rest.iter().take(12).enumerate().map(at).collect::<Vec<_>>()
+    };
+    let root = root_of(&leaves);
+    let leaf = leaf_hash(&index.to_be_bytes());
+    let claim = claimed(&inclusion);
+    let right = index < size && claim == inclusion;
+    let proof = InclusionProof::claim(index, size, claim);
+    assert_eq!(proof.root(&leaf) == Some(root), right, "{proof:?}");
+    let claim = claimed(&consistency);
+    let right = then <= size && claim == consistency;
+    let old = leaves
+        .get(..usize::try_from(then).expect("a byte"))
+        .map(root_of);
+    let proof = ConsistencyProof::claim(then, size, claim);
+    let holds = old.is_some_and(|old| proof.holds(&old, &root));
+    assert_eq!(holds, right, "{proof:?}");
+}
+
+/// PATH(m, D[n]) of RFC 6962, section 2.1.1, in its own words.
+fn path(leaves: &[Digest], m: u64) -> Vec<Digest> {
+    let at = usize::try_from(m).expect("a byte");
+    if leaves.len() <= 1 || at >= leaves.len() {
+        return Vec::new();
+    }
+    let (left, right) = leaves.split_at(split(leaves.len()));
+    let (mut path, sibling) = match at.checked_sub(left.len()) {
+        None => (self::path(left, m), root_of(right)),
+        Some(rest) => (
+            self::path(right, u64::try_from(rest).expect("a byte")),
+            root_of(left),
+        ),
+    };
+    path.push(sibling);
+    path
+}
+
+/// PROOF(m, D[n]) of RFC 6962, section 2.1.2, in its own words.
+fn growth(leaves: &[Digest], m: u64) -> Vec<Digest> {
+    fn subproof(leaves: &[Digest], m: usize, whole: bool) -> Vec<Digest> {
+        if m == leaves.len() {
+            return if whole {
+                Vec::new()
+            } else {
+                vec![root_of(leaves)]
+            };
+        }
+        let (left, right) = leaves.split_at(split(leaves.len()));
+        let (mut proof, sibling) = match m.checked_sub(left.len()) {
+            None | Some(0) => (subproof(left, m, whole), root_of(right)),
+            Some(rest) => (subproof(right, rest, false), root_of(left)),
+        };
+        proof.push(sibling);
+        proof
+    }
+    match usize::try_from(m).expect("a byte") {
+        // nothing is shown about a log without leaves
+        0 => Vec::new(),
+        m if m > leaves.len() => Vec::new(),
+        m => subproof(leaves, m, true),
+    }
+}
+
+/// The largest power of two below a number of leaves.
+fn split(count: usize) -> usize {
+    count.next_power_of_two() / 2
 }
 
 /// A note that is believed is one that the node signed.

@@ -125,7 +125,27 @@ impl WitnessKey {
         &self.name
     }
 
-    fn id(&self) -> u32 {
+    /// Names a witness and its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] for a name that a signed note cannot carry, or a key that is none.
+    pub fn new(name: &str, key: PublicKey) -> Result<Self> {
+        let wrong = |reason: &str| Error::Malformed {
+            what: "a witness' key",
+            reason: reason.to_owned(),
+        };
+        if !signed_note::is_key_name_valid(name) {
+            return Err(wrong("expected a name without spaces"));
+        }
+        if key.point().is_none() {
+            return Err(wrong("expected an Ed25519 key"));
+        }
+        let name = name.to_owned();
+        Ok(Self { name, key })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
         key_id(&self.name, COSIGNATURE, &self.key)
     }
 
@@ -139,11 +159,7 @@ impl WitnessKey {
                 let (time, signature) = signature.signature().split_first_chunk::<8>()?;
                 let time = u64::from_be_bytes(*time);
                 let signature = Signature::new(signature.try_into().ok()?);
-                let message = [
-                    format!("cosignature/v1\ntime {time}\n").as_bytes(),
-                    note.text(),
-                ]
-                .concat();
+                let message = cosigned_message(time, note.text());
                 self.key.verifies(&message, &signature).then_some(time)
             })
     }
@@ -350,6 +366,11 @@ impl fmt::Display for Text {
         )?;
         writeln!(f, "header {} {}", self.height, base64(&self.header))
     }
+}
+
+/// What a witness signs (C2SP tlog-cosignature).
+pub(crate) fn cosigned_message(time: u64, text: &[u8]) -> Vec<u8> {
+    [format!("cosignature/v1\ntime {time}\n").as_bytes(), text].concat()
 }
 
 /// The signature lines of a note that was parsed already: its parser keeps them to itself.

@@ -25,6 +25,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tx;
+mod witness;
 
 pub use address::Address;
 pub use answer::{Answer, AnswerBundle, MAX_ANSWER, ProvenBlock, Question, verify_answer};
@@ -49,6 +50,7 @@ pub use tx::{
     Accept, Approval, Body, Enroll, Grant, Reject, Revoke, RevokeMember, RotateKey,
     SIGNATURE_SUFFIX, Share, Transaction, Unsigned, Verified, Withdraw, signed_digest, signing_key,
 };
+pub use witness::Witness;
 
 /// Why it is built like this.
 #[cfg(doc)]

@@ -362,3 +362,6 @@ fn damaged(error: impl Into<anyhow::Error>) -> Error {
         Err(other) => Error::damaged(format!("the state tree: {other}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

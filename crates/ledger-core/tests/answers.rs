@@ -209,12 +209,28 @@ fn answered() -> &'static (Vec<u8>, Trust) {
 
 proptest! {
     #[test]
-    fn every_changed_byte_is_rejected(at in any::<prop::sample::Index>(), by in 1..=255_u8) {
+    fn a_changed_byte_is_rejected_or_as_true_as_before(at in any::<prop::sample::Index>(), by in 1..=255_u8) {
         let (bytes, trust) = answered();
         let mut bytes = bytes.clone();
         let at = at.index(bytes.len());
         bytes[at] ^= by;
-        prop_assert!(verify_answer(&bytes, trust).is_err(), "byte {at}");
+        // one proof of absence holds for many names that are absent, so another of them may stand there
+        if let Ok(answer) = verify_answer(&bytes, trust) {
+            let view = chain().ledger.view().unwrap();
+            for number in [1, 2] {
+                let address = Person::new(number).address;
+                prop_assert_eq!(answer.member(&address), Some(view.member(&address).unwrap().as_ref()));
+            }
+            for number in [0, 1] {
+                let id = share_id(number);
+                prop_assert_eq!(answer.share(&id), Some(view.share(&id).unwrap().as_ref()));
+            }
+            prop_assert_eq!((answer.members().count(), answer.shares().count()), (2, 2));
+            for (index, tx) in answer.transactions() {
+                prop_assert_eq!(Some(tx), view.transaction(index).unwrap().as_ref());
+            }
+            prop_assert_eq!(answer.transactions().count(), 9);
+        }
     }
 
     #[test]

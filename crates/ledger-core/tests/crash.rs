@@ -180,6 +180,35 @@ fn nothing_answered_is_lost_whenever_the_disk_freezes() {
     }
 }
 
+/// Random moments and random losses; `MEDSHARE_CRASH_CYCLES=5000 cargo test -p ledger-core --test crash` is the long mode.
+#[test]
+fn nothing_answered_is_lost_at_random_moments() {
+    let cycles = std::env::var("MEDSHARE_CRASH_CYCLES");
+    let cycles: u64 = cycles.map_or(40, |cycles| cycles.parse().unwrap());
+    // splitmix64: the same moments in every run
+    let random = |seed: u64| {
+        let mut mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 27)
+    };
+    for cycle in 1..=cycles {
+        let disk = Disk::default();
+        disk.0.lock().unwrap().left = Some(60 + usize::try_from(random(cycle) % 400).unwrap());
+        let answered = work(disk.clone(), 40);
+        let after = disk.after_power_loss(random(cycle + cycles));
+        let ledger = match RedbStore::over(after).and_then(Ledger::open) {
+            Ok(ledger) => ledger,
+            Err(_) if answered.is_empty() => continue,
+            Err(error) => panic!("cycle {cycle}, {} answered: {error}", answered.len()),
+        };
+        let view = ledger.view().unwrap();
+        for (index, id) in (0..).zip(&answered) {
+            assert_eq!(view.find(id).unwrap(), Some(index), "cycle {cycle}");
+        }
+        ledger.audit(|_, _| {}).unwrap();
+    }
+}
+
 #[test]
 fn a_full_disk_is_an_error_and_the_ledger_goes_on_after() {
     let disk = Disk::default();

@@ -422,6 +422,19 @@ fn whoever_runs_it_sees_how_it_is() {
     let api = json(&running, "/openapi.json");
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(api["paths"]["/v1/shares/{id}/proof"]["get"].is_object());
+    let mut page = get(&running, "/");
+    assert!(
+        page.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .contains("default-src 'none'")
+    );
+    assert!(
+        page.body_mut()
+            .read_to_string()
+            .unwrap()
+            .starts_with("<!doctype html>")
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ mod tests;
 mod tile;
 
 pub use consistency::ConsistencyProof;
-pub use inclusion::InclusionProof;
+pub use inclusion::{InclusionProof, Side, Step};
 pub(crate) use peaks::Peaks;
 pub(crate) use tile::{Appended, Tiles};
 pub use tile::{TILE_HEIGHT, TILE_WIDTH};

@@ -18,7 +18,7 @@ use super::metrics::Metrics;
 use super::problem::{Answered, Problem};
 use super::settings::Reads;
 use super::writer::{Progress, Submission};
-use super::{auth, blocks, events, limits, log, members, operations, shares, transactions};
+use super::{auth, blocks, events, limits, log, members, operations, page, shares, transactions};
 use crate::Node;
 
 /// The most bytes of a request's body: the largest transaction in base64, with something around it.
@@ -165,6 +165,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .merge(unversioned)
         // OpenAPI has no words for a name with slashes in it
         .route("/tile/{*tile}", get(log::tile))
+        .merge(page::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(guard)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))

@@ -11,7 +11,7 @@
 //! GET  /v1/genesis, /checkpoint, /inclusion, /consistency
 //! GET  /v1/events               server-sent events: what happens from now on
 //! GET  /checkpoint, /tile/…     the log as C2SP tlog-tiles
-//! GET  /health, /ready, /metrics, /openapi.json
+//! GET  /health, /ready, /metrics, /openapi.json, /
 //! ```
 //!
 //! Each `/v1` address has two representations: JSON for people, and with `Accept: application/cbor` an
@@ -28,6 +28,7 @@ mod log;
 mod members;
 mod metrics;
 mod operations;
+mod page;
 mod params;
 mod problem;
 mod reply;

@@ -1,6 +1,12 @@
 //! A server on a free port, with person 0 as authority and persons 1 to 3 as members.
 
-#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses some of it"
+)]
+
+pub mod proxy;
 
 use std::thread::JoinHandle;
 

@@ -1,0 +1,69 @@
+//! The page at `/`: blocks, search, a share's life, and a proof that the browser itself checks.
+//!
+//! Everything it needs is served from here, and the browser is told to load nothing else.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::api::Shared;
+
+/// Scripts, styles, pictures and questions from and to here only; no frames around it.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The files of the page: address, kind, content.
+const FILES: [(&str, &str, &[u8]); 5] = [
+    (
+        "/",
+        "text/html; charset=utf-8",
+        include_bytes!("page/index.html"),
+    ),
+    (
+        "/page.css",
+        "text/css; charset=utf-8",
+        include_bytes!("page/page.css"),
+    ),
+    (
+        "/page.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("page/page.js"),
+    ),
+    (
+        "/verifier.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("page/verifier.js"),
+    ),
+    (
+        "/verifier.wasm",
+        "application/wasm",
+        include_bytes!("page/verifier.wasm"),
+    ),
+];
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    FILES
+        .into_iter()
+        .fold(Router::new(), |router, (address, kind, content)| {
+            router.route(
+                address,
+                get(move || std::future::ready(file(kind, content))),
+            )
+        })
+}
+
+fn file(kind: &'static str, content: &'static [u8]) -> Response {
+    let headers = [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, content).into_response()
+}

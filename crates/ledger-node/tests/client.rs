@@ -1,0 +1,371 @@
+//! A client that does not trust its server: what it believes, and every lie that it does not.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ledger_core::testing::{Person, share, share_id};
+use ledger_core::{
+    Accept, Body, ChainId, Height, LogKey, Refusal, Rejected, ShareFilter, StatusKind, Trust,
+    Withdraw, tx, verify,
+};
+use ledger_node::http::{Reads, Settings, Tls};
+use ledger_node::{Access, Client, Connecting, Error, Location, Node};
+use server::{Running, proxy, signed};
+
+/// Three shares of person 1; the first is accepted, the last withdrawn.
+fn running() -> Running {
+    let running = Running::new();
+    for number in 1..=3 {
+        running.send(1, share(number, &[&Person::new(2), &Person::new(3)]));
+    }
+    running.send(
+        2,
+        Body::Accept(Accept {
+            share_id: share_id(1),
+        }),
+    );
+    running.send(
+        1,
+        Body::Withdraw(Withdraw {
+            share_id: share_id(3),
+        }),
+    );
+    running
+}
+
+/// Everything that can be asked, as text.
+fn everything(access: &Access) -> Result<Vec<String>, Error> {
+    let mut said = vec![
+        format!("{:?}", access.members()?),
+        format!("{:?}", access.member(&Person::new(2).address)?),
+        format!("{:?}", access.member(&Person::new(9).address)?),
+        format!("{:?}", access.share(&share_id(3))?),
+        format!("{:?}", access.share(&share_id(9))?),
+        format!("{:?}", access.events(&share_id(1))?),
+        format!("{:?}", access.events(&share_id(9))?),
+        format!("{:?}", access.block(Height(4))?),
+        format!("{:?}", access.block(Height(99))?),
+        format!("{:?}", access.log(None, 2)?),
+        format!("{:?}", access.log(Some(&Person::new(3).address), 0)?),
+        format!("{:?}", access.checkpoint()?),
+    ];
+    for filter in [
+        ShareFilter::default(),
+        ShareFilter {
+            sender: Some(Person::new(1).address),
+            ..ShareFilter::default()
+        },
+        ShareFilter {
+            receiver: Some(Person::new(3).address),
+            ..ShareFilter::default()
+        },
+        ShareFilter {
+            status: Some(StatusKind::Live),
+            ..ShareFilter::default()
+        },
+    ] {
+        said.push(format!("{:?}", access.shares(&filter)?));
+    }
+    access.prove(&share_id(1), None)?;
+    Ok(said)
+}
+
+#[test]
+fn a_server_says_what_the_file_says() {
+    let running = running();
+    let remote = Access::from(running.client());
+    assert_eq!(remote.genesis().log_key(), running.log);
+    let unknown = remote.prove(&share_id(9), None).unwrap_err();
+    assert!(
+        matches!(unknown, Error::Refused(Refusal::UnknownShare { .. })),
+        "{unknown}"
+    );
+    let refused = remote
+        .submit(&running.sign(1, share(1, &[&Person::new(2)])))
+        .unwrap_err();
+    assert!(
+        matches!(&refused, Error::RefusedThere { code, .. } if code == "share-exists"),
+        "{refused}"
+    );
+    // an older checkpoint of the caller's own is continued too
+    let older = remote.checkpoint().unwrap();
+    running.send(1, share(4, &[&Person::new(2)]));
+    let bundle = remote.prove(&share_id(1), Some(&older)).unwrap();
+    verify(&bundle, &Trust::new(running.log).older(older)).unwrap();
+
+    let said = everything(&remote).unwrap();
+    let folder = running.stop();
+    let local = Access::from(Node::open(&folder.path().join("ledger")).unwrap());
+    assert_eq!(said, everything(&local).unwrap());
+}
+
+#[test]
+fn a_location_is_a_path_or_a_server() {
+    let read = |text: &str| text.parse::<Location>().unwrap();
+    assert_eq!(
+        read("https://ledger.example"),
+        Location::Url("https://ledger.example".to_owned())
+    );
+    assert_eq!(
+        read("shared/ledger"),
+        Location::Path("shared/ledger".into())
+    );
+    for url in ["ftp://x", "http://", "http://x/?a=b"] {
+        let client = Client::first_use(url, Connecting::new());
+        assert!(matches!(client, Err(Error::Address { .. })), "{url}");
+    }
+    let nobody = Client::first_use("http://127.0.0.1:9", Connecting::new());
+    assert!(matches!(nobody, Err(Error::Unreachable { .. })));
+}
+
+#[test]
+fn another_chain_or_another_key_is_not_believed() {
+    let running = Running::new();
+    assert_eq!(
+        Client::first_use(&running.url, Connecting::new()).unwrap(),
+        running.log
+    );
+    let chain = LogKey::new(ChainId::new([1; 32]), running.log.public_key());
+    let other = Client::connect(&running.url, chain, Connecting::new());
+    assert!(matches!(
+        other,
+        Err(Error::Unproven(Rejected::WrongChain { .. }))
+    ));
+    let key = LogKey::new(running.log.chain(), Person::new(7).public_key());
+    let other = Client::connect(&running.url, key, Connecting::new());
+    assert!(matches!(other, Err(Error::Unproven(Rejected::Signature))));
+}
+
+/// One changed byte somewhere in every answer: whatever the client still says is true.
+#[test]
+fn a_changed_byte_is_never_believed() {
+    let running = running();
+    let truth = everything(&Access::from(running.client())).unwrap();
+    let seed = Arc::new(AtomicU64::new(0));
+    let at = Arc::clone(&seed);
+    let url = proxy::between(
+        &running.url,
+        Arc::new(str::to_owned),
+        Arc::new(move |path, mut body| {
+            // the genesis is compared with the chain's name before anything else
+            if path != "/v1/genesis" && !body.is_empty() {
+                let number = at.fetch_add(7919, Ordering::Relaxed);
+                let index = usize::try_from(number % u64::try_from(body.len()).unwrap()).unwrap();
+                body[index] ^= 1 << (number % 8);
+            }
+            Some(body)
+        }),
+    );
+    for round in 0..40 {
+        seed.store(round * 104_729, Ordering::Relaxed);
+        let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+        let lied = everything(&Access::from(client)).unwrap_err();
+        let named = matches!(
+            lied,
+            Error::Unproven(_) | Error::Server { .. } | Error::Unanswered { .. }
+        );
+        assert!(named, "round {round}: {lied:?}");
+    }
+    assert_eq!(everything(&Access::from(running.client())).unwrap(), truth);
+}
+
+/// Proven answers to other questions: nothing is wrong in them, and nothing is answered.
+#[test]
+fn an_answer_to_another_question_is_none() {
+    let running = running();
+    let (one, two) = (share_id(1).to_string(), share_id(2).to_string());
+    let [alice, bob] = [1, 2].map(|n| Person::new(n).address.to_string());
+    let swap = move |path: &str| {
+        path.replace(&one, &two)
+            .replace(&alice, &bob)
+            .replace("blocks/4", "blocks/5")
+    };
+    let url = proxy::between(&running.url, Arc::new(swap), Arc::new(|_, body| Some(body)));
+    let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+    let filter = ShareFilter {
+        sender: Some(Person::new(1).address),
+        ..ShareFilter::default()
+    };
+    for answer in [
+        client.share(&share_id(1)).map(drop),
+        client.events(&share_id(1)).map(drop),
+        client.member(&Person::new(1).address).map(drop),
+        client.block(Height(4)).map(drop),
+        client.prove(&share_id(1), None).map(drop),
+    ] {
+        assert!(
+            matches!(answer, Err(Error::Unanswered { .. })),
+            "{answer:?}"
+        );
+    }
+    // the shares that person 2 sent are none, so a list can only be made shorter
+    assert!(client.find_shares(&filter).unwrap().is_empty());
+}
+
+#[test]
+fn a_server_that_goes_back_or_forks_is_refused_by_name() {
+    let running = Running::new();
+    let kept = tempfile::tempdir().unwrap();
+    let file = kept.path().join("checkpoint");
+    let connecting = || Connecting::new().keep(&file);
+    running.send(1, share(1, &[&Person::new(2)]));
+    let folder = running.stop();
+    let path = folder.path().join("ledger");
+    let node = Node::open(&path).unwrap();
+    let (earlier, fork) = (kept.path().join("earlier"), kept.path().join("fork"));
+    for copy in [&earlier, &fork] {
+        node.backup(copy, |_| {}).unwrap();
+    }
+    let log = node.log_key();
+    for number in [2, 3] {
+        let sequence = node.next_sequence(&Person::new(1).address).unwrap();
+        node.submit(&signed(
+            &node,
+            1,
+            sequence,
+            share(number, &[&Person::new(2)]),
+        ))
+        .unwrap();
+    }
+    let running = Running::serve(folder, node, Settings::new().rate(None));
+    let client = Client::connect(&running.url, log, connecting()).unwrap();
+    assert_eq!(client.checkpoint().unwrap().size(), 6);
+    drop(running);
+
+    // the next process knows it from the file
+    let serve = |path: &std::path::Path, shares: std::ops::Range<u64>| {
+        let node = Node::open(path).unwrap();
+        for number in shares {
+            let sequence = node.next_sequence(&Person::new(2).address).unwrap();
+            node.submit(&signed(
+                &node,
+                2,
+                sequence,
+                share(number, &[&Person::new(1)]),
+            ))
+            .unwrap();
+        }
+        Running::serve(
+            tempfile::tempdir().unwrap(),
+            node,
+            Settings::new().rate(None),
+        )
+    };
+    let back = serve(&earlier, 0..0);
+    let client = Client::connect(&back.url, log, connecting()).unwrap();
+    let found = client.checkpoint().unwrap_err();
+    assert!(
+        matches!(
+            found,
+            Error::Unproven(Rejected::RolledBack { known: 6, found: 4 })
+        ),
+        "{found}"
+    );
+    let found = client.prove(&share_id(1), None).unwrap_err();
+    assert!(
+        matches!(found, Error::Unproven(Rejected::RolledBack { .. })),
+        "{found}"
+    );
+
+    for (shares, name) in [(10..12, "same length"), (12..16, "longer")] {
+        let forked = serve(&fork, shares);
+        let client = Client::connect(&forked.url, log, connecting()).unwrap();
+        let found = client.share(&share_id(1)).unwrap_err();
+        assert!(
+            matches!(found, Error::Unproven(Rejected::Forked { .. })),
+            "{name}: {found}"
+        );
+    }
+    std::fs::write(&file, "not a note").unwrap();
+    let spoiled = Client::connect(&back.url, log, connecting());
+    assert!(matches!(spoiled, Err(Error::Kept { .. })));
+}
+
+/// The answer to a submission is lost: the client sends it again, and it is recorded once.
+#[test]
+fn a_lost_receipt_is_fetched_again() {
+    let running = Running::new();
+    let count = Arc::new(AtomicU64::new(0));
+    let lost = Arc::clone(&count);
+    let url = proxy::between(
+        &running.url,
+        Arc::new(str::to_owned),
+        Arc::new(move |path, body| {
+            let first =
+                path.starts_with("/v1/transactions") && lost.fetch_add(1, Ordering::Relaxed) == 0;
+            (!first).then_some(body)
+        }),
+    );
+    let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+    let tx = running.sign(1, share(1, &[&Person::new(2)]));
+    let receipt = client.submit(&tx).unwrap();
+    assert_eq!((receipt.index, count.load(Ordering::Relaxed)), (3, 2));
+    assert_eq!(client.find(&tx.id()).unwrap(), Some(3));
+    assert_eq!(client.checkpoint().unwrap().size(), 4);
+}
+
+#[test]
+fn tls_with_a_certificate_of_ones_own() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let [chain, key] = ["chain.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let tls = Tls::from_files(&chain, &key).unwrap();
+    assert!(matches!(
+        Tls::from_files(&key, &chain),
+        Err(Error::Tls { .. })
+    ));
+    assert!(matches!(
+        Tls::from_files(&chain, folder.path()),
+        Err(Error::Tls { .. })
+    ));
+
+    let folder = tempfile::tempdir().unwrap();
+    let founding = ledger_node::Founding::new("tls", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+    let running = Running::serve(folder, node, Settings::new().tls(tls));
+    assert!(running.url.starts_with("https://"));
+    let stranger = Client::connect(&running.url, running.log, Connecting::new());
+    assert!(matches!(stranger, Err(Error::Unreachable { .. })));
+    let plain = running.url.replace("https", "http");
+    assert!(Client::connect(&plain, running.log, Connecting::new()).is_err());
+    let connecting = Connecting::new().roots(made.cert.pem());
+    let client = Client::connect(&running.url, running.log, connecting).unwrap();
+    assert_eq!(client.checkpoint().unwrap().size(), 0);
+}
+
+#[test]
+fn a_member_signs_what_it_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = ledger_node::Founding::new("members", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+    let running = Running::serve(folder, node, Settings::new().reads(Reads::Members));
+    let connect = |person: u32| {
+        let person = Person::new(person);
+        let reader = move |message: &[u8]| Some(*tx::sign_message(&person.key, message).as_bytes());
+        let address = Person::new(0).address;
+        Client::connect(
+            &running.url,
+            running.log,
+            Connecting::new().reader(address, reader),
+        )
+    };
+    assert_eq!(connect(0).unwrap().members().unwrap().len(), 1);
+    for refused in [
+        connect(1).map(drop),
+        Client::connect(&running.url, running.log, Connecting::new()).map(drop),
+    ] {
+        assert!(
+            matches!(refused, Err(Error::Server { status: 401, .. })),
+            "{refused:?}"
+        );
+    }
+}
