@@ -14,6 +14,7 @@ use openpgp::serialize::SerializeInto as _;
 use openpgp::types::{HashAlgorithm, ReasonForRevocation, RevocationStatus};
 use sequoia_openpgp as openpgp;
 
+use crate::error::guarded;
 use crate::{Error, Fingerprint, Key, Policy, Result};
 
 type PublicKey = openpgp::packet::Key<PublicParts, UnspecifiedRole>;
@@ -232,6 +233,10 @@ pub(crate) const LEDGER: &str = "ledger signatures";
 
 /// One cert, with its secret parts if it has any.
 pub(crate) fn read_one(bytes: &[u8]) -> Result<openpgp::Cert> {
+    guarded("reading a cert", || parse_one(bytes))
+}
+
+fn parse_one(bytes: &[u8]) -> Result<openpgp::Cert> {
     const WHAT: &str = "a cert";
     if bytes.len() > MAX_CERT {
         return Err(Error::Limit {

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 
 use crate::Fingerprint;
 
@@ -220,5 +221,33 @@ impl Error {
             Self::Io { source, .. } => source,
             other => io::Error::other(other),
         }
+    }
+}
+
+/// Gives a panic inside sequoia a name: its parsers meet bytes that nobody has seen before.
+pub(crate) fn guarded<T>(action: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What the work borrowed is dropped with the error, not looked at again.
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::library(action)(
+            "it panicked, which is a fault of the library",
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let error = guarded::<()>("reading a cert", || panic!("on purpose")).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::Library {
+                action: "reading a cert",
+                ..
+            }
+        ));
+        assert!(guarded("reading a cert", || Ok(1)).is_ok_and(|one| one == 1));
     }
 }

@@ -9,6 +9,7 @@ use openpgp::parse::Parse as _;
 use openpgp::serialize::Serialize as _;
 use sequoia_openpgp as openpgp;
 
+use crate::error::guarded;
 use crate::packet::{Body, Header, Length, read_header, tag, write_header};
 use crate::{Error, Recipient, Result, SessionKey};
 
@@ -180,7 +181,7 @@ pub(crate) fn parse(tag: u8, body: &[u8]) -> Option<Packet> {
     let mut bytes = Vec::with_capacity(body.len() + 6);
     write_header(&mut bytes, tag, u32::try_from(body.len()).ok()?);
     bytes.extend_from_slice(body);
-    Packet::from_bytes(&bytes).ok()
+    guarded("reading a packet", || Ok(Packet::from_bytes(&bytes).ok())).ok()?
 }
 
 /// Makes a new head for the body of a message: whoever is named there opens the same bytes.

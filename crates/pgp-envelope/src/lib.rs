@@ -22,6 +22,8 @@ mod policy;
 mod seal;
 mod session;
 mod spool;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verify;
 mod writer;
 

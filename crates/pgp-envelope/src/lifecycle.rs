@@ -10,6 +10,7 @@ use openpgp::serialize::Serialize as _;
 use openpgp::types::{Curve, HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 use sequoia_openpgp as openpgp;
 
+use crate::error::guarded;
 use crate::{Cert, Error, Key, Policy, Profile, Result};
 
 /// Why a key is revoked (RFC 9580 section 5.2.3.31).
@@ -205,8 +206,9 @@ impl Cert {
                 limit: crate::MAX_CERT as u64,
             });
         }
-        let pile =
-            openpgp::PacketPile::from_bytes(revocation).map_err(|error| bad(&error.to_string()))?;
+        let pile = guarded(WHAT, || {
+            openpgp::PacketPile::from_bytes(revocation).map_err(|error| bad(&error.to_string()))
+        })?;
         let mut signatures = Vec::new();
         for packet in pile.into_children() {
             match packet {

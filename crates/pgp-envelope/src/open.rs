@@ -14,10 +14,11 @@ use sequoia_openpgp as openpgp;
 use crate::armor::Dearmor;
 use crate::container::{Plaintext as Decrypted, Preamble, refuse_indeterminate};
 use crate::content::Content;
+use crate::error::guarded;
 use crate::key::decryption_keys;
 use crate::packet::Body;
 use crate::seal::default_threads;
-use crate::spool::{Overflow, Plaintext, Spool};
+use crate::spool::{Overflow, Plaintext, Spool, Storage};
 use crate::verify::{Signed, verify};
 use crate::{Cert, Container, Error, Fingerprint, Key, Policy, Result, SessionKey, head};
 
@@ -181,7 +182,7 @@ impl<'a> Opener<'a> {
             Decrypted::new(body, &preamble, &session_key, cipher, workers, self.policy)?;
         let mut content = Content::new(
             self.policy,
-            Spool::new(self.policy.memory, self.folder.clone()),
+            Spool::new(self.policy.memory, self.folder.clone(), workers > 0),
         );
         let read = content.message(&mut plaintext, 0);
         // Nothing that is inside counts before the whole is known to be what was encrypted: an error that an attacker
@@ -205,7 +206,7 @@ impl<'a> Opener<'a> {
             });
         }
         Ok(Unverified {
-            spool: content.spool,
+            spool: content.spool.finish()?,
             signatures: content.signatures,
             session_key,
             container: preamble.container(),
@@ -244,7 +245,9 @@ impl<'a> Opener<'a> {
                 if !ours {
                     continue;
                 }
-                if let Some((cipher, key)) = packet.decrypt(keypair, preamble.cipher())
+                let decrypt = || Ok(packet.decrypt(keypair, preamble.cipher()));
+                if let Some((cipher, key)) =
+                    guarded("decrypting a session key", decrypt).unwrap_or(None)
                     && let Some(cipher) = cipher.or_else(|| preamble.cipher())
                     && cipher.key_size().is_ok_and(|size| size == key.len())
                 {
@@ -269,7 +272,7 @@ impl fmt::Debug for Opener<'_> {
 
 /// A message that is whole, of which nobody has looked at the signatures.
 pub(crate) struct Unverified {
-    pub(crate) spool: Spool,
+    pub(crate) spool: Storage,
     pub(crate) signatures: Vec<Signed>,
     pub(crate) session_key: SessionKey,
     pub(crate) container: Container,
@@ -277,7 +280,7 @@ pub(crate) struct Unverified {
 
 /// Verified plaintext and who signed it.
 pub struct Opened {
-    spool: Spool,
+    spool: Storage,
     signer: Fingerprint,
     signed_at: SystemTime,
     intended: Vec<Fingerprint>,
@@ -361,7 +364,7 @@ impl Opened {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn persist(mut self, path: &Path) -> Result<()> {
+    pub fn persist(self, path: &Path) -> Result<()> {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
@@ -370,7 +373,6 @@ impl Opened {
             (_, Some(Overflow::Named(file))) => file,
             (memory, overflow) => {
                 let mut file = tempfile::NamedTempFile::new_in(folder).map_err(copying)?;
-                self.spool = Spool::new(0, None);
                 match overflow {
                     Some(mut overflow) => {
                         let from = overflow.as_file();

@@ -175,15 +175,6 @@ impl<'a> Body<'a> {
         Ok(bytes)
     }
 
-    /// Passes over what is left, and says how many bytes it was.
-    pub(crate) fn skip_rest(mut self) -> Result<u64> {
-        let before = self.consumed;
-        // What is asked for is there: the end of a body is found by looking.
-        self.fill_buf().map_err(Error::io("reading a packet"))?;
-        let lengths = self.consumed - before;
-        self.skip().map(|after| after - before - lengths)
-    }
-
     /// Passes over what is left, and says how many bytes the body took in all, inner lengths included.
     pub(crate) fn skip(mut self) -> Result<u64> {
         loop {

@@ -9,6 +9,7 @@ use openpgp::policy::{HashAlgoSecurity, Policy as _};
 use sequoia_openpgp as openpgp;
 
 use crate::cert::refuse_revoked;
+use crate::error::guarded;
 use crate::{Cert, Error, Fingerprint, Policy, Result};
 
 /// A signature that holds.
@@ -33,7 +34,9 @@ pub(crate) fn verify(
 ) -> Result<Verified> {
     let mut reason = None;
     for signed in signatures {
-        match verify_one(signed, expected, known, policy) {
+        match guarded("verifying a signature", || {
+            verify_one(signed, expected, known, policy)
+        }) {
             Ok(verified) => return Ok(verified),
             // A signature by somebody we expect says more than one by a stranger.
             Err(error @ (Error::SignerUnknown { .. } | Error::SignerUnexpected { .. })) => {

@@ -1,0 +1,5 @@
+//! Arbitrary packets inside a container.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::envelope::content);

@@ -1,0 +1,5 @@
+//! A message with one bit flipped.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::envelope::flip);
