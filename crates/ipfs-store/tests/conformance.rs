@@ -1,5 +1,12 @@
 //! The suite that any store must pass, once per store. Kubo and gateways are held to it in `kubo.rs`.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
 use std::sync::Mutex;
 
 use ipfs_store::{BlockStore, Counting, EmbeddedStore, MemoryStore, testing};

@@ -1,5 +1,12 @@
 //! A process that is killed at any moment; a disk that is full; two processes at once.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
 mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -1,5 +1,12 @@
 //! The durable store: what it keeps, what it deletes, and what it says about damage.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
 mod common;
 
 use std::fs;

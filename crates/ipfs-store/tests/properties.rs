@@ -1,5 +1,12 @@
 //! What must hold for all inputs; second opinions; a model of the durable store.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
 

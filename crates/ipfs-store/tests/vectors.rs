@@ -1,5 +1,12 @@
 //! CIDs that Kubo computed.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
 mod common;
 
 use std::io::Read as _;

@@ -62,6 +62,8 @@ impl Header {
 
 /// The index: by hash function, then by width, the digests in order, each with its offset.
 pub(crate) fn write_index(entries: impl Iterator<Item = Offset>) -> Vec<u8> {
+    // numbers of hash functions, widths and bytes of a digest: small
+    let number = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
     let mut functions: BTreeMap<u64, BTreeMap<usize, Vec<Vec<u8>>>> = BTreeMap::new();
     for (hash, offset) in entries {
         let mut record = hash.digest().to_vec();
@@ -70,13 +72,13 @@ pub(crate) fn write_index(entries: impl Iterator<Item = Offset>) -> Vec<u8> {
         widths.entry(record.len()).or_default().push(record);
     }
     let mut out = SORTED.to_vec();
-    out.extend((functions.len() as u32).to_le_bytes());
+    out.extend(number(functions.len()));
     for (code, widths) in functions {
         out.extend(code.to_le_bytes());
-        out.extend((widths.len() as u32).to_le_bytes());
+        out.extend(number(widths.len()));
         for (width, mut records) in widths {
             records.sort_unstable();
-            out.extend((width as u32).to_le_bytes());
+            out.extend(number(width));
             out.extend(((width * records.len()) as u64).to_le_bytes());
             out.extend(records.concat());
         }

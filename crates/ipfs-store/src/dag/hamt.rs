@@ -1,6 +1,6 @@
 //! Directories of many blocks: a hash array mapped trie, as the UnixFS specification describes it.
 //!
-//! A name's place is its MurmurHash3, eight bits at each level. A link's name starts with the slot in two hexadecimal
+//! A name's place is its `MurmurHash3`, eight bits at each level. A link's name starts with the slot in two hexadecimal
 //! digits; what follows is the entry's name, or nothing for a node of the next level.
 
 use std::collections::BTreeMap;
@@ -130,6 +130,6 @@ pub(super) fn list(store: &dyn BlockStore, root: &Cid) -> Result<Vec<(String, Ci
 /// The slots of a name, level by level.
 fn place(name: &str) -> [u8; 8] {
     let hash = murmur3::murmur3_x64_128(&mut name.as_bytes(), 0).unwrap_or_default();
-    // the first half of the 128 bits
-    (hash as u64).to_be_bytes()
+    let [.., a, b, c, d, e, f, g, h] = hash.to_be_bytes(); // the first half of the digest is the lower one
+    [a, b, c, d, e, f, g, h]
 }

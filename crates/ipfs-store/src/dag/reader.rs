@@ -175,13 +175,13 @@ impl Reader<'_> {
 impl BufRead for Reader<'_> {
     /// The rest of the leaf at hand, or of the next one: no byte is copied.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.window.is_empty() || !self.entered {
-            if let Err(error) = self.advance() {
-                // Nothing is read past a fault: the next call starts over at the same place, and meets it again.
-                self.entered = false;
-                self.window = 0..0;
-                return Err(error.into());
-            }
+        if (self.window.is_empty() || !self.entered)
+            && let Err(error) = self.advance()
+        {
+            // Nothing is read past a fault: the next call starts over at the same place, and meets it again.
+            self.entered = false;
+            self.window = 0..0;
+            return Err(error.into());
         }
         Ok(self.block.get(self.window.clone()).unwrap_or_default())
     }

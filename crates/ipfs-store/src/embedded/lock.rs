@@ -39,7 +39,7 @@ impl EmbeddedStore {
             match try_lock(&file) {
                 Ok(()) => return Ok(Lock(file)),
                 Err(TryLockError::WouldBlock) if start.elapsed() < self.wait => {
-                    thread::sleep(PAUSE)
+                    thread::sleep(PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(Error::Busy {

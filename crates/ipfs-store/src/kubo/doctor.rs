@@ -82,10 +82,10 @@ pub(super) fn warnings(answers: &Answers) -> Vec<Warning> {
             routing: routing.to_owned(),
         });
     }
-    if let Value::Array(peers) = config(&["Bootstrap"]) {
-        if !peers.is_empty() {
-            warnings.push(Warning::Bootstraps { peers: peers.len() });
-        }
+    if let Value::Array(peers) = config(&["Bootstrap"])
+        && !peers.is_empty()
+    {
+        warnings.push(Warning::Bootstraps { peers: peers.len() });
     }
     let guarded =
         matches!(config(&["API", "Authorizations"]), Value::Object(map) if !map.is_empty());

@@ -17,13 +17,14 @@ use self::http::Http;
 pub use self::http::{Auth, Endpoint};
 pub use self::transfer::{Erased, Sent};
 use crate::hash::{DAG_CBOR, DAG_PB, SHA2_512};
-use crate::{Block, BlockStore, Cid, Error, MAX_BLOCK, Result, hash, parse_cid};
+use crate::{Block, BlockStore, Cid, Error, MAX_BLOCK, Result, dag, hash, parse_cid};
 
 #[cfg(feature = "testing")]
 pub(crate) use self::answer::fuzz;
 
 /// Where a daemon looks for a block that it does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reach {
     /// Nowhere: a block that is not on its disk is missing.
     #[default]
@@ -82,14 +83,19 @@ impl Kubo {
         answers.text("Version")
     }
 
-    /// Pins the DAG under a root, as [`EmbeddedStore::pin`](crate::EmbeddedStore::pin) does: it must be whole. With
-    /// [`Reach::Network`] the daemon fetches what it lacks.
+    /// Pins the DAG under a root: it must be whole. With [`Reach::Network`] the daemon fetches what it lacks; else every
+    /// block is asked for first, since a daemon that lacks one would search for it without end, offline or not.
     ///
     /// # Errors
     ///
     /// As [`Kubo::version`]; [`Error::Missing`] when the daemon does not find a block.
     pub fn pin(&self, root: &Cid) -> Result<()> {
         hash::accept(root)?;
+        if self.reach == Reach::Local {
+            for cid in dag::cids(self, root) {
+                cid?;
+            }
+        }
         let arg = root.to_string();
         let offline = self.offline();
         let args = [

@@ -1,5 +1,9 @@
 //! Inputs that the tests share.
-#![allow(dead_code, reason = "no test uses all of it")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "for tests, of which none uses all of it"
+)]
 
 use std::io::{self, Read};
 
@@ -7,7 +11,7 @@ use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit as _, StreamCipher as _};
 use sha2::{Digest as _, Sha256};
 
-/// Endless bytes, as Kubo's tests make them: the key stream of ChaCha20 under SHA-256(seed), with a nonce of zeros.
+/// Endless bytes, as Kubo's tests make them: the key stream of `ChaCha20` under SHA-256(seed), with a nonce of zeros.
 pub(crate) struct Stream(ChaCha20);
 
 impl Stream {
