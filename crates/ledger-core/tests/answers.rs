@@ -216,18 +216,22 @@ proptest! {
         bytes[at] ^= by;
         // one proof of absence holds for many names that are absent, so another of them may stand there
         if let Ok(answer) = verify_answer(&bytes, trust) {
-            let view = chain().ledger.view().unwrap();
+            let chain = chain();
+            let view = chain.ledger.view().unwrap();
             for number in [1, 2] {
                 let address = Person::new(number).address;
-                prop_assert_eq!(answer.member(&address), Some(view.member(&address).unwrap().as_ref()));
+                let state = view.member(&address).unwrap();
+                prop_assert_eq!(answer.member(&address), Some(state.as_ref()));
             }
             for number in [0, 1] {
                 let id = share_id(number);
-                prop_assert_eq!(answer.share(&id), Some(view.share(&id).unwrap().as_ref()));
+                let state = view.share(&id).unwrap();
+                prop_assert_eq!(answer.share(&id), Some(state.as_ref()));
             }
             prop_assert_eq!((answer.members().count(), answer.shares().count()), (2, 2));
             for (index, tx) in answer.transactions() {
-                prop_assert_eq!(Some(tx), view.transaction(index).unwrap().as_ref());
+                let recorded = view.transaction(index).unwrap();
+                prop_assert_eq!(Some(tx), recorded.as_ref());
             }
             prop_assert_eq!(answer.transactions().count(), 9);
         }

@@ -2,6 +2,10 @@
 
 #![cfg(feature = "redb")]
 #![allow(
+    clippy::disallowed_methods,
+    reason = "the store of a new version is written when its author asks for it"
+)]
+#![allow(
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop there"
 )]

@@ -1,6 +1,11 @@
 //! A disk frozen at every single write, length change and sync: what was answered is there, and the chain verifies.
 
 #![allow(
+    clippy::disallowed_methods,
+    reason = "the length of the test is the caller's"
+)]
+#![allow(
+    clippy::unwrap_in_result,
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop there"
 )]

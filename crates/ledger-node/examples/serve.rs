@@ -22,20 +22,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         node.submit(&sign(&node, 0, Person::new(number).enrollment())?)?;
     }
     for number in 1..=9 {
-        node.submit(&sign(&node, 1, share(number, &[&Person::new(2), &Person::new(3)]))?)?;
+        node.submit(&sign(
+            &node,
+            1,
+            share(number, &[&Person::new(2), &Person::new(3)]),
+        )?)?;
     }
     let [accepted, rejected, withdrawn] = [1, 2, 3].map(share_id);
     let reason = Some("the wrong patient".to_owned());
     let accept = Body::Accept(Accept { share_id: accepted });
-    let reject = Body::Reject(Reject { share_id: rejected, reason });
-    let withdraw = Body::Withdraw(Withdraw { share_id: withdrawn });
+    let reject = Body::Reject(Reject {
+        share_id: rejected,
+        reason,
+    });
+    let withdraw = Body::Withdraw(Withdraw {
+        share_id: withdrawn,
+    });
     for (sender, body) in [(2, accept), (3, reject), (1, withdraw)] {
         node.submit(&sign(&node, sender, body)?)?;
     }
 
     let trust = node.log_key();
     let server = Server::bind(node, address, Settings::new().rate(None).stop_on_signals())?;
-    println!("serving {}\ntrust   {trust}\nshare   {}", server.url(), share_id(1));
+    println!(
+        "serving {}\ntrust   {trust}\nshare   {}",
+        server.url(),
+        share_id(1)
+    );
     std::io::stdout().flush()?;
     Ok(server.run()?)
 }

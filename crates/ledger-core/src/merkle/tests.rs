@@ -1,4 +1,4 @@
-//! One oracle, one table, every implementation through it: ct-merkle, tlog_tiles, and RFC 6962's own words.
+//! One oracle, one table, every implementation through it: ct-merkle, `tlog_tiles`, and RFC 6962's own words.
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use sha2::Sha256;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::api::{Shared, header_at};
-use super::params::{Asked, Named, Since, page};
+use super::params::{Asked, Named, Since, natural, page};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
 use super::view::{BlockView, Page};
@@ -21,11 +21,13 @@ use super::view::{BlockView, Page};
 #[into_params(parameter_in = Query)]
 pub(super) struct Listed {
     /// Where the page begins: a height, or what `next` said.
+    #[serde(default, deserialize_with = "natural")]
     cursor: Option<u64>,
     /// How many, at most.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The number of transactions of the checkpoint that the asker keeps.
+    #[serde(default, deserialize_with = "natural")]
     older: Option<u64>,
 }
 

@@ -14,10 +14,10 @@ use ledger_core::store::{Order, RedbSnapshot};
 use ledger_core::{Address, Reading, ShareId, Transaction};
 use serde::Deserialize;
 use tokio::sync::watch;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
-use super::params::{Asked, read_some};
+use super::params::{Asked, natural, read_some};
 use super::problem::{Answered, Problem};
 use super::view::TransactionView;
 use super::writer::Progress;
@@ -39,14 +39,28 @@ pub(super) struct Wanted {
     #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
     member: Option<String>,
     /// From this index of the log on; without it, what is recorded from now on. `Last-Event-ID` goes on behind an event.
+    #[serde(default, deserialize_with = "natural")]
     from: Option<u64>,
+}
+
+/// One event, as it is described: what is written are the lines of the stream.
+#[derive(ToSchema)]
+#[schema(title = "Event")]
+#[expect(dead_code, reason = "the lines are written by axum")]
+struct EventView {
+    /// The kind of the transaction.
+    event: String,
+    /// Its index in the log.
+    id: String,
+    /// The transaction in JSON.
+    data: String,
 }
 
 /// Streams transactions as they are recorded: the event is the kind, its id the index, its data the transaction in JSON.
 #[utoipa::path(
     get, path = "/v1/events", tag = "transactions", params(Wanted),
     responses(
-        (status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Server-sent events", body = EventView, content_type = "text/event-stream"),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::Shared;
-use super::params::{Asked, Since};
+use super::params::{Asked, Since, count};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
 
@@ -154,8 +154,10 @@ impl PathView {
 #[into_params(parameter_in = Query)]
 pub(super) struct LeafOf {
     /// The index of the leaf.
+    #[serde(deserialize_with = "count")]
     index: u64,
     /// The number of leaves of the log.
+    #[serde(deserialize_with = "count")]
     size: u64,
 }
 
@@ -182,8 +184,10 @@ pub(super) async fn inclusion(
 #[into_params(parameter_in = Query)]
 pub(super) struct Between {
     /// The number of leaves then.
+    #[serde(deserialize_with = "count")]
     from: u64,
     /// The number of leaves later.
+    #[serde(deserialize_with = "count")]
     to: u64,
 }
 

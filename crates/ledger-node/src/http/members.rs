@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::api::Shared;
-use super::params::{Asked, Named, Since, page, read_some};
+use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
 use super::view::{MemberView, Page};
@@ -27,6 +27,7 @@ pub(super) struct Listed {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The number of transactions of the checkpoint that the asker keeps.
+    #[serde(default, deserialize_with = "natural")]
     older: Option<u64>,
 }
 

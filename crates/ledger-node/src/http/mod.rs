@@ -42,7 +42,7 @@ mod writer;
 pub use serve::{Server, Stopper};
 pub use settings::{Reads, Settings, Tls};
 
-/// The description of the API: OpenAPI 3.1 in JSON, as the server serves it under `/openapi.json`.
+/// The description of the API: `OpenAPI` 3.1 in JSON, as the server serves it under `/openapi.json`.
 ///
 /// # Panics
 ///

@@ -61,7 +61,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Answered<Respons
     Ok(Health::new("ready").into_response())
 }
 
-/// Figures in OpenMetrics text, for Prometheus.
+/// Figures for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
     responses(

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
@@ -59,6 +59,7 @@ pub(super) fn read_some<T: FromStr<Err: std::fmt::Display>>(
 #[into_params(parameter_in = Query)]
 pub(super) struct Since {
     /// The number of transactions of the checkpoint that the asker keeps; a proof then shows that it is continued.
+    #[serde(default, deserialize_with = "natural")]
     pub(super) older: Option<u64>,
 }
 
@@ -71,5 +72,20 @@ pub(super) fn page(limit: Option<u32>) -> Result<usize, Problem> {
         Err(Problem::malformed(format!(
             "expected a limit of 1 to {MAX_PAGE}, found {limit}"
         )))
+    }
+}
+
+/// A number that may be absent, of those that JSON and its schemas agree on: up to 63 bits.
+pub(super) fn natural<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    count(deserializer).map(Some)
+}
+
+/// As [`natural`], where there has to be one.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if i64::try_from(number).is_ok() {
+        Ok(number)
+    } else {
+        Err(D::Error::custom("expected a number of up to 63 bits"))
     }
 }

@@ -92,10 +92,10 @@ impl<T: Serialize> Found<T> {
         };
         let headers = response.headers_mut();
         headers.insert(VARY, HeaderValue::from_static("accept"));
-        if let Some(next) = self.next {
-            if let Ok(next) = HeaderValue::from_str(&next) {
-                headers.insert(NEXT_CURSOR, next);
-            }
+        if let Some(next) = self.next
+            && let Ok(next) = HeaderValue::from_str(&next)
+        {
+            headers.insert(NEXT_CURSOR, next);
         }
         Ok(response)
     }

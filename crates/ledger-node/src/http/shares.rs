@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::Shared;
-use super::params::{Asked, Named, Since, page, read_some};
+use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
 use super::transactions::recorded;
@@ -29,16 +29,18 @@ pub(super) struct Listed {
     #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
     receiver: Option<String>,
     /// What became of them.
+    #[param(inline)]
     status: Option<StatusName>,
     /// Of this content: a CID.
-    #[param(pattern = "^bafkrei[a-z2-7]{52}$")]
     content: Option<String>,
     /// Where the page begins: what `next` said.
+    #[serde(default, deserialize_with = "natural")]
     cursor: Option<u64>,
     /// How many, at most.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The number of transactions of the checkpoint that the asker keeps.
+    #[serde(default, deserialize_with = "natural")]
     older: Option<u64>,
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
-use super::params::{Asked, Named, Since, page, read_some};
+use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
 use super::view::{Page, ReceiptView, TransactionView};
@@ -161,11 +161,13 @@ pub(super) struct Listed {
     #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
     member: Option<String>,
     /// Where the page begins: an index, or what `next` said.
+    #[serde(default, deserialize_with = "natural")]
     cursor: Option<u64>,
     /// How many, at most.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The number of transactions of the checkpoint that the asker keeps.
+    #[serde(default, deserialize_with = "natural")]
     older: Option<u64>,
 }
 

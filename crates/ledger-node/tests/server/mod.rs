@@ -1,10 +1,6 @@
 //! A server on a free port, with person 0 as authority and persons 1 to 3 as members.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses some of it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
 
 pub mod proxy;
 

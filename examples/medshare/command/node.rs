@@ -1,0 +1,62 @@
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use ledger_node::Access;
+use ledger_node::http::{Reads, Server, Settings, Tls};
+use serde_json::json;
+
+use crate::home::HomeArgs;
+use crate::output::{Outcome, Output};
+
+/// Serves the ledger of a home to others, over HTTP, until it is interrupted.
+///
+/// Nobody has to trust it: `--ledger URL` on another home checks the proof of every answer. A browser shows the ledger at
+/// the same address, and `/openapi.json` describes the API for Postman and others.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8040")]
+    listen: SocketAddr,
+    /// The certificate chain to show (PEM); without it, no TLS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Answers questions of members only, who sign them.
+    #[arg(long)]
+    members_only: bool,
+    /// How many requests one address may make in a second; 0 is any number.
+    #[arg(long, value_name = "N", default_value = "200")]
+    rate: u32,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let home = self.home.open()?;
+        let Access::Alone(node) = home.ledger(output)? else {
+            bail!("the ledger of this home is served by somebody else already");
+        };
+        let mut settings = Settings::new()
+            .rate(NonZeroU32::new(self.rate))
+            .stop_on_signals();
+        if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            settings = settings.tls(Tls::from_files(chain, key)?);
+        }
+        if self.members_only {
+            settings = settings.reads(Reads::Members);
+        }
+        let trust = node.log_key();
+        let server = Server::bind(*node, self.listen, settings)?;
+        let url = server.url();
+        output.line(format_args!("serving {url}"));
+        output.line(format_args!("trust   {trust}"));
+        server.run()?;
+        output.note("stopped; everything that was answered is on disk");
+        Ok(Outcome::done(json!({ "url": url, "trust": trust.to_string() })))
+    }
+}

@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use ledger_core::{Trust, verify};
+use serde_json::json;
+
+use crate::answer;
+use crate::file;
+use crate::home::HomeArgs;
+use crate::output::{Outcome, Output, size};
+
+/// Writes the proof of a share: a file that anyone can check offline, with `check-proof`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// The share, or the first letters of its id.
+    share: String,
+    /// Where the proof goes; `-` is stdout.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    out: PathBuf,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let home = self.home.open()?;
+        let ledger = home.ledger(output)?;
+        let share_id = match answer::find_share(&ledger, &self.share)? {
+            Ok(share_id) => share_id,
+            Err(rejected) => return Ok(rejected),
+        };
+        let bundle = answer::prove(&ledger, &home, &share_id)?;
+        let proven = match verify(&bundle, &Trust::new(home.log_key()?)) {
+            Ok(proven) => proven,
+            Err(rejected) => {
+                let fields = json!({ "share_id": share_id.to_string() });
+                return Ok(Outcome::rejected(None, rejected, fields));
+            }
+        };
+        file::write(&self.out, &bundle)?;
+        output.note(format_args!(
+            "{} that prove share {share_id} to whoever trusts {}",
+            size(u64::try_from(bundle.len())?),
+            home.log_key()?
+        ));
+        Ok(Outcome::done(json!({
+            "share_id": share_id.to_string(),
+            "out": self.out,
+            "bytes": bundle.len(),
+            "size": proven.checkpoint().size(),
+            "trust": home.log_key()?.to_string(),
+        })))
+    }
+}
