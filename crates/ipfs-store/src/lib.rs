@@ -9,6 +9,8 @@ pub mod dag;
 mod embedded;
 mod error;
 mod hash;
+#[cfg(feature = "ipfs-api")]
+mod ipfs_api;
 #[cfg(feature = "kubo")]
 mod kubo;
 mod memory;
@@ -24,6 +26,8 @@ pub use cid::Cid;
 pub use embedded::{Collected, EmbeddedStore, Size};
 pub use error::{Error, Result};
 pub use hash::parse_cid;
+#[cfg(feature = "ipfs-api")]
+pub use ipfs_api::IpfsApi;
 #[cfg(feature = "kubo")]
 pub use kubo::{Auth, Endpoint, Erased, Gateway, Kubo, Reach, Sent, Warning};
 pub use memory::MemoryStore;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::node::{self, Kind};
 use super::{MAX_DEPTH, Node, add, cat, directory, fetch, list};
-use crate::{BlockStore, Cid, Error, Profile, Result};
+use crate::{Block, BlockStore, Cid, Error, Profile, Result};
 
 /// Adds a file, or a directory and everything under it, hidden files too (`ipfs add -r --hidden`).
 ///
@@ -71,6 +71,37 @@ pub fn extract(store: &dyn BlockStore, root: &Cid, to: &Path) -> Result<()> {
         return Err(writing(to)(io::ErrorKind::AlreadyExists.into()));
     }
     fs::rename(&whole, to).map_err(writing(to))
+}
+
+/// The root that [`add_path`] would return, without storing anything.
+///
+/// # Errors
+///
+/// As [`add_path`].
+pub fn only_hash_path(path: &Path, profile: Profile) -> Result<Node> {
+    add_path(&Nowhere, path, profile)
+}
+
+/// Takes everything and keeps nothing.
+#[derive(Debug)]
+struct Nowhere;
+
+impl BlockStore for Nowhere {
+    fn get(&self, _: &Cid) -> Result<Option<Block>> {
+        Ok(None)
+    }
+
+    fn put(&self, _: &Block) -> Result<()> {
+        Ok(())
+    }
+
+    fn has(&self, _: &Cid) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn delete(&self, _: &Cid) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 fn write(store: &dyn BlockStore, root: &Cid, to: &Path, depth: usize) -> Result<()> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::Size;
+use super::opened::Opened;
 use super::pack::{TEMPORARY, read_raw};
 use crate::hash::Key;
 use crate::{Block, Cid, Error, MAX_BLOCK, Result, car};
@@ -40,12 +41,14 @@ pub(super) struct Table {
     pub(super) entries: Vec<Entry>,
     /// What part of the pack could not be read at all, and so may hold anything.
     pub(super) unreadable: Option<String>,
+    /// The file, opened once for the small blocks of it.
+    opened: Opened,
 }
 
 /// Where a block is.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    path: Arc<Path>,
+    table: Arc<Table>,
     offset: u64,
     len: u64,
 }
@@ -122,7 +125,7 @@ impl Index {
     }
 }
 
-fn note(places: &mut HashMap<Key, Place>, table: &Table) {
+fn note(places: &mut HashMap<Key, Place>, table: &Arc<Table>) {
     places.extend(
         table
             .entries
@@ -141,6 +144,7 @@ impl Table {
             bytes,
             entries: Vec::new(),
             unreadable: None,
+            opened: Opened::default(),
         };
         match read_index(&mut file, path, bytes)? {
             Some((header, offsets)) => {
@@ -182,9 +186,9 @@ impl Table {
         Ok(())
     }
 
-    pub(super) fn place(&self, entry: &Entry) -> Place {
+    pub(super) fn place(self: &Arc<Self>, entry: &Entry) -> Place {
         Place {
-            path: Arc::clone(&self.path),
+            table: Arc::clone(self),
             offset: entry.offset,
             len: entry.len,
         }
@@ -234,28 +238,63 @@ pub(super) fn name(header: &[u8], index: &[u8]) -> String {
 
 impl Place {
     pub(super) fn read(&self, cid: &Cid) -> Result<Block> {
-        let mut file = File::open(&self.path).map_err(|source| Error::Io {
-            action: "opening a pack",
-            path: Some(self.path.to_path_buf()),
+        let path = &self.table.path;
+        let at = |source| Error::Io {
+            action: "reading a pack",
+            path: Some(path.to_path_buf()),
             source,
-        })?;
-        read_section(&mut file, &self.path, self.offset, self.len, cid)
+        };
+        if self.len <= SMALL
+            && let Some(section) = self
+                .table
+                .opened
+                .read(path, self.offset, self.len)
+                .map_err(at)?
+        {
+            return small_section(&section, path, self.offset, cid);
+        }
+        let mut file = File::open(path).map_err(at)?;
+        read_section(&mut file, path, self.offset, self.len, cid)
     }
 
     pub(super) fn exists(&self) -> bool {
-        self.path.exists()
+        self.table.path.exists()
     }
 
     /// Whether the section holds a block that hashes to the CID beside it.
     pub(super) fn is_whole(&self) -> bool {
         let read = || {
-            let section = read_raw(&mut File::open(&self.path)?, self.offset, self.len)?;
+            let section = read_raw(&mut File::open(&self.table.path)?, self.offset, self.len)?;
             let whole = car::split_prefix(&section).is_some_and(|(size, cid, bytes)| {
                 size == bytes.len() && Block::new(cid, bytes.to_vec()).is_ok()
             });
             io::Result::Ok(whole)
         };
         read().unwrap_or(false)
+    }
+}
+
+/// Up to here a section is read at once, from a file that stays open; beyond, hashing outweighs opening.
+const SMALL: u64 = 64 << 10;
+
+fn small_section(section: &[u8], path: &Path, offset: u64, cid: &Cid) -> Result<Block> {
+    let damaged = |reason: String| Error::Damaged {
+        cid: (*cid).into(),
+        path: path.to_owned(),
+        reason,
+    };
+    match car::split_prefix(section) {
+        None => Err(damaged(format!("no block starts at byte {offset}"))),
+        Some((size, _, bytes)) if size != bytes.len() => Err(damaged(format!(
+            "{} of its {size} bytes are there",
+            bytes.len()
+        ))),
+        Some((_, found, _)) if found.hash() != cid.hash() => {
+            Err(damaged(format!("at byte {offset} is the block {found}")))
+        }
+        Some((_, _, bytes)) => {
+            Block::new(*cid, bytes.to_vec()).map_err(|error| damaged(error.to_string()))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod gc;
 mod index;
 mod lock;
+mod opened;
 mod pack;
 mod pin;
 

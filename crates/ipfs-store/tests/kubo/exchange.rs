@@ -11,6 +11,22 @@ use ipfs_store::{
 use crate::common::{self, Stream};
 use crate::daemon::Daemon;
 
+#[cfg(feature = "ipfs-api")]
+#[test]
+fn the_client_of_ipfs_api_passes_the_suite() {
+    use ipfs_api_backend_hyper::{IpfsClient, TryFromUri as _};
+    let Some(daemon) = Daemon::start() else {
+        return;
+    };
+    let url = format!("http://{}", daemon.api());
+    let open = || ipfs_store::IpfsApi::new(IpfsClient::from_str(&url).unwrap()).unwrap();
+    testing::conformance(&|| Box::new(open()));
+    // what one client put, the other one gets
+    let block = Block::raw(b"by either client".to_vec()).unwrap();
+    open().put(&block).unwrap();
+    assert_eq!(daemon.kubo().get(block.cid()).unwrap(), Some(block));
+}
+
 /// The flags that make `ipfs add` follow a profile.
 fn flags(profile: Profile) -> Vec<String> {
     let version = match profile {
