@@ -1,14 +1,19 @@
 //! Every operation against memcpy of the same number of sample bytes: paired rounds, medians, one core.
 //!
-//! `cargo run --release --bin ratios [-- FILTER]`; the first column is an id as in `benches/`, then one ratio per size
-//! (64 KiB, 4 MiB, 256 MiB), above 1 when faster than memcpy, and the throughput.
+//! `cargo run --release --bin ratios [-- FILTER...]`; the first column is an id as in `benches/`, then per size (64 KiB, 4 MiB,
+//! 256 MiB) the ratio, above 1 when faster than memcpy, beside the gate and the stretch goal of that row, and the
+//! throughput. A gate that is missed at 64 KiB or 256 MiB makes the program fail; 4 MiB is only watched. `*` marks a
+//! stretch goal that is met, `!` a gate that is not.
 
+use std::cell::Cell;
 use std::env;
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use lsb_stego::{
-    Bits, Cover, CoverMut, Layout, Level, Options, Sample, read_bits_into, write_bits,
+    Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, read_bits_into,
+    write_bits,
 };
 
 const SIZES: [(&str, usize); 3] = [
@@ -17,134 +22,432 @@ const SIZES: [(&str, usize); 3] = [
     ("256MiB", 256 << 20),
 ];
 
-fn main() {
-    let filter = env::args().nth(1).unwrap_or_default();
-    let largest: Vec<u8> = numbers()
-        .flat_map(u64::to_le_bytes)
-        .take(256 << 20)
-        .collect();
+/// A row of the table of gates: for ids that begin so, per size.
+struct Gate {
+    row: &'static str,
+    id: &'static str,
+    gate: [f64; 3],
+    stretch: [f64; 3],
+}
+
+const fn gate(row: &'static str, id: &'static str, gate: [f64; 3], stretch: [f64; 3]) -> Gate {
+    Gate {
+        row,
+        id,
+        gate,
+        stretch,
+    }
+}
+
+/// For every level but the portable one, which has its own row.
+const GATES: [Gate; 12] = [
+    gate("T1", "embed/1bit/", [0.90, 1.6, 0.85], [1.1, 2.1, 1.0]),
+    gate("T2", "extract/1bit/", [1.15, 1.9, 0.90], [1.7, 2.5, 1.15]),
+    gate("T3", "embed/2bit/u8/", [0.50, 1.2, 0.80], [0.75, 1.6, 0.95]),
+    gate("T3", "embed/4bit/u8/", [0.80, 1.3, 0.80], [1.0, 1.7, 0.95]),
+    gate("T5", "embed/white/u8/", [0.45, 0.9, 0.75], [0.7, 1.4, 0.9]),
+    gate(
+        "T6",
+        "embed/keyed-12.5%/u8/",
+        [0.20, 0.50, 0.65],
+        [0.35, 0.8, 0.85],
+    ),
+    gate(
+        "T6",
+        "embed/keyed-25%/u8/",
+        [0.14, 0.38, 0.50],
+        [0.25, 0.6, 0.7],
+    ),
+    gate(
+        "T6",
+        "embed/keyed-50%/u8/",
+        [0.14, 0.38, 0.50],
+        [0.25, 0.6, 0.7],
+    ),
+    gate(
+        "T6",
+        "embed/keyed-78%/u8/",
+        [0.14, 0.38, 0.50],
+        [0.25, 0.6, 0.7],
+    ),
+    gate(
+        "T7",
+        "fisher-yates/",
+        [20.0, 60.0, 300.0],
+        [40.0, 120.0, 500.0],
+    ),
+    gate(
+        "T8",
+        "embed/matrix-3/u8/",
+        [0.40, 0.85, 0.75],
+        [0.55, 1.2, 0.95],
+    ),
+    gate(
+        "T9",
+        "embed/matching/u8/",
+        [0.30, 0.65, 0.65],
+        [0.5, 1.0, 0.85],
+    ),
+];
+
+const PORTABLE: Gate = gate(
+    "T4",
+    "embed/1bit/u8/",
+    [0.18, 0.42, 0.65],
+    [0.25, 0.55, 0.75],
+);
+
+/// A measurement: what was asked for, the samples, and whether every gate held.
+struct Run {
+    filters: Vec<String>,
+    data: Vec<u8>,
+    missed: Cell<u32>,
+}
+
+fn main() -> ExitCode {
+    let run = Run {
+        filters: env::args().skip(1).collect(),
+        data: numbers()
+            .flat_map(u64::to_le_bytes)
+            .take(256 << 20)
+            .collect(),
+        missed: Cell::new(0),
+    };
     println!(
-        "{:44} {:>18} {:>18} {:>18}",
+        "{:36} {:>33} {:>33} {:>33}",
         "operation", "64KiB", "4MiB", "256MiB"
     );
-    cores(&filter, &largest);
-    naive(&filter, &largest);
+    run.naive();
     for level in Level::available() {
         for bits in [Bits::One, Bits::Two, Bits::Three, Bits::Four] {
-            replacement::<u8>(&filter, &largest, level, bits);
-            replacement::<u16>(&filter, &largest, level, bits);
+            run.replacement::<u8>(level, bits);
+            run.replacement::<u16>(level, bits);
         }
+        run.schemes::<u8>(level);
+        run.schemes::<u16>(level);
+        run.permutation(level);
+    }
+    run.cores();
+    match run.missed.get() {
+        0 => ExitCode::SUCCESS,
+        missed => {
+            println!("{missed} gates missed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Run {
+    fn wants(&self, id: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| id.contains(filter))
+    }
+
+    fn replacement<S: Sample + FromBytes>(&self, level: Level, bits: Bits) {
+        let options = Options::new().bits(bits).level(level);
+        self.both::<S>(&format!("{}bit", bits.get()), &options, 1.0);
+    }
+
+    /// The other schemes, and the keyed path at several densities; raw bits, so many of the cover's capacity.
+    fn schemes<S: Sample + FromBytes>(&self, level: Level) {
+        let options = Options::new().level(level);
+        let keyed = options.clone().key(Key::new([7; 32]));
+        self.both::<S>("white", &keyed, 1.0);
+        for (name, share) in [
+            ("keyed-0.1%", 0.001),
+            ("keyed-1%", 0.01),
+            ("keyed-12.5%", 0.125),
+            ("keyed-25%", 0.25),
+            ("keyed-50%", 0.5),
+            ("keyed-78%", 0.78),
+        ] {
+            self.both::<S>(name, &keyed, share);
+        }
+        self.both::<S>("matching", &options.clone().scheme(Scheme::Matching), 1.0);
+        self.both::<S>(
+            "matching-white",
+            &keyed.clone().scheme(Scheme::Matching),
+            1.0,
+        );
+        for p in 2..=8 {
+            let scheme = Scheme::Matrix(Hamming::new(p).expect("a code"));
+            self.both::<S>(&format!("matrix-{p}"), &options.clone().scheme(scheme), 1.0);
+        }
+    }
+
+    /// Embeds and extracts a share of the capacity, raw.
+    fn both<S: Sample + FromBytes>(&self, name: &str, options: &Options, share: f64) {
+        let layout = Layout::new(S::DEPTH).expect("a depth");
+        let id = |operation: &str| format!("{operation}/{name}/u{}/{:?}", S::DEPTH, Named(options));
+        let count = |samples: &[S]| {
+            let cover = Cover::new(samples, layout).expect("a cover");
+            let held = lsb_stego::capacity(cover, options)
+                .expect("a capacity")
+                .bits();
+            (held as f64 * share) as usize
+        };
+        self.row(&id("embed"), |samples: &mut [S]| {
+            let bit_len = count(samples);
+            let payload = self.data[..bit_len.div_ceil(8)].to_vec();
+            move |samples: &mut [S]| {
+                let cover = CoverMut::new(samples, layout).expect("a cover");
+                write_bits(cover, options, black_box(&payload), bit_len).expect("it fits");
+            }
+        });
+        self.row(&id("extract"), |samples: &mut [S]| {
+            let bit_len = count(samples);
+            let mut payload = vec![0; bit_len.div_ceil(8)];
+            move |samples: &mut [S]| {
+                let cover = Cover::new(&*samples, layout).expect("a cover");
+                read_bits_into(cover, options, bit_len, black_box(&mut payload)).expect("it fits");
+            }
+        });
+    }
+
+    /// The plain loop that one would write first, and how many times faster the portable level is.
+    fn naive(&self) {
+        fn embed(samples: &mut [u8], payload: &[u8]) {
+            for (i, sample) in samples.iter_mut().enumerate() {
+                *sample = *sample & !1 | payload[i / 8] >> (i % 8) & 1;
+            }
+        }
+        self.row("embed/naive/u8", |samples: &mut [u8]| {
+            let payload = self.data[..samples.len() / 8].to_vec();
+            move |samples: &mut [u8]| embed(samples, black_box(&payload))
+        });
+        let id = "naive/1bit/u8/portable";
+        if !self.wants(id) {
+            return;
+        }
+        print!("{id:36}");
+        let options = Options::new().level(Level::portable());
+        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+            let payload = &self.data[..size / 8];
+            let (mut plain, mut stego) = (self.data[..size].to_vec(), self.data[..size].to_vec());
+            let (ratio, time) = paired(
+                || embed(black_box(&mut plain), black_box(payload)),
+                || {
+                    let cover =
+                        CoverMut::new(black_box(&mut stego[..]), Layout::new(8).expect("a depth"));
+                    write_bits(cover.expect("a cover"), &options, payload, size).expect("it fits");
+                },
+            );
+            assert!(plain == stego);
+            self.cell(ratio, Some((7.0, 7.0)), index, size, time);
+        }
+        println!(" T4");
+    }
+
+    /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used.
+    fn permutation(&self, level: Level) {
+        let id = format!("fisher-yates/10%/u8/{}", level.name());
+        if !self.wants(&id) {
+            return;
+        }
+        print!("{id:36}");
+        let options = Options::new().level(level).key(Key::new([7; 32]));
+        let row = GATES
+            .iter()
+            .find(|gate| id.starts_with(gate.id))
+            .filter(|_| level != Level::portable());
+        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+            let bit_len = size / 10;
+            let payload = &self.data[..bit_len.div_ceil(8)];
+            let (mut shuffled, mut stego) =
+                (self.data[..size].to_vec(), self.data[..size].to_vec());
+            let mut places = vec![0u32; size];
+            let mut permute = || {
+                for (place, number) in places.iter_mut().zip(0..) {
+                    *place = number;
+                }
+                let mut random = numbers();
+                for last in (1..size).rev() {
+                    let number = random.next().expect("endless");
+                    places.swap(
+                        last,
+                        ((u128::from(number) * (last as u128 + 1)) >> 64) as usize,
+                    );
+                }
+                for (i, &place) in places[..bit_len].iter().enumerate() {
+                    let sample = &mut shuffled[place as usize];
+                    *sample = *sample & !1 | payload[i / 8] >> (i % 8) & 1;
+                }
+            };
+            let embed = || {
+                let cover =
+                    CoverMut::new(black_box(&mut stego[..]), Layout::new(8).expect("a depth"));
+                write_bits(
+                    cover.expect("a cover"),
+                    &options,
+                    black_box(payload),
+                    bit_len,
+                )
+                .expect("it fits");
+            };
+            let (ratio, time) = if index < 2 {
+                paired(&mut permute, embed)
+            } else {
+                rounds(&mut permute, embed, [1, 10], 2)
+            };
+            self.cell(
+                ratio,
+                row.map(|row| (row.gate[index], row.stretch[index])),
+                index,
+                size,
+                time,
+            );
+        }
+        println!(" {}", row.map_or("", |row| row.row));
+    }
+
+    /// Prints one ratio.
+    fn cell(
+        &self,
+        ratio: f64,
+        goals: Option<(f64, f64)>,
+        watched: usize,
+        size: usize,
+        time: Duration,
+    ) {
+        let speed = size as f64 / time.as_secs_f64() / 1e9;
+        let (mark, goals) = match goals {
+            None => (' ', String::new()),
+            Some((gate, stretch)) => {
+                let missed = ratio < gate;
+                // 4 MiB are only watched.
+                if missed && watched != 1 {
+                    self.missed.set(self.missed.get() + 1);
+                }
+                let mark = if missed {
+                    '!'
+                } else if ratio >= stretch {
+                    '*'
+                } else {
+                    ' '
+                };
+                (mark, format!("({gate:.2}, {stretch:.2})"))
+            }
+        };
+        print!(" {ratio:6.2}{mark}{goals:13} {speed:5.1} GB/s");
+    }
+}
+
+/// Shows the level of options.
+struct Named<'a>(&'a Options);
+
+impl std::fmt::Debug for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = format!("{:?}", self.0);
+        let level = Level::available().find(|level| shown.contains(&format!("level: {level:?}")));
+        f.write_str(level.map_or("", Level::name))
     }
 }
 
 /// Two cores against one: the second figure is the throughput of both.
 #[cfg(feature = "rayon")]
-fn cores(filter: &str, data: &[u8]) {
-    use lsb_stego::write_bits_par;
+impl Run {
+    fn cores(&self) {
+        use lsb_stego::write_bits_par;
 
-    if !"cores".contains(filter) {
-        return;
-    }
-    let (layout, options) = (Layout::new(8).expect("a depth"), Options::new());
-    for kib in [64, 256, 1024, 2048, 4096, 8192, 16384, 262_144] {
-        let mut serial = data[..kib << 10].to_vec();
-        let mut parallel = serial.clone();
-        let (bit_len, payload) = (serial.len(), &data[..serial.len() / 8]);
-        let (ratio, time) = paired(
-            || {
-                let cover = CoverMut::new(black_box(&mut serial[..]), layout).expect("a cover");
-                write_bits(cover, &options, payload, bit_len).expect("it fits");
-            },
-            || {
-                let cover = CoverMut::new(black_box(&mut parallel[..]), layout).expect("a cover");
-                write_bits_par(cover, &options, payload, bit_len).expect("it fits");
-            },
-        );
-        let speed = bit_len as f64 / time.as_secs_f64() / 1e9;
-        println!("cores/embed/1bit/u8/{kib:6} KiB {ratio:6.2} times one core {speed:6.1} GB/s");
+        let (layout, options) = (Layout::new(8).expect("a depth"), Options::new());
+        let keyed = options.clone().key(Key::new([7; 32]));
+        let matrix = options
+            .clone()
+            .scheme(Scheme::Matrix(Hamming::new(3).expect("a code")));
+        let matching = options.clone().scheme(Scheme::Matching);
+        let modes = [
+            ("1bit", &options, 1.0, 1.6, 1.9),
+            ("keyed-12.5%", &keyed, 0.125, 1.85, 1.97),
+            ("keyed-50%", &keyed, 0.5, 1.85, 1.97),
+            ("matrix-3", &matrix, 1.0, 1.85, 1.97),
+            ("matching", &matching, 1.0, 1.6, 1.9),
+        ];
+        for (name, options, share, gate, stretch) in modes {
+            for kib in [64, 1024, 4096, 8192, 16384, 65536, 262_144] {
+                let id = format!("cores/{name}/u8/{kib} KiB");
+                if !self.wants(&id) {
+                    continue;
+                }
+                let mut serial = self.data[..kib << 10].to_vec();
+                let mut parallel = serial.clone();
+                let cover = Cover::new(&serial, layout).expect("a cover");
+                let held = lsb_stego::capacity(cover, options)
+                    .expect("a capacity")
+                    .bits();
+                let bit_len = (held as f64 * share) as usize;
+                let payload = &self.data[..bit_len.div_ceil(8)];
+                let size = serial.len();
+                let (ratio, time) = paired(
+                    || {
+                        let cover =
+                            CoverMut::new(black_box(&mut serial[..]), layout).expect("a cover");
+                        write_bits(cover, options, payload, bit_len).expect("it fits");
+                    },
+                    || {
+                        let cover =
+                            CoverMut::new(black_box(&mut parallel[..]), layout).expect("a cover");
+                        write_bits_par(cover, options, payload, bit_len).expect("it fits");
+                    },
+                );
+                assert!(serial == parallel);
+                print!("{id:36}");
+                self.cell(
+                    ratio,
+                    (kib >= 4096).then_some((gate, stretch)),
+                    0,
+                    size,
+                    time,
+                );
+                println!(" T10");
+            }
+        }
     }
 }
 
 #[cfg(not(feature = "rayon"))]
-fn cores(_: &str, _: &[u8]) {}
-
-fn replacement<S: Sample + FromBytes>(filter: &str, data: &[u8], level: Level, bits: Bits) {
-    let layout = Layout::new(S::DEPTH).expect("a depth");
-    let options = &Options::new().bits(bits).level(level);
-    let id = |operation: &str| {
-        format!(
-            "{operation}/{}bit/u{}/{}",
-            bits.get(),
-            S::DEPTH,
-            level.name()
-        )
-    };
-    row(filter, &id("embed"), data, |samples: &mut [S]| {
-        let bit_len = samples.len() * usize::from(bits.get());
-        let payload = data[..bit_len / 8].to_vec();
-        move |samples: &mut [S]| {
-            let cover = CoverMut::new(samples, layout).expect("a cover");
-            write_bits(cover, options, black_box(&payload), bit_len).expect("it fits");
-        }
-    });
-    row(filter, &id("extract"), data, |samples: &mut [S]| {
-        let bit_len = samples.len() * usize::from(bits.get());
-        let mut payload = vec![0; bit_len / 8];
-        move |samples: &mut [S]| {
-            let cover = Cover::new(&*samples, layout).expect("a cover");
-            read_bits_into(cover, options, bit_len, black_box(&mut payload)).expect("it fits");
-        }
-    });
+impl Run {
+    fn cores(&self) {}
 }
 
-/// The plain loop that one would write first.
-fn naive(filter: &str, data: &[u8]) {
-    row(
-        filter,
-        "embed/1bit/u8/naive",
-        data,
-        |samples: &mut [u8]| {
-            let payload = data[..samples.len() / 8].to_vec();
-            move |samples: &mut [u8]| {
-                let payload = black_box(&payload);
-                for (i, sample) in samples.iter_mut().enumerate() {
-                    *sample = *sample & !1 | payload[i / 8] >> (i % 8) & 1;
-                }
-            }
-        },
-    );
-}
-
-/// Measures one operation at every size and prints a line.
-fn row<S: Sample + FromBytes, F: FnMut(&mut [S])>(
-    filter: &str,
-    id: &str,
-    data: &[u8],
-    mut operation: impl FnMut(&mut [S]) -> F,
-) {
-    if !id.contains(filter) {
-        return;
+impl Run {
+    /// Measures one operation at every size and prints a line.
+    fn row<S: Sample + FromBytes, F: FnMut(&mut [S])>(
+        &self,
+        id: &str,
+        mut operation: impl FnMut(&mut [S]) -> F,
+    ) {
+        if !self.wants(id) {
+            return;
+        }
+        let row = if id.ends_with("portable") {
+            Some(&PORTABLE).filter(|row| id.starts_with(row.id))
+        } else {
+            GATES.iter().find(|gate| id.starts_with(gate.id))
+        };
+        let data = &self.data;
+        print!("{id:36}");
+        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+            let mut samples = S::from_bytes(&data[..size]);
+            let mut run = operation(&mut samples);
+            // Both at fixed places within a page: a destination just above its source, page for page, makes memcpy on this
+            // kind of CPU twenty times slower, and would flatter us.
+            let (mut source, mut copy) = (vec![0u8; size + 8192], vec![0u8; size + 8192]);
+            let source = placed(&mut source, 0, size);
+            source.copy_from_slice(&data[..size]);
+            let copy = placed(&mut copy, 2048, size);
+            let (ratio, time) = paired(
+                || black_box(&mut *copy).copy_from_slice(black_box(&*source)),
+                || run(black_box(&mut samples)),
+            );
+            self.cell(
+                ratio,
+                row.map(|row| (row.gate[index], row.stretch[index])),
+                index,
+                size,
+                time,
+            );
+        }
+        println!(" {}", row.map_or("", |row| row.row));
     }
-    print!("{id:44}");
-    for (_, size) in SIZES {
-        let mut samples = S::from_bytes(&data[..size]);
-        let mut run = operation(&mut samples);
-        // Both at fixed places within a page: a destination just above its source, page for page, makes memcpy on this
-        // kind of CPU twenty times slower, and would flatter us.
-        let (mut source, mut copy) = (vec![0u8; size + 8192], vec![0u8; size + 8192]);
-        let source = placed(&mut source, 0, size);
-        source.copy_from_slice(&data[..size]);
-        let copy = placed(&mut copy, 2048, size);
-        let (ratio, time) = paired(
-            || black_box(&mut *copy).copy_from_slice(black_box(&*source)),
-            || run(black_box(&mut samples)),
-        );
-        print!(
-            " {ratio:6.2} {:5.1} GB/s",
-            size as f64 / time.as_secs_f64() / 1e9
-        );
-    }
-    println!();
 }
 
 /// So many bytes of memory, from this offset within a page.
@@ -155,26 +458,37 @@ fn placed(bytes: &mut [u8], offset: usize, size: usize) -> &mut [u8] {
 
 /// The median over paired rounds of how many times faster the second is, and the second's median time.
 fn paired(mut first: impl FnMut(), mut second: impl FnMut()) -> (f64, Duration) {
-    let once = |run: &mut dyn FnMut()| {
-        let start = Instant::now();
-        run();
-        start.elapsed()
-    };
     first();
     second();
-    let (a, b) = (once(&mut first), once(&mut second));
+    let (a, b) = (once(&mut first, 1), once(&mut second, 1));
     let round = Duration::from_millis(4);
     let times = |one: Duration| (round.as_nanos() / one.as_nanos().max(1)).clamp(1, 100_000) as u32;
-    let (a, b) = (times(a), times(b));
-    let mut rounds: Vec<(f64, Duration)> = (0..31)
+    let times = [times(a), times(b)];
+    rounds(first, second, times, 31)
+}
+
+/// As `paired`, with so many runs of each per round, and so many rounds.
+fn rounds(
+    mut first: impl FnMut(),
+    mut second: impl FnMut(),
+    [a, b]: [u32; 2],
+    count: u32,
+) -> (f64, Duration) {
+    let mut rounds: Vec<(f64, Duration)> = (0..count)
         .map(|_| {
-            let first = once(&mut || (0..a).for_each(|_| first())) / a;
-            let second = once(&mut || (0..b).for_each(|_| second())) / b;
+            let (first, second) = (once(&mut first, a), once(&mut second, b));
             (first.as_secs_f64() / second.as_secs_f64(), second)
         })
         .collect();
     rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
     rounds[rounds.len() / 2]
+}
+
+/// The time of one of so many runs.
+fn once(run: &mut dyn FnMut(), times: u32) -> Duration {
+    let start = Instant::now();
+    (0..times).for_each(|_| run());
+    start.elapsed() / times
 }
 
 trait FromBytes: Sized {

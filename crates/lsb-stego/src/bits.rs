@@ -8,7 +8,7 @@ use crate::arch::{BLOCK, dispatch};
 use crate::cover::Carriers;
 use crate::join::{Join, Serial};
 use crate::walk::{Payload, Route};
-use crate::{Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme};
+use crate::{Cover, CoverMut, Error, Options, Result, Sample, Scheme};
 
 /// Writes the first `bit_len` bits of `bytes` without a frame, for those who bring their own.
 ///
@@ -255,19 +255,19 @@ pub(crate) struct Plan<'a> {
 macro_rules! for_bits {
     ($bits:expr, $k:ident => $body:expr) => {
         match $bits {
-            Bits::One => {
+            $crate::Bits::One => {
                 const $k: usize = 1;
                 $body
             }
-            Bits::Two => {
+            $crate::Bits::Two => {
                 const $k: usize = 2;
                 $body
             }
-            Bits::Three => {
+            $crate::Bits::Three => {
                 const $k: usize = 3;
                 $body
             }
-            Bits::Four => {
+            $crate::Bits::Four => {
                 const $k: usize = 4;
                 $body
             }

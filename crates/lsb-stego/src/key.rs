@@ -77,9 +77,8 @@ pub(crate) struct Stream {
     state: ChaCha,
     /// The next byte.
     at: u64,
-    /// Which part of the keystream `part` holds; none yet with `u64::MAX`.
-    held: u64,
-    part: [u8; KEYSTREAM],
+    /// A part of the keystream, and which.
+    held: Option<(u64, [u8; KEYSTREAM])>,
 }
 
 impl Stream {
@@ -94,8 +93,7 @@ impl Stream {
                 nonce: [purpose as u32, 0],
             },
             at: 0,
-            held: u64::MAX,
-            part: [0; KEYSTREAM],
+            held: None,
         }
     }
 
@@ -125,12 +123,13 @@ impl Stream {
     fn pass(&mut self, mut bytes: &mut [u8], each: impl Fn(&mut u8, u8)) {
         while !bytes.is_empty() {
             let (part, from) = (self.at / KEYSTREAM as u64, self.at % KEYSTREAM as u64);
-            if part != self.held {
+            if self.held.as_ref().is_none_or(|&(held, _)| held != part) {
                 let mut made = [0; KEYSTREAM];
                 self.make(part, &mut made);
-                (self.held, self.part) = (part, made);
+                self.held = Some((part, made));
             }
-            let keys = &self.part[usize::try_from(from).unwrap_or(0)..];
+            let keys = self.held.as_ref().map_or(&[][..], |(_, part)| part);
+            let keys = &keys[usize::try_from(from).unwrap_or(0)..];
             let (now, rest) = bytes.split_at_mut(bytes.len().min(keys.len()));
             for (byte, &key) in now.iter_mut().zip(keys) {
                 each(byte, key);

@@ -81,6 +81,12 @@ fn stratum_below(most: usize) -> Option<usize> {
     (stratum > BLOCK).then_some(stratum)
 }
 
+/// Masks, made ahead of the walk, and room for what controls them.
+struct Ahead {
+    controls: [u8; 8 * 3 * WORDS],
+    words: [u64; WORDS],
+}
+
 /// A walk along the carrying samples of a cover, from one on: says which are selected.
 pub(crate) struct Path {
     level: Level,
@@ -90,9 +96,8 @@ pub(crate) struct Path {
     /// The next carrying sample.
     at: usize,
     stream: Option<Stream>,
-    controls: [u8; 8 * 3 * WORDS],
-    /// Masks, made ahead, and the carrying sample that they begin with.
-    words: [u64; WORDS],
+    ahead: Option<Ahead>,
+    /// The carrying sample that masks made ahead begin with.
     begin: usize,
     /// How many samples the masks are made for.
     made: usize,
@@ -112,8 +117,7 @@ impl Path {
             carriers,
             at: 0,
             stream,
-            controls: [0; 8 * 3 * WORDS],
-            words: [0; WORDS],
+            ahead: None,
             begin: 0,
             made: 0,
             next: 0,
@@ -174,19 +178,26 @@ impl Path {
         let blocks = blocks.min(most.div_ceil(count.get()));
         let words = (4 * blocks).next_multiple_of(GROUP);
         let each = 8 * count.controls();
-        let controls = &mut self.controls[..each * words];
+        let Ahead {
+            controls,
+            words: masks,
+        } = self.ahead.get_or_insert(Ahead {
+            controls: [0; 8 * 3 * WORDS],
+            words: [0; WORDS],
+        });
+        let controls = &mut controls[..each * words];
         stream.seek((self.at / 64) as u64 * each as u64);
         stream.fill(controls);
         let select = Select {
             count,
             controls,
-            masks: &mut self.words[..words],
+            masks: &mut masks[..words],
         };
         dispatch(self.level, select);
-        self.words[4 * blocks..].fill(0);
+        masks[4 * blocks..].fill(0);
         (self.begin, self.made) = (self.at, PART);
         self.at += PART;
-        &self.words[..4 * blocks]
+        &masks[..4 * blocks]
     }
 
     /// Whether each of the next carrying samples, 64 at most, is selected.
@@ -211,7 +222,8 @@ impl Path {
                     }
                     let (word, bit) = (from / 64, from % 64);
                     let now = (count - have).min(64 - u32::try_from(bit).unwrap_or(0));
-                    found |= (self.words[word] >> bit & low_bits(now)) << have;
+                    let mask = self.ahead.as_ref().map_or(0, |ahead| ahead.words[word]);
+                    found |= (mask >> bit & low_bits(now)) << have;
                     have += now;
                     self.at += now as usize;
                 }

@@ -7,38 +7,29 @@ use super::simd::BLOCK;
 use super::{Ends, Lane, Simd, Task};
 use crate::cover::Carriers;
 
-/// Calls `each` with every block and its mask; the last, if it is a part, in a copy.
+/// What is done to a block of which a mask, not empty, selects samples. A method rather than a closure: only what is marked
+/// so is inlined in both places that call it, and so compiled for the level.
+trait Each<S> {
+    fn each<V: Simd>(&mut self, simd: V, block: &mut [S; BLOCK], mask: u64);
+}
+
+/// Every block and its mask; the last, if it is a part, in a copy.
 #[inline(always)]
-fn blocks_mut<S: Lane>(
-    samples: &mut [S],
-    masks: &[u64],
-    mut each: impl FnMut(&mut [S; BLOCK], u64),
-) {
+fn change<V: Simd, S: Lane>(simd: V, samples: &mut [S], masks: &[u64], mut task: impl Each<S>) {
     let (blocks, rest) = samples.as_chunks_mut::<BLOCK>();
     let (whole, last) = masks.split_at(blocks.len().min(masks.len()));
     for (block, &mask) in blocks.iter_mut().zip(whole) {
-        each(block, mask);
+        if mask != 0 {
+            task.each(simd, block, mask);
+        }
     }
-    if let Some(&mask) = last.first() {
+    if let Some(&mask) = last.first()
+        && mask != 0
+    {
         let mut block = [S::default(); BLOCK];
         block[..rest.len()].copy_from_slice(rest);
-        each(&mut block, mask);
+        task.each(simd, &mut block, mask);
         rest.copy_from_slice(&block[..rest.len()]);
-    }
-}
-
-/// As `blocks_mut`, to read.
-#[inline(always)]
-fn blocks<S: Lane>(samples: &[S], masks: &[u64], mut each: impl FnMut(&[S; BLOCK], u64)) {
-    let (blocks, rest) = samples.as_chunks::<BLOCK>();
-    let (whole, last) = masks.split_at(blocks.len().min(masks.len()));
-    for (block, &mask) in blocks.iter().zip(whole) {
-        each(block, mask);
-    }
-    if let Some(&mask) = last.first() {
-        let mut block = [S::default(); BLOCK];
-        block[..rest.len()].copy_from_slice(rest);
-        each(&block, mask);
     }
 }
 
@@ -65,19 +56,25 @@ impl<S: Lane, const K: usize> Task for WriteMasked<'_, S, K> {
 
     #[inline(always)]
     fn run<V: Simd>(self, simd: V) {
-        let mut source = Source::new(self.payload, self.at);
-        blocks_mut(self.samples, self.masks, |block, mask| {
-            if mask == 0 {
-                return;
-            }
-            let masks = payload_bits::<V, K>(simd, mask);
-            let bits = masks.map(|mask| simd.deposit(source.take(mask.count_ones()), mask));
-            if K == 1 {
-                S::replace_some(simd, block, bits[0], mask);
-            } else {
-                S::insert(simd, block, simd.spread(bits), simd.spread(masks));
-            }
-        });
+        let source = Source::new(self.payload, self.at);
+        change(simd, self.samples, self.masks, Write::<K> { source });
+    }
+}
+
+struct Write<'a, const K: usize> {
+    source: Source<'a>,
+}
+
+impl<S: Lane, const K: usize> Each<S> for Write<'_, K> {
+    #[inline(always)]
+    fn each<V: Simd>(&mut self, simd: V, block: &mut [S; BLOCK], mask: u64) {
+        let masks = payload_bits::<V, K>(simd, mask);
+        let bits = masks.map(|mask| simd.deposit(self.source.take(mask.count_ones()), mask));
+        if K == 1 {
+            S::replace_some(simd, block, bits[0], mask);
+        } else {
+            S::insert(simd, block, simd.spread(bits), simd.spread(masks));
+        }
     }
 }
 
@@ -95,20 +92,37 @@ impl<S: Lane, const K: usize> Task for ReadMasked<'_, S, K> {
     #[inline(always)]
     fn run<V: Simd>(self, simd: V) {
         let mut sink = Sink::new(self.payload, self.at);
-        blocks(self.samples, self.masks, |block, mask| {
-            if mask == 0 {
-                return;
-            }
-            if K == 1 {
-                let bits = simd.compress(S::lowest(simd, block), mask);
-                return sink.put(bits, mask.count_ones());
-            }
-            let bits = simd.gather::<K>(S::load(simd, block));
-            for (bits, mask) in bits.into_iter().zip(payload_bits::<V, K>(simd, mask)) {
-                sink.put(simd.compress(bits, mask), mask.count_ones());
-            }
-        });
+        let (blocks, rest) = self.samples.as_chunks::<BLOCK>();
+        let (whole, last) = self.masks.split_at(blocks.len().min(self.masks.len()));
+        for (block, &mask) in blocks.iter().zip(whole) {
+            read::<V, S, K>(simd, block, mask, &mut sink);
+        }
+        if let Some(&mask) = last.first() {
+            let mut block = [S::default(); BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            read::<V, S, K>(simd, &block, mask, &mut sink);
+        }
         sink.finish();
+    }
+}
+
+#[inline(always)]
+fn read<V: Simd, S: Lane, const K: usize>(
+    simd: V,
+    block: &[S; BLOCK],
+    mask: u64,
+    sink: &mut Sink<'_>,
+) {
+    if mask == 0 {
+        return;
+    }
+    if K == 1 {
+        let bits = simd.compress(S::lowest(simd, block), mask);
+        return sink.put(bits, mask.count_ones());
+    }
+    let bits = simd.gather::<K>(S::load(simd, block));
+    for (bits, mask) in bits.into_iter().zip(payload_bits::<V, K>(simd, mask)) {
+        sink.put(simd.compress(bits, mask), mask.count_ones());
     }
 }
 
@@ -127,16 +141,28 @@ impl<S: Lane> Task for StepMasked<'_, S> {
 
     #[inline(always)]
     fn run<V: Simd>(self, simd: V) {
-        let mut bits = Source::new(self.payload, self.at);
-        let mut up = Source::new(self.up, self.at);
-        blocks_mut(self.samples, self.masks, |block, mask| {
-            if mask == 0 {
-                return;
-            }
-            let [bits, up] = [&mut bits, &mut up]
-                .map(|source| simd.deposit(source.take(mask.count_ones()), mask));
-            S::step(simd, block, bits, mask, up, self.ends);
-        });
+        let step = Step {
+            bits: Source::new(self.payload, self.at),
+            up: Source::new(self.up, self.at),
+            ends: *self.ends,
+        };
+        change(simd, self.samples, self.masks, step);
+    }
+}
+
+struct Step<'a> {
+    bits: Source<'a>,
+    up: Source<'a>,
+    ends: Ends,
+}
+
+impl<S: Lane> Each<S> for Step<'_> {
+    #[inline(always)]
+    fn each<V: Simd>(&mut self, simd: V, block: &mut [S; BLOCK], mask: u64) {
+        let count = mask.count_ones();
+        let bits = simd.deposit(self.bits.take(count), mask);
+        let up = simd.deposit(self.up.take(count), mask);
+        S::step(simd, block, bits, mask, up, &self.ends);
     }
 }
 
@@ -154,9 +180,10 @@ impl<S: Lane> Task for StepAll<'_, S> {
     #[inline(always)]
     fn run<V: Simd>(self, simd: V) {
         let [payload, up] = [self.payload, self.up].map(|bytes| bytes.as_chunks::<8>().0);
+        let ends = *self.ends;
         for ((block, &bits), &up) in self.blocks.iter_mut().zip(payload).zip(up) {
             let [bits, up] = [bits, up].map(u64::from_le_bytes);
-            S::step(simd, block, bits, !0, up, self.ends);
+            S::step(simd, block, bits, !0, up, &ends);
         }
     }
 }
@@ -203,5 +230,22 @@ impl<F: FnMut(u32) -> u64> Task for Thin<'_, F> {
         for mask in self.masks {
             *mask = simd.deposit((self.select)(mask.count_ones()), *mask);
         }
+    }
+}
+
+/// Counts the samples that masks select.
+pub(crate) struct Ones<'a> {
+    pub(crate) masks: &'a [u64],
+}
+
+impl Task for Ones<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<V: Simd>(self, _: V) -> usize {
+        self.masks
+            .iter()
+            .map(|mask| mask.count_ones() as usize)
+            .sum()
     }
 }

@@ -1,0 +1,358 @@
+//! Reading and writing along the embedding path: every scheme but plain replacement, and that with a key.
+//!
+//! ```text
+//!   stream of bits    frame or raw bits, then zeros; with a key XOR the whitening
+//!         │
+//!         ▼
+//!   selected samples  of those that carry, in memory order: the first ones, or as the path says
+//! ```
+//!
+//! A cover is walked in parts of 8192 samples, of which the masks of selected samples, the keystreams and the payload stay
+//! in the first cache.
+
+mod matrix;
+mod read;
+mod write;
+
+use crate::arch::masked::{Carrying, Ones, Thin};
+use crate::arch::{BLOCK, Ends, dispatch};
+use crate::cover::Carriers;
+use crate::join::Join;
+use crate::key::{Stream, Use};
+use crate::path::{Density, PART, Path};
+use crate::{Bits, Cover, Error, Options, Result, Sample, Scheme, bits};
+
+/// Masks in a part.
+const MASKS: usize = PART / BLOCK;
+
+/// Room for the payload of a part, or a share of one where samples carry more bits; one byte more where it does not begin
+/// at a whole one.
+const ROOM: usize = PART / 8 + 8;
+
+/// Where the bits of a payload go, checked: the cover holds them.
+pub(crate) struct Route<'a> {
+    options: &'a Options,
+    scheme: Scheme,
+    carriers: Carriers,
+    /// The carrying samples of the cover.
+    count: usize,
+    density: Density,
+    /// The bits that are written: with a key, of every selected sample.
+    bits: usize,
+    whitened: bool,
+    ends: Ends,
+}
+
+/// The bits that a cover holds under any scheme but the reversible one.
+pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
+    let carriers = carriers(cover, options)?;
+    Ok(held(
+        options.scheme,
+        options.bits,
+        bits::count_carriers(cover, options, &carriers),
+    ))
+}
+
+fn carriers<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Carriers> {
+    if options.scheme != Scheme::Replacement && options.bits != Bits::One {
+        return Err(Error::Bits {
+            bits: options.bits.get(),
+            most: 1,
+        });
+    }
+    Carriers::new(&cover.layout(), options.bits)
+}
+
+/// The bits that so many samples hold.
+fn held(scheme: Scheme, bits: Bits, samples: usize) -> usize {
+    match scheme {
+        Scheme::Matrix(code) => samples / code.samples() * code.bits(),
+        // Never more than the bits of the samples themselves, of which memory holds one in eight at most.
+        _ => samples.saturating_mul(usize::from(bits.get())),
+    }
+}
+
+impl<'a> Route<'a> {
+    /// # Errors
+    ///
+    /// [`Error::TooFewBits`] when the cover holds fewer, [`Error::Bits`] as [`count_bits`].
+    pub(crate) fn new<S: Sample>(
+        cover: Cover<'_, S>,
+        options: &'a Options,
+        bit_len: usize,
+    ) -> Result<Self> {
+        let mut route = Self::every(cover, options)?;
+        let count = route.count;
+        if bit_len > route.bits {
+            return Err(Error::TooFewBits {
+                needed_bits: bit_len,
+                available_bits: route.bits,
+            });
+        }
+        let needed = |bit_len: usize| match options.scheme {
+            Scheme::Matrix(code) => bit_len.div_ceil(code.bits()) * code.samples(),
+            _ => bit_len.div_ceil(usize::from(options.bits.get())),
+        };
+        match (options.scheme, &options.key) {
+            (_, Some(_)) => route.thin(Density::thinnest(needed(bit_len.max(1)), count)),
+            // How groups lie side by side does not depend on the payload.
+            (Scheme::Matrix(_), None) => route.bits = bit_len,
+            (_, None) => (route.density, route.bits) = (Density::First(needed(bit_len)), bit_len),
+        }
+        Ok(route)
+    }
+
+    /// The route to all that the cover holds.
+    pub(crate) fn every<S: Sample>(cover: Cover<'_, S>, options: &'a Options) -> Result<Self> {
+        let carriers = carriers(cover, options)?;
+        let count = bits::count_carriers(cover, options, &carriers);
+        Ok(Self {
+            options,
+            scheme: options.scheme,
+            count,
+            density: Density::First(count),
+            bits: held(options.scheme, options.bits, count),
+            whitened: options.key.is_some(),
+            ends: carriers.ends(&cover.layout()),
+            carriers,
+        })
+    }
+
+    /// The densities that the payload may have been embedded at.
+    pub(crate) fn densities(&self) -> impl Iterator<Item = Density> + use<> {
+        Density::every(self.count)
+    }
+
+    /// The bits that are written, or can be read.
+    pub(crate) const fn bits(&self) -> usize {
+        self.bits
+    }
+
+    /// The route of that density.
+    pub(crate) fn thin(&mut self, density: Density) {
+        self.density = density;
+        self.bits = held(self.scheme, self.options.bits, density.selected(self.count));
+    }
+
+    /// The route to the lowest bits of the selected samples, as they are.
+    fn bare(&self, samples: usize) -> Self {
+        Self {
+            options: self.options,
+            scheme: Scheme::Replacement,
+            carriers: self.carriers,
+            count: self.count,
+            density: match self.density {
+                Density::First(_) => Density::First(samples),
+                density => density,
+            },
+            bits: samples,
+            whitened: false,
+            ends: self.ends,
+        }
+    }
+
+    /// Writes the payload, and with a key what surrounds it.
+    pub(crate) fn write<J: Join, S: Sample>(&self, samples: &mut [S], payload: Payload<'_>) {
+        match (self.scheme, self.density) {
+            (Scheme::Matrix(code), Density::First(_)) if self.carriers.every_sample() => {
+                self.write_matrix::<J, S>(code, samples, 0, payload);
+            }
+            (Scheme::Matrix(code), _) => self.write_matrix_bits(code, samples, payload),
+            _ => self.write_part::<J, S>(samples, 0, payload),
+        }
+    }
+
+    /// Reads the first `bytes.len()` bytes of what was written, or those of them that there are; `bytes` is zero.
+    pub(crate) fn read<J: Join, S: Sample>(
+        &self,
+        walk: &mut Walk,
+        samples: &[S],
+        bytes: &mut [u8],
+    ) {
+        let most = self.bits.min(bytes.len().saturating_mul(8));
+        let bytes = &mut bytes[..most.div_ceil(8)];
+        match (self.scheme, self.density) {
+            (Scheme::Matrix(code), Density::First(_)) if self.carriers.every_sample() => {
+                self.read_matrix::<J, S>(code, samples, 0, bytes, most);
+            }
+            (Scheme::Matrix(code), _) => self.read_matrix_bits(code, walk, samples, bytes, most),
+            _ => self.read_part::<J, S>(walk, samples, 0, bytes, most),
+        }
+        if let (Some(last), rest) = (bytes.get_mut(most / 8), most % 8) {
+            *last &= (1 << rest) - 1;
+        }
+    }
+
+    pub(crate) fn walk(&self) -> Walk {
+        let options = self.options;
+        let stream = |wanted: bool, purpose| {
+            wanted.then(|| Stream::new(options.level, options.key.as_ref(), purpose))
+        };
+        Walk {
+            path: Path::new(options, self.count),
+            fill: Fill {
+                whitening: stream(self.whitened, Use::Whitening),
+                steps: stream(self.scheme == Scheme::Matching, Use::Steps),
+                payload: [0; ROOM],
+                more: [0; ROOM],
+            },
+        }
+    }
+
+    /// The bits of a sample.
+    fn depth(&self) -> usize {
+        usize::from(self.options.bits.get())
+    }
+
+    /// Where to cut the samples in two parts that are worth it: how many samples and carrying ones are before. Bits before
+    /// the cut are whole bytes. Where values are reserved or strata are, there is no cut.
+    fn halve<S: Sample>(&self, samples: usize, part: usize) -> Option<(usize, usize)> {
+        let channels = self.carriers.channel_count();
+        let half = samples / 2 / channels / PART * PART;
+        let strata = matches!(self.density, Density::Strata(_));
+        if strata
+            || self.carriers.reserved().is_some()
+            || half * channels * usize::from(S::BYTES) < part.max(1)
+        {
+            return None;
+        }
+        Some((half * channels, half * self.carriers.carrying_count()))
+    }
+
+    /// The selected samples of part number `index` of those that begin with a whole pixel.
+    fn select<S: Sample>(&self, path: &mut Path, samples: &[S], index: usize, masks: &mut [u64]) {
+        let (level, carriers) = (self.options.level, &self.carriers);
+        let first = index * MASKS;
+        dispatch(
+            level,
+            Carrying {
+                samples,
+                carriers,
+                first,
+                masks,
+            },
+        );
+        dispatch(
+            level,
+            Thin {
+                masks,
+                select: |count| path.take(count),
+            },
+        );
+    }
+
+    /// The samples that masks select.
+    fn selected(&self, masks: &[u64]) -> usize {
+        match self.density {
+            // Masks of whole blocks, where no sample comes between.
+            Density::Blocks(count) if self.carriers.every_sample() => masks.len() / 4 * count.get(),
+            _ => dispatch(self.options.level, Ones { masks }),
+        }
+    }
+
+    /// Masks of which the payload has room.
+    fn share(&self) -> usize {
+        MASKS / self.depth().next_power_of_two()
+    }
+}
+
+/// What a walk along a cover carries with it.
+pub(crate) struct Walk {
+    path: Path,
+    fill: Fill,
+}
+
+/// What fills the selected samples.
+struct Fill {
+    whitening: Option<Stream>,
+    steps: Option<Stream>,
+    payload: [u8; ROOM],
+    more: [u8; ROOM],
+}
+
+/// Bytes of the stream, whitened where there is a key.
+fn white<'a>(
+    whitening: &mut Option<Stream>,
+    room: &'a mut [u8; ROOM],
+    payload: Payload<'a>,
+    at: usize,
+    count: usize,
+) -> &'a [u8] {
+    match (whitening, payload.whole(at, count)) {
+        (None, Some(bytes)) => bytes,
+        (whitening, _) => {
+            let bytes = &mut room[..count];
+            payload.copy(at, bytes);
+            if let Some(stream) = whitening {
+                stream.seek(at as u64);
+                stream.apply(bytes);
+            }
+            bytes
+        }
+    }
+}
+
+/// A payload in pieces, and zeros after it.
+#[derive(Clone, Copy)]
+pub(crate) struct Payload<'a> {
+    /// A header.
+    pub(crate) first: &'a [u8],
+    pub(crate) second: &'a [u8],
+    /// The bits that make no whole byte.
+    pub(crate) third: u8,
+}
+
+impl<'a> Payload<'a> {
+    /// The bytes from `at` on.
+    fn copy(self, at: usize, bytes: &mut [u8]) {
+        if let Some(whole) = self.whole(at, bytes.len()) {
+            return bytes.copy_from_slice(whole);
+        }
+        bytes.fill(0);
+        let from_first = self.first.get(at..).unwrap_or_default();
+        let (head, tail) = bytes.split_at_mut(from_first.len().min(bytes.len()));
+        head.copy_from_slice(&from_first[..head.len()]);
+        let at = at.max(self.first.len()) - self.first.len();
+        let rest = self.second.get(at..).unwrap_or_default();
+        let present = rest.len().min(tail.len());
+        tail[..present].copy_from_slice(&rest[..present]);
+        if let Some(last) = tail.get_mut(present)
+            && at + present == self.second.len()
+        {
+            *last = self.third;
+        }
+    }
+
+    /// The same, where they are whole within the second piece.
+    fn whole(self, at: usize, count: usize) -> Option<&'a [u8]> {
+        self.second
+            .get(at.checked_sub(self.first.len())?..)?
+            .get(..count)
+    }
+}
+
+/// Takes the whitening off what was read, while it is near.
+struct Clear<'a> {
+    whitening: Option<&'a mut Stream>,
+    /// The stream's byte that was read first.
+    first: usize,
+    done: usize,
+}
+
+impl Clear<'_> {
+    /// The first so many bits have been read; a byte waits until it is whole.
+    fn up_to(&mut self, bytes: &mut [u8], bits: usize) {
+        let whole = (bits / 8).min(bytes.len());
+        if let Some(stream) = &mut self.whitening
+            && self.done < whole
+        {
+            stream.seek((self.first + self.done) as u64);
+            stream.apply(&mut bytes[self.done..whole]);
+        }
+        self.done = whole.max(self.done);
+    }
+}
+
+const fn low_bits(count: usize) -> u64 {
+    if count >= 64 { !0 } else { (1 << count) - 1 }
+}
