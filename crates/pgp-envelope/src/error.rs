@@ -187,6 +187,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether this is a verdict on the message, its signer or a cert, and not a failure of the machine or a key that is
+    /// locked or incomplete.
+    #[must_use]
+    pub const fn is_rejection(&self) -> bool {
+        !matches!(
+            self,
+            Self::Locked { .. }
+                | Self::SecretMissing { .. }
+                | Self::WrongPassphrase
+                | Self::NoRecipients
+                | Self::Cancelled { .. }
+                | Self::Io { .. }
+                | Self::Library { .. }
+        )
+    }
+
     pub(crate) fn malformed(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Malformed {
             what,

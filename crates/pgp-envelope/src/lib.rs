@@ -22,6 +22,8 @@ mod policy;
 mod seal;
 mod session;
 mod spool;
+#[cfg(feature = "cert-d")]
+mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod verify;
@@ -40,6 +42,8 @@ pub use policy::Policy;
 pub use seal::{NoRecipient, NoSigner, Sealed, Sealer};
 pub use session::{Container, Mode, SessionKey};
 pub use spool::Plaintext;
+#[cfg(feature = "cert-d")]
+pub use store::CertStore;
 
 /// Why it is built like this.
 #[cfg(doc)]

@@ -255,7 +255,7 @@ fn messages_travel_to_and_from_other_programs() {
     let policy = Policy::now();
     let mut rows: Vec<Vec<String>> = peers
         .iter()
-        .map(|peer| vec![format!("{} {}", peer.name, peer.version)])
+        .map(|peer| vec![format!("`{}` {}", peer.name, peer.version)])
         .collect();
     for (profile, label) in PROFILES {
         let person = |name: &str| {
