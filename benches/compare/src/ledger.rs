@@ -1,0 +1,506 @@
+//! The ledger against its limits and its peers, in one run: `cargo run --release --features ledger --bin ledger [-- PART]`.
+//!
+//! Parts: `commits` (one submitter against redb's own commits of the same bytes), `path` (decode, verify, apply, log, state,
+//! commit, against Ed25519 alone; under `taskset -c 0` for one core), `growth` (proofs, opening, memory and bytes at 10^4,
+//! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, latency at half of it),
+//! `postgres` (the same records with an index and a commit each; needs Debian's postgresql). Without a part: all.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use anyhow::{Context, Result, ensure};
+use ledger_core::store::{Batch, MemoryStore, Table};
+use ledger_core::testing::{Chain, Person, share, share_id};
+use ledger_core::{Transaction, Trust, Unsigned, verify};
+use ledger_node::http::{Server, Settings};
+use ledger_node::{Founding, Node, Opening};
+use redb::{Database, TableDefinition};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Members that send, each with a sequence of its own.
+const SENDERS: u32 = 128;
+
+fn main() -> Result<()> {
+    let part = env::args().nth(1);
+    let cores = thread::available_parallelism()?;
+    println!("cores {cores}");
+    let parts: [(&str, fn() -> Result<()>); 5] = [
+        ("commits", commits),
+        ("path", path),
+        ("http", http),
+        ("postgres", postgres),
+        ("growth", growth),
+    ];
+    for (name, run) in parts {
+        if part.as_deref().is_none_or(|part| part == name) {
+            run()?;
+        }
+    }
+    Ok(())
+}
+
+/// A node in a folder on the disk of the working directory, and the transactions that come next.
+struct Source {
+    folder: tempfile::TempDir,
+    people: Vec<Person>,
+    sequences: Vec<u64>,
+    next: u64,
+}
+
+impl Source {
+    fn new() -> Result<(Self, Node)> {
+        let folder = tempfile::tempdir_in(".")?;
+        let people: Vec<_> = (0..SENDERS).map(Person::new).collect();
+        let founding = Founding::new("compare", Person::new(0).authority());
+        let node = Node::found(&folder.path().join("ledger"), founding)?;
+        let enroll = (0..)
+            .zip(people.iter().skip(1))
+            .map(|(sequence, person)| sign(&node, &Person::new(0), sequence, person.enrollment()));
+        let enrolled = node.submit_all(&enroll.collect::<Vec<_>>())?;
+        ensure!(enrolled.iter().all(Result::is_ok), "everybody is enrolled");
+        let mut sequences = vec![0; people.len()];
+        sequences[0] = u64::from(SENDERS) - 1;
+        let source = Self {
+            folder,
+            people,
+            sequences,
+            next: 0,
+        };
+        Ok((source, node))
+    }
+
+    fn sign(&mut self, node: &Node, count: usize) -> Vec<Transaction> {
+        (0..count)
+            .map(|_| {
+                let at = (self.next % u64::from(SENDERS)) as usize;
+                let receiver = &self.people[(at + 1) % self.people.len()];
+                let body = share(self.next, &[receiver]);
+                let tx = sign(node, &self.people[at], self.sequences[at], body);
+                self.sequences[at] += 1;
+                self.next += 1;
+                tx
+            })
+            .collect()
+    }
+}
+
+fn sign(node: &Node, sender: &Person, sequence: u64, body: ledger_core::Body) -> Transaction {
+    Unsigned::new(node.chain(), sender.address, sequence, node.now(), body).sign(&sender.key)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn seconds(run: impl FnOnce() -> Result<()>) -> Result<f64> {
+    let start = Instant::now();
+    run()?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+// ---- one submitter against redb
+
+fn commits() -> Result<()> {
+    const ROUNDS: usize = 400;
+    let (mut source, node) = Source::new()?;
+    // what the ledger writes for such a transaction, written by redb alone
+    let mut memory = Memory::new();
+    let databases = [true, false].map(|two_phases| {
+        let file = source.folder.path().join(format!("redb-{two_phases}"));
+        Database::create(file).map(|database| (database, two_phases))
+    });
+    let mut ratios = [Vec::new(), Vec::new()];
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let txs = source.sign(&node, 1);
+        let batch = memory.batch()?;
+        let ours = seconds(|| Ok(node.submit(&txs[0]).map(|_| ())?))?;
+        for (database, ratios) in databases.iter().zip(&mut ratios) {
+            let (database, two_phases) = database.as_ref().ok().context("a database")?;
+            let theirs = seconds(|| write(database, &batch, *two_phases))?;
+            ratios.push(theirs / ours);
+        }
+        times.push(ours);
+    }
+    let [quick, plain] = ratios.map(median);
+    println!("commits/alone/1           {:8.0}/s", 1.0 / median(times));
+    println!("commits/alone/1           {quick:8.2} of redb with quick repair, same bytes");
+    println!("commits/alone/1           {plain:8.2} of redb without quick repair, same bytes");
+    Ok(())
+}
+
+/// The ledger in memory, for the bytes of its batches.
+struct Memory {
+    chain: Chain<MemoryStore>,
+    next: u64,
+}
+
+impl Memory {
+    fn new() -> Self {
+        let chain = Chain::new(SENDERS - 1);
+        Self { chain, next: 0 }
+    }
+
+    fn batch(&mut self) -> Result<Batch> {
+        let sender = Person::new(1 + (self.next % u64::from(SENDERS - 1)) as u32);
+        let tx = self
+            .chain
+            .sign(&sender, share(self.next, &[&Person::new(1)]));
+        let mut staged = self.chain.ledger.begin(self.chain.time)?;
+        staged.apply(&tx)?;
+        let block = staged.finish()?;
+        self.chain.ledger.commit(&block)?;
+        self.next += 1;
+        Ok(block.batch)
+    }
+}
+
+fn write(database: &Database, batch: &Batch, two_phases: bool) -> Result<()> {
+    let name = |table: Table| TableDefinition::<&[u8], &[u8]>::new(table.name());
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(two_phases);
+    for (table, changes) in batch.changes() {
+        let mut entries = transaction.open_table(name(table))?;
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(entries.insert(key, value)?),
+                None => drop(entries.remove(key)?),
+            }
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+// ---- the whole path against its signatures
+
+fn path() -> Result<()> {
+    for (group, blocks) in [(100, 60), (1000, 12)] {
+        let (mut source, node) = Source::new()?;
+        let mut times = Vec::new();
+        for _ in 0..blocks {
+            let txs = source.sign(&node, group);
+            let bytes: Vec<_> = txs.iter().map(Transaction::to_bytes).collect();
+            times.push(seconds(|| {
+                let read = bytes.iter().map(|bytes| Transaction::from_bytes(bytes));
+                let outcomes = node.submit_all(&read.collect::<Result<Vec<_>, _>>()?)?;
+                ensure!(outcomes.iter().all(Result::is_ok), "every one is recorded");
+                Ok(())
+            })?);
+        }
+        let rate = group as f64 / median(times);
+        let strict = strict(&source.sign(&node, 1)[0], &source)?;
+        println!("path/alone/{group:<5}          {rate:8.0}/s");
+        println!(
+            "path/alone/{group:<5}          {:8.2} of Ed25519 strict on one core ({strict:.0}/s)",
+            rate / strict
+        );
+    }
+    Ok(())
+}
+
+/// Strict verifications a second, on this thread.
+fn strict(tx: &Transaction, source: &Source) -> Result<f64> {
+    let sender = source
+        .people
+        .iter()
+        .find(|person| person.address == *tx.sender());
+    let key = sender.context("a sender")?.public_key();
+    let time = seconds(|| {
+        for _ in 0..5000 {
+            tx.verify_signature(&key)?;
+        }
+        Ok(())
+    })?;
+    Ok(5000.0 / time)
+}
+
+// ---- growth
+
+fn growth() -> Result<()> {
+    let last: u32 = env::var("GROWTH")
+        .ok()
+        .and_then(|last| last.parse().ok())
+        .unwrap_or(6);
+    let (mut source, mut node) = Source::new()?;
+    let file = source.folder.path().join("ledger");
+    let mut written = 0;
+    for power in 4..=last {
+        let count = 10_u64.pow(power);
+        let mut spent = 0.0;
+        let from = written;
+        while written < count {
+            let txs = source.sign(&node, 1000);
+            spent += seconds(|| {
+                ensure!(node.submit_all(&txs)?.iter().all(Result::is_ok), "recorded");
+                Ok(())
+            })?;
+            written += 1000;
+        }
+        let rate = (written - from) as f64 / spent;
+        let trust = Trust::new(node.log_key());
+        let mut bundles = Vec::new();
+        let prove = |number: u64| -> Result<(f64, Vec<u8>)> {
+            let start = Instant::now();
+            let bundle = node.prove(&share_id(number))?.to_bytes();
+            Ok((start.elapsed().as_secs_f64(), bundle))
+        };
+        for n in 0..200 {
+            bundles.push(prove(n * 7919 % count)?);
+        }
+        let size = bundles
+            .iter()
+            .map(|(_, bundle)| bundle.len())
+            .max()
+            .unwrap_or(0);
+        let verified = bundles
+            .iter()
+            .map(|(_, bundle)| seconds(|| Ok(drop(verify(bundle, &trust)?))));
+        let verified = median(verified.collect::<Result<_>>()?);
+        let made = median(bundles.iter().map(|(time, _)| *time).collect());
+        let memory = resident()?;
+        let (chain, opened) = (node.chain(), Instant::now());
+        drop(node);
+        node = Node::open_with(&file, Opening::new().chain(chain))?;
+        let opened = opened.elapsed();
+        let bytes = fs::metadata(&file)?.len();
+        println!(
+            "growth/10^{power}  {rate:7.0}/s  proof {:6.0} us, verified in {:5.0} us, {size} bytes  closed and opened in {:5.0} ms  memory {:4} MB  {:5.0} bytes on disk each",
+            made * 1e6,
+            verified * 1e6,
+            opened.as_secs_f64() * 1e3,
+            memory >> 20,
+            bytes as f64 / written as f64,
+        );
+    }
+    Ok(())
+}
+
+/// The resident memory of this process, in bytes.
+fn resident() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: u64 = line
+        .context("VmRSS")?
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()?;
+    Ok(kib << 10)
+}
+
+// ---- HTTP
+
+fn http() -> Result<()> {
+    // in process, at the size of block that many connections make
+    let (mut source, node) = Source::new()?;
+    let mut times = Vec::new();
+    for _ in 0..60 {
+        let txs = source.sign(&node, SENDERS as usize);
+        let bytes: Vec<_> = txs.iter().map(Transaction::to_bytes).collect();
+        times.push(seconds(|| {
+            let read = bytes.iter().map(|bytes| Transaction::from_bytes(bytes));
+            let outcomes = node.submit_all(&read.collect::<Result<Vec<_>, _>>()?)?;
+            ensure!(outcomes.iter().all(Result::is_ok), "every one is recorded");
+            Ok(())
+        })?);
+    }
+    let inside = f64::from(SENDERS) / median(times);
+    let (saturating, paced) = (100, 40);
+    let queues = queues(&source.sign(&node, SENDERS as usize * (saturating + paced)));
+    let settings = Settings::new().rate(None).connections(1024, 1024);
+    let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings)?;
+    let (address, stop) = (server.address().to_string(), server.stopper());
+    let server = thread::spawn(move || server.run());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let (first, second): (Vec<_>, Vec<_>) = queues
+            .into_iter()
+            .map(|mut queue| {
+                let rest = queue.split_off(saturating);
+                (queue, rest)
+            })
+            .unzip();
+        let start = Instant::now();
+        let count: usize = first.iter().map(VecDeque::len).sum();
+        load(&address, first, None).await?;
+        let saturation = count as f64 / start.elapsed().as_secs_f64();
+        println!("http/submit/{SENDERS} connections {saturation:6.0}/s at saturation");
+        println!("http/submit/{SENDERS} connections {:6.2} of the path in process ({inside:.0}/s in blocks of {SENDERS})", saturation / inside);
+        let pace = Duration::from_secs_f64(f64::from(SENDERS) / (saturation / 2.0));
+        let mut latencies = load(&address, second, Some(pace)).await?;
+        latencies.sort();
+        let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+        println!(
+            "http/submit/half          p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms: p99 is {:.2} times p50",
+            at(0.5), at(0.99), at(0.999), at(0.99) / at(0.5)
+        );
+        anyhow::Ok(())
+    })?;
+    stop.stop();
+    server.join().ok().context("the server")??;
+    Ok(())
+}
+
+/// Each sender's transactions, in order.
+fn queues(txs: &[Transaction]) -> Vec<VecDeque<Vec<u8>>> {
+    let mut queues = vec![VecDeque::new(); SENDERS as usize];
+    for (number, tx) in txs.iter().enumerate() {
+        queues[number % SENDERS as usize].push_back(tx.to_bytes());
+    }
+    queues
+}
+
+/// One connection per sender, which sends its next transaction when the one before is answered, or at a pace; the time
+/// from when each was due to its answer.
+async fn load(
+    address: &str,
+    queues: Vec<VecDeque<Vec<u8>>>,
+    pace: Option<Duration>,
+) -> Result<Vec<Duration>> {
+    let mut tasks = Vec::new();
+    let count = queues.len() as u32;
+    for (number, queue) in (0_u32..).zip(queues) {
+        let address = address.to_owned();
+        tasks.push(tokio::spawn(async move {
+            let mut stream = tokio::net::TcpStream::connect(&address).await?;
+            stream.set_nodelay(true)?;
+            let mut latencies = Vec::new();
+            let mut due = tokio::time::Instant::now() + pace.unwrap_or_default() * number / count;
+            let mut answer = vec![0; 4096];
+            for tx in queue {
+                if let Some(pace) = pace {
+                    tokio::time::sleep_until(due).await;
+                    due += pace;
+                } else {
+                    due = tokio::time::Instant::now();
+                }
+                let started = pace.map_or(due, |pace| due - pace);
+                let mut request = format!(
+                    "POST /v1/transactions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/cbor\r\ncontent-length: {}\r\n\r\n",
+                    tx.len()
+                )
+                .into_bytes();
+                request.extend(tx);
+                stream.write_all(&request).await?;
+                let read = stream.read(&mut answer).await?;
+                ensure!(answer[..read].starts_with(b"HTTP/1.1 201"), "{}", String::from_utf8_lossy(&answer[..read]));
+                ensure!(answer[..read].ends_with(b"}"), "an answer in one piece");
+                latencies.push(started.elapsed());
+            }
+            Ok(latencies)
+        }));
+    }
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await??);
+    }
+    Ok(all)
+}
+
+// ---- PostgreSQL
+
+/// The same record in a table with the same two indices, one commit each, over a local socket: pgbench's own figure.
+fn postgres() -> Result<()> {
+    let bin = fs::read_dir("/usr/lib/postgresql")
+        .ok()
+        .and_then(|mut found| found.next());
+    let Some(Ok(version)) = bin else {
+        println!("postgres                  not installed: apt-get install postgresql");
+        return Ok(());
+    };
+    let bin = version.path().join("bin");
+    let folder = tempfile::tempdir_in(".")?;
+    let data = folder.path().canonicalize()?.join("data");
+    fs::create_dir(&data)?;
+    let (mut source, node) = Source::new()?;
+    let tx = source.sign(&node, 1).remove(0);
+    node.submit(&tx)?;
+    let record = tx.to_bytes();
+    let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
+    let script = folder.path().join("insert.sql");
+    fs::write(
+        &script,
+        format!(
+            "\\set n random(1, 9000000000000000)\nINSERT INTO record (id, share, sender, bytes) VALUES (sha256(:n::text::bytea), sha256((:n+1)::text::bytea), '\\x00', '\\x{hex}');\n"
+        ),
+    )?;
+    // PostgreSQL refuses to run as root
+    let run = |program: &Path, args: &[&str]| -> Result<String> {
+        let output = std::process::Command::new("runuser")
+            .args(["-u", "postgres", "--"])
+            .arg(program)
+            .args(args)
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(
+            output.status.success(),
+            "{}: {}",
+            program.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(text)
+    };
+    let owned = std::process::Command::new("chown")
+        .arg("-R")
+        .arg("postgres")
+        .arg(folder.path())
+        .status()?;
+    ensure!(owned.success(), "chown");
+    let (socket, data) = (folder.path().canonicalize()?, data);
+    let (socket, data) = (socket.display().to_string(), data.display().to_string());
+    run(&bin.join("initdb"), &["-D", &data])?;
+    let options = format!("-k {socket} -c listen_addresses=");
+    run(
+        &bin.join("pg_ctl"),
+        &[
+            "-D",
+            &data,
+            "-w",
+            "-o",
+            &options,
+            "-l",
+            &format!("{socket}/log"),
+            "start",
+        ],
+    )?;
+    let measured = (|| -> Result<(f64, f64)> {
+        let table = "CREATE TABLE record (number bigserial PRIMARY KEY, id bytea UNIQUE, share bytea, sender bytea, bytes bytea); CREATE INDEX ON record (share)";
+        run(
+            &bin.join("psql"),
+            &["-h", &socket, "-d", "postgres", "-c", table],
+        )?;
+        let bench = |clients: &str| -> Result<f64> {
+            let script = script.canonicalize()?.display().to_string();
+            let text = run(
+                &bin.join("pgbench"),
+                &[
+                    "-h", &socket, "-n", "-f", &script, "-c", clients, "-T", "5", "postgres",
+                ],
+            )?;
+            let line = text.lines().find_map(|line| line.strip_prefix("tps = "));
+            let tps = line
+                .and_then(|line| line.split(' ').next())
+                .context("tps")?;
+            Ok(tps.parse()?)
+        };
+        Ok((bench("1")?, bench("64")?))
+    })();
+    run(&bin.join("pg_ctl"), &["-D", &data, "-m", "fast", "stop"])?;
+    let (alone, many) = measured?;
+    let mut times = Vec::new();
+    for _ in 0..300 {
+        let txs = source.sign(&node, 1);
+        times.push(seconds(|| Ok(node.submit(&txs[0]).map(|_| ())?))?);
+    }
+    let ours = 1.0 / median(times);
+    println!(
+        "postgres/1 client         {alone:8.0}/s; the ledger alone {ours:.0}/s: {:.2} times as many, each verified and proven",
+        ours / alone
+    );
+    println!("postgres/64 clients       {many:8.0}/s");
+    Ok(())
+}
