@@ -87,7 +87,10 @@ impl BlockStore for IpfsApi {
         });
         let bytes = Cursor::new(block.bytes().to_vec());
         let put = self.client.block_put_with_options(bytes, options);
-        let answer = self.runtime.block_on(put).map_err(|error| failed("putting a block", error))?;
+        let answer = self
+            .runtime
+            .block_on(put)
+            .map_err(|error| failed("putting a block", error))?;
         let stored = parse_cid(&answer.key)?;
         if stored.hash() == cid.hash() {
             Ok(())

@@ -372,7 +372,10 @@ fn trees_of_files_go_in_and_come_out() {
     std::fs::write(tree.join("empty"), "").unwrap();
     let store = MemoryStore::new();
     let root = dag::add_path(&store, &tree, Profile::default()).unwrap();
-    assert_eq!(dag::only_hash_path(&tree, Profile::default()).unwrap(), root);
+    assert_eq!(
+        dag::only_hash_path(&tree, Profile::default()).unwrap(),
+        root
+    );
     let out = folder.path().join("out");
     dag::extract(&store, &root.cid, &out).unwrap();
     assert_eq!(

@@ -12,7 +12,7 @@ pub(super) use self::elsewhere::Opened;
 #[cfg(unix)]
 mod unix {
     use std::fs::File;
-    use std::os::unix::fs::FileExt as _;
+    use std::os::unix::fs::{FileExt as _, MetadataExt as _};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +23,10 @@ mod unix {
     const MAX_OPEN: usize = 64;
 
     #[derive(Debug, Default)]
-    pub(in super::super) struct Opened(OnceLock<File>);
+    pub(in super::super) struct Opened(OnceLock<(File, Inode)>);
+
+    /// Device and number of a file: a pack that was healed has the name of the damaged one, and is another file.
+    type Inode = (u64, u64);
 
     impl Opened {
         /// Reads so many bytes, or fewer at the end; `None` when the file cannot stay open.
@@ -33,17 +36,21 @@ mod unix {
             offset: u64,
             len: u64,
         ) -> io::Result<Option<Vec<u8>>> {
-            path.metadata()?; // what another process deleted is gone, though this one has it open
+            // what another process deleted or replaced is gone, though this one has it open
+            let metadata = path.metadata()?;
+            let inode = (metadata.dev(), metadata.ino());
             let file = match self.0.get() {
-                Some(file) => file,
+                Some((file, opened)) if *opened == inode => file,
+                Some(_) => return Ok(None),
                 None if OPEN.load(Ordering::Relaxed) >= MAX_OPEN => return Ok(None),
                 None => {
                     let file = File::open(path)?;
-                    if self.0.set(file).is_ok() {
+                    let metadata = file.metadata()?;
+                    if self.0.set((file, (metadata.dev(), metadata.ino()))).is_ok() {
                         OPEN.fetch_add(1, Ordering::Relaxed);
                     }
                     match self.0.get() {
-                        Some(file) => file,
+                        Some((file, _)) => file,
                         None => return Ok(None),
                     }
                 }
