@@ -22,7 +22,11 @@ fn main() -> Result<()> {
         geometry.bits_stored,
         if geometry.signed { ", signed" } else { "" }
     );
-    println!("{:?}, the largest is {:?}", picture.samples(), picture.samples().max());
+    println!(
+        "{:?}, the largest is {:?}",
+        picture.samples(),
+        picture.samples().max()
+    );
     if let Some((low, high)) = picture.reserved() {
         println!("values {low} to {high} mean \"no image here\"");
     }

@@ -32,6 +32,31 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Bytes as they come, and how many there will be when that is known (0 when not).
+pub(crate) struct Reader {
+    pub(crate) bytes: Box<dyn Read>,
+    pub(crate) len: u64,
+}
+
+/// Opens `path` (`-` is stdin) to be read as a stream.
+///
+/// # Errors
+/// Names the file, and says so when it is a directory.
+pub(crate) fn reader(path: &Path) -> Result<Reader> {
+    if is_dash(path) {
+        return Ok(Reader {
+            bytes: Box::new(io::stdin().lock()),
+            len: 0,
+        });
+    }
+    let file = open(path)?;
+    let len = file.metadata().map_or(0, |metadata| metadata.len());
+    Ok(Reader {
+        bytes: Box::new(file),
+        len,
+    })
+}
+
 /// Opens `path` for reading.
 ///
 /// # Errors

@@ -4,18 +4,17 @@
 //! Only composition lives here: what a command does is one short file in `command/`, and what it does it with
 //! is in the crates.
 
-#![allow(
-    dead_code,
-    unreachable_code,
-    unused_variables,
-    reason = "the parts that subcommands share; the subcommands follow"
-)]
-
+mod answer;
+mod blocks;
 mod command;
+mod demo;
 mod file;
+mod home;
+mod lab;
 mod output;
 mod passphrase;
 mod pixels;
+mod share;
 
 use std::process::ExitCode;
 

@@ -101,6 +101,13 @@ impl Output {
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
 
+    /// A bar of `count` things on stderr, hidden as [`Output::progress`] is.
+    pub(crate) fn count(&self, what: &str, count: u64) -> ProgressBar {
+        let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}");
+        self.progress(what, count)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+
     /// Prints the object of `--json`, or the reason of a rejection, and gives the exit code.
     pub(crate) fn finish(&self, outcome: &Outcome) -> ExitCode {
         match outcome {

@@ -2,44 +2,44 @@
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use lsb_stego::{Bits, Capacity, Cover, CoverMut, Embedded, Layout, Options, Scheme};
+use lsb_stego::{Bits, Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme};
 use medical_image::{Picture, Samples};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 use crate::file;
 use crate::output::{Format, Output};
 
 /// The longest image file that is read: it is held in memory a few times.
-const LIMIT: u64 = 4 << 30;
+pub(crate) const LIMIT: u64 = 4 << 30;
 
 /// A scheme by the name that the command line knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemeName {
     /// The low bits of the samples, in order, become the payload.
     Replacement,
+    /// A sample whose lowest bit is wrong goes one up or down.
+    Matching,
+    /// At most one sample of `2^P - 1` changes for P bits; see `--parity`.
+    Matrix,
     /// Histogram shifting of prediction errors: `extract --restore` gives the cover file back.
     Reversible,
 }
 
 impl SchemeName {
-    pub(crate) fn scheme(self) -> Scheme {
-        match self {
-            Self::Replacement => Scheme::Replacement,
-            Self::Reversible => Scheme::Reversible,
-        }
-    }
-
     /// As on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Replacement => "replacement",
+            Self::Matching => "matching",
+            Self::Matrix => "matrix",
             Self::Reversible => "reversible",
         }
     }
 }
 
 /// How to embed, on the command line.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SchemeArgs {
     /// How the payload enters the samples.
     #[arg(long, value_enum, default_value = "replacement")]
@@ -47,13 +47,38 @@ pub(crate) struct SchemeArgs {
     /// Payload bits per sample.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub(crate) bits: u8,
+    /// Parity bits of matrix embedding.
+    #[arg(long, value_name = "P", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub(crate) parity: u8,
+    /// The stego key: a file of 32 random bytes, for one cover only; without it, extraction finds nothing.
+    #[arg(long, value_name = "K")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
+/// Bytes of a stego key.
+const KEY: usize = 32;
+
 impl SchemeArgs {
-    pub(crate) fn options(self) -> Result<Options> {
-        Ok(Options::new()
-            .scheme(self.scheme.scheme())
-            .bits(Bits::new(self.bits)?))
+    pub(crate) fn options(&self) -> Result<Options> {
+        let scheme = match self.scheme {
+            SchemeName::Replacement => Scheme::Replacement,
+            SchemeName::Matching => Scheme::Matching,
+            SchemeName::Matrix => Scheme::Matrix(Hamming::new(self.parity)?),
+            SchemeName::Reversible => Scheme::Reversible,
+        };
+        let options = Options::new().scheme(scheme).bits(Bits::new(self.bits)?);
+        let Some(path) = &self.key_file else {
+            return Ok(options);
+        };
+        let bytes = Zeroizing::new(file::read(path, KEY as u64)?);
+        let key = <[u8; KEY]>::try_from(bytes.as_slice()).with_context(|| {
+            let found = bytes.len();
+            format!(
+                "{} holds {found} bytes, and a stego key is {KEY}",
+                path.display()
+            )
+        })?;
+        Ok(options.key(Key::new(key)))
     }
 }
 

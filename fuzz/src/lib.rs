@@ -52,7 +52,9 @@ macro_rules! target {
 pub fn inputs(target: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for kind in ["seeds", "regressions"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(kind).join(target);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(kind)
+            .join(target);
         if folder.is_dir() {
             for entry in fs::read_dir(folder)? {
                 found.push(entry?.path());

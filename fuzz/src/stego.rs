@@ -1,10 +1,12 @@
 //! Properties of lsb-stego.
 //!
-//! The first seven bytes choose layout and options, the rest are samples and payload.
+//! The first seven bytes choose layout and options, the rest are samples and payload. Of the sixth, three bits are the bits
+//! per sample, one says that there is a key, and the others name the scheme: 0 and 1 replacement, 2 matching, 3 to 9 matrix
+//! embedding of two parity bits and more.
 
 use lsb_stego::{
-    Bits, Cover, CoverMut, Error, Layout, Level, Options, Sample, Scheme, capacity, embed, extract,
-    framed_bits, read_bits, recover,
+    Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
+    embed, extract, framed_bits, read_bits, recover,
 };
 
 use crate::Target;
@@ -119,6 +121,8 @@ struct Case {
     layout: Layout,
     options: Options,
     bits: Bits,
+    /// Whether samples change by steps of one.
+    stepped: bool,
     wide: bool,
     payload_len: u8,
 }
@@ -138,12 +142,23 @@ impl Case {
                 .with_reserved(low, low.saturating_add(u16::from(span)))
                 .ok()?;
         }
+        let mut options = Options::new();
+        options = match bits >> 4 {
+            0 | 1 => options,
+            2 => options.scheme(Scheme::Matching),
+            code => options.scheme(Scheme::Matrix(Hamming::new(code - 1).ok()?)),
+        };
+        if bits & 8 != 0 {
+            options = options.key(Key::new([payload_len; 32]));
+        }
+        let stepped = bits >> 4 == 2;
         let bits = Bits::new(bits & 7).ok()?;
         Some((
             Self {
                 layout,
-                options: Options::new().bits(bits),
+                options: options.bits(bits),
                 bits,
+                stepped,
                 wide,
                 payload_len,
             },
@@ -228,13 +243,15 @@ fn embed_into<S: Sample + PartialEq>(case: &Case, samples: &[S], payload: &[u8])
                 .and_then(|cover| read_bits(cover, &options, capacity.bits()))
                 .is_ok()
         );
-        let payload_bits = |before: S, after: S| (before.into() ^ after.into()) >> case.bits.get();
-        assert!(
-            samples
-                .iter()
-                .zip(&stego)
-                .all(|(&before, &after)| payload_bits(before, after) == 0)
-        );
+        let small = |(&before, &after): (&S, &S)| {
+            let (before, after): (u16, u16) = (before.into(), after.into());
+            if case.stepped {
+                before.abs_diff(after) <= 1
+            } else {
+                (before ^ after) >> case.bits.get() == 0
+            }
+        };
+        assert!(samples.iter().zip(&stego).all(small));
         assert!(
             first.get_or_insert_with(|| stego.clone()) == &stego,
             "{level:?}"

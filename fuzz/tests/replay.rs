@@ -18,15 +18,26 @@ fn names_in(folder: &str) -> BTreeSet<String> {
 }
 
 fn names_in_table() -> BTreeSet<String> {
-    fuzz::TARGETS.iter().flat_map(|t| t.iter()).map(|(name, _)| (*name).to_owned()).collect()
+    fuzz::TARGETS
+        .iter()
+        .flat_map(|t| t.iter())
+        .map(|(name, _)| (*name).to_owned())
+        .collect()
 }
 
 #[test]
 fn every_target_has_its_file_its_row_and_its_seeds() {
     let table = names_in_table();
-    assert_eq!(table, names_in("fuzz_targets"), "the table and fuzz_targets/ differ");
+    assert_eq!(
+        table,
+        names_in("fuzz_targets"),
+        "the table and fuzz_targets/ differ"
+    );
     assert_eq!(table, names_in("seeds"), "the table and seeds/ differ");
-    let unknown: Vec<_> = names_in("regressions").difference(&table).cloned().collect();
+    let unknown: Vec<_> = names_in("regressions")
+        .difference(&table)
+        .cloned()
+        .collect();
     assert!(unknown.is_empty(), "regressions of no target: {unknown:?}");
 }
 

@@ -56,7 +56,8 @@ impl Args {
                 (None, None) => "granted",
             };
             output.line(format_args!("receiver     {} {standing}", receiver.address));
-            receivers.push(json!({ "address": receiver.address.to_string(), "standing": standing }));
+            receivers
+                .push(json!({ "address": receiver.address.to_string(), "standing": standing }));
         }
         output.line(format_args!(
             "as of        {}, {} transactions",

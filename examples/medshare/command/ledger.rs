@@ -52,7 +52,12 @@ enum Command {
 #[group(required = true)]
 struct Source {
     /// The home whose ledger it is.
-    #[arg(long, value_name = "DIR", env = "MEDSHARE_HOME", conflicts_with = "ledger")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "MEDSHARE_HOME",
+        conflicts_with = "ledger"
+    )]
     home: Option<PathBuf>,
     /// The ledger's file.
     #[arg(long, value_name = "PATH")]
@@ -91,13 +96,18 @@ impl Args {
 
 fn verify(source: &Source, output: &Output) -> Result<Outcome> {
     let damage = |error: ledger_node::Error| match &error {
-        ledger_node::Error::Damaged { .. } => {
-            Ok(Outcome::rejected(None, &error, json!({ "damage": error.to_string() })))
-        }
+        ledger_node::Error::Damaged { .. } => Ok(Outcome::rejected(
+            None,
+            &error,
+            json!({ "damage": error.to_string() }),
+        )),
         _ => Err(error.into()),
     };
     // damage may show already when the file is opened
-    let node = match source.node(output).map_err(anyhow::Error::downcast::<ledger_node::Error>) {
+    let node = match source
+        .node(output)
+        .map_err(anyhow::Error::downcast::<ledger_node::Error>)
+    {
         Ok(node) => node,
         Err(Ok(error)) => return damage(error),
         Err(Err(other)) => return Err(other),
@@ -126,7 +136,9 @@ fn backup(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
     node.backup(to, |_| {})?;
     let bytes = to.metadata()?.len();
     output.line(format_args!("copied {} to {}", size(bytes), to.display()));
-    output.note("the copy holds the node's key: keep it as safe as the ledger, and run only one of them");
+    output.note(
+        "the copy holds the node's key: keep it as safe as the ledger, and run only one of them",
+    );
     Ok(Outcome::done(json!({ "to": to, "bytes": bytes })))
 }
 
@@ -173,9 +185,15 @@ fn status(source: &Source, output: &Output) -> Result<Outcome> {
         Access::Alone(node) => Some(node.path().metadata()?.len()),
         _ => None,
     };
-    output.line(format_args!("name          {}", genesis.name.escape_debug()));
+    output.line(format_args!(
+        "name          {}",
+        genesis.name.escape_debug()
+    ));
     output.line(format_args!("chain         {}", ledger.chain()));
-    output.line(format_args!("founded       {}", rfc3339(genesis.created_at)));
+    output.line(format_args!(
+        "founded       {}",
+        rfc3339(genesis.created_at)
+    ));
     output.line(format_args!("height        {}", checkpoint.height()));
     output.line(format_args!("transactions  {}", checkpoint.size()));
     output.line(format_args!("members       {}", ledger.members()?.len()));

@@ -57,6 +57,8 @@ impl Args {
         output.line(format_args!("trust   {trust}"));
         server.run()?;
         output.note("stopped; everything that was answered is on disk");
-        Ok(Outcome::done(json!({ "url": url, "trust": trust.to_string() })))
+        Ok(Outcome::done(
+            json!({ "url": url, "trust": trust.to_string() }),
+        ))
     }
 }

@@ -1,0 +1,84 @@
+//! What the ledger's answers and verification's verdicts become: proofs that are checked, steps that are printed.
+
+use anyhow::Result;
+use ledger_core::{ShareFilter, ShareId};
+use ledger_node::Access;
+use medshare_verify::{Check, Rejected, Step};
+use serde_json::{Value, json};
+
+use crate::home::Home;
+use crate::output::{Outcome, Output};
+
+/// The share that a whole id or the first letters of one mean; an id that is not recorded is rejected at step 1.
+pub(crate) fn find_share(ledger: &Access, text: &str) -> Result<Result<ShareId, Outcome>> {
+    let text = text.to_ascii_lowercase();
+    if let Ok(share_id) = text.parse::<ShareId>() {
+        return Ok(match ledger.share(&share_id)? {
+            Some(_) => Ok(share_id),
+            None => Err(not_recorded(&text)),
+        });
+    }
+    if text.len() < 4 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        anyhow::bail!(
+            "expected a share id of 64 hexadecimal digits, or at least its first 4, found {text:?}"
+        );
+    }
+    let mut found = ledger
+        .shares(&ShareFilter::default())?
+        .into_iter()
+        .map(|(share_id, _)| share_id)
+        .filter(|share_id| share_id.to_string().starts_with(&text));
+    match (found.next(), found.next()) {
+        (Some(share_id), None) => Ok(Ok(share_id)),
+        (None, _) => Ok(Err(not_recorded(&text))),
+        (Some(_), Some(_)) => anyhow::bail!("several share ids begin with {text}; give more of it"),
+    }
+}
+
+/// The verdict on a share that no approved block records.
+pub(crate) fn not_recorded(share: &str) -> Outcome {
+    Outcome::rejected(
+        Some(Step::Record.number()),
+        format_args!("no approved block of this ledger records a share {share}"),
+        json!({ "share_id": share }),
+    )
+}
+
+/// The ledger's proof of a share, continued from the last checkpoint that the home saw.
+pub(crate) fn prove(ledger: &Access, home: &Home, share_id: &ShareId) -> Result<Vec<u8>> {
+    let older = home.checkpoint()?;
+    // a ledger that is older than what was seen cannot prove that it continues it: verification then names the rollback
+    let older = match older {
+        Some(older) if ledger.checkpoint()?.size() >= older.size() => Some(older),
+        _ => None,
+    };
+    Ok(ledger.prove(share_id, older.as_ref())?)
+}
+
+/// The verdict on evidence that was not believed.
+pub(crate) fn rejected(output: &Output, rejected: &Rejected, share_id: &ShareId) -> Outcome {
+    if rejected.step() > Step::Live {
+        output.note(format_args!(
+            "nothing was released; if the share itself is bad, `medshare reject {share_id}` freezes it for everybody"
+        ));
+    }
+    Outcome::rejected(
+        Some(rejected.step().number()),
+        rejected,
+        json!({ "share_id": share_id.to_string() }),
+    )
+}
+
+/// The steps as `--json` prints them.
+pub(crate) fn steps(checks: &[Check]) -> Value {
+    checks
+        .iter()
+        .map(|check| {
+            json!({
+                "step": check.step().number(),
+                "title": check.step().title(),
+                "compared": check.compared(),
+            })
+        })
+        .collect()
+}

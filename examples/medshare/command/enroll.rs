@@ -1,0 +1,63 @@
+use std::path::PathBuf;
+
+use anyhow::Context;
+use ipfs_store::dag;
+use ledger_core::{Body, Enroll, PublicKey};
+use pgp_envelope::Signer;
+use serde_json::json;
+
+use crate::home::{self, HomeArgs};
+use crate::output::{Outcome, Output};
+use crate::passphrase::PassphraseArgs;
+use crate::share;
+
+/// Makes somebody a member of the ledger; for its authority.
+///
+/// Compare the fingerprint that is printed with the one that the member tells you on another way.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// The member's OpenPGP cert; `-` is stdin.
+    cert: PathBuf,
+    /// What everybody on the ledger may call the member: an institution rather than a person.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        let home = self.home.open()?;
+        let cert = home::read_cert(&self.cert)?;
+        let policy = home::pgp_policy();
+        let key = cert
+            .ledger_key(&policy)
+            .with_context(|| format!("cannot enroll {}", cert.fingerprint()))?;
+        let signer = Signer::new(&home.unlocked(&self.passphrase)?, &policy)?;
+
+        let store = home.store(output)?;
+        let added = dag::add(&store, cert.to_bytes().as_slice(), share::PROFILE)?;
+        store.pin(&added.cid)?;
+        let body = Body::Enroll(Enroll {
+            address: share::address(&cert)?,
+            key: PublicKey::new(key),
+            cert: Some(added.cid),
+            name: self.name.clone(),
+        });
+        let receipt = home::submit(&home.ledger(output)?, &signer, home::now(), body)?;
+
+        output.line(format_args!("enrolled     {}", cert.fingerprint()));
+        for userid in cert.userids() {
+            output.line(format_args!("user id      {userid}"));
+        }
+        output.line(format_args!("height       {}", receipt.height));
+        Ok(Outcome::done(json!({
+            "fingerprint": cert.fingerprint().to_string(),
+            "userids": cert.userids(),
+            "cert_cid": added.cid.to_string(),
+            "height": receipt.height.0,
+        })))
+    }
+}

@@ -1,0 +1,225 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use ipfs_store::Cid;
+use ipfs_store::dag;
+use ledger_core::{Authority, LogKey, PublicKey};
+use ledger_node::{Access, Client, Founding, Location, Node};
+use pgp_envelope::{Cert, Key, KeyOptions, Profile};
+use serde_json::json;
+
+use crate::file;
+use crate::home::{self, Config, Home, HomeArgs};
+use crate::output::{Outcome, Output};
+use crate::passphrase::PassphraseArgs;
+use crate::share;
+
+/// Makes a home: your keys, and which ledger and store you use.
+///
+/// Where no ledger is yet, this home founds it and becomes its authority: who it enrolls may send and receive.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// Your name, or your institution's, for the OpenPGP cert.
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// Your e-mail address, for the OpenPGP cert.
+    #[arg(long, value_name = "EMAIL")]
+    email: String,
+    /// The ledger's file, which several homes may use, or the URL of a node [default: HOME/ledger.redb]
+    #[arg(long, value_name = "PATH|URL")]
+    ledger: Option<PathBuf>,
+    /// The directory of the block store; several homes use the same one [default: HOME/store]
+    #[arg(long, value_name = "PATH")]
+    store: Option<PathBuf>,
+    /// The ledger's key, as its authority printed it: another ledger at the same place is refused.
+    #[arg(long, value_name = "KEY")]
+    trust: Option<LogKey>,
+    /// The kind of OpenPGP cert.
+    #[arg(long, value_enum, default_value = "rfc9580")]
+    profile: ProfileName,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+    /// Store the secret key unprotected: whoever can read the file can read your images and sign in your name.
+    #[arg(long, conflicts_with = "passphrase_file")]
+    no_passphrase: bool,
+}
+
+/// A kind of OpenPGP cert by the name that the command line knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileName {
+    /// Version 6, with authenticated encryption (RFC 9580)
+    Rfc9580,
+    /// Version 4, for programs that know RFC 4880 only
+    Rfc4880,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Rfc9580 => Self::Rfc9580,
+            ProfileName::Rfc4880 => Self::Rfc4880,
+        }
+    }
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let path = self.home.path();
+        self.check_vacant(path)?;
+        if self.no_passphrase {
+            output
+                .note("--no-passphrase: the secret key is protected by the mode of its file alone");
+        }
+        let options = KeyOptions::new(&format!("{} <{}>", self.name, self.email))
+            .profile(self.profile.into());
+        let generated = Key::generate(&options).context("cannot make the keys")?;
+        let key = &generated.key;
+        let stored = if self.no_passphrase {
+            key.clone()
+        } else {
+            let secret = self
+                .passphrase
+                .chosen(&format!("the key of {}", self.name))?;
+            key.clone().lock(&secret.as_str().into())?
+        };
+
+        file::private_directory(path)?;
+        file::write(&home::key_path(path), stored.to_armored().as_bytes())?;
+        file::write(&path.join("revocation.pgp"), &generated.revocation)?;
+        let ledger = match &self.ledger {
+            Some(url) if matches!(home::location(url), Location::Url(_)) => url.clone(),
+            given => absolute(given.as_deref(), path, "ledger.redb")?,
+        };
+        let store_path = absolute(self.store.as_deref(), path, "store")?;
+        let cert = key.cert();
+        let store = home::open_store(&store_path, output)?;
+        let added = dag::add(&store, cert.to_bytes().as_slice(), share::PROFILE)?;
+        store.pin(&added.cid)?;
+
+        let (node, founded) = self.open_or_found(&ledger, &cert, added.cid, output)?;
+        let log_key = node.log_key();
+        if let Some(trusted) = self.trust.filter(|trusted| *trusted != log_key) {
+            bail!(
+                "the ledger {} has the key {log_key}, expected {trusted}: it is not the one that you were told of",
+                ledger.display()
+            );
+        }
+        let config = Config {
+            format: home::FORMAT,
+            name: self.name.clone(),
+            email: self.email.clone(),
+            fingerprint: cert.fingerprint().to_string(),
+            ledger,
+            chain: node.chain().to_string(),
+            log_key: log_key.to_string(),
+            store: store_path,
+        };
+        let home = Home::configure(path, config)?;
+        let config = home.config();
+
+        output.line(format_args!("home         {}", path.display()));
+        output.line(format_args!("fingerprint  {}", config.fingerprint));
+        output.line(format_args!(
+            "ledger       {}{}",
+            config.ledger.display(),
+            if founded {
+                ", founded: this home is its authority"
+            } else {
+                ""
+            }
+        ));
+        output.line(format_args!("ledger key   {log_key}"));
+        output.line(format_args!("store        {}", config.store.display()));
+        if !founded {
+            output.note(format_args!(
+                "next: `medshare cert --home {}` prints your cert; the ledger's authority enrolls it",
+                path.display()
+            ));
+            if self.trust.is_none() {
+                output.note("compare the ledger key with the one that its authority printed");
+            }
+        }
+        Ok(Outcome::done(json!({
+            "home": path,
+            "fingerprint": config.fingerprint,
+            "ledger": config.ledger,
+            "chain": config.chain,
+            "log_key": config.log_key,
+            "founded": founded,
+            "store": config.store,
+        })))
+    }
+
+    /// Refuses to write into a directory that has something in it.
+    fn check_vacant(&self, path: &Path) -> Result<()> {
+        if path.join("config.json").exists() {
+            bail!("{} is a home already", path.display());
+        }
+        let occupied = match path.read_dir() {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        if occupied {
+            bail!(
+                "{} is not empty; name a directory to make (what an `init` that did not finish left behind can be removed)",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Opens the ledger, or founds one where none is.
+    fn open_or_found(
+        &self,
+        path: &Path,
+        cert: &Cert,
+        cid: Cid,
+        output: &Output,
+    ) -> Result<(Access, bool)> {
+        if let Location::Url(url) = home::location(path) {
+            let home = self.home.path();
+            // without a key to expect, the node's own word, which is shown to be compared
+            let log_key = match self.trust {
+                Some(log_key) => log_key,
+                None => Client::first_use(&url, home::connecting(home)?)?,
+            };
+            return Ok((home::remote(home, &url, log_key)?, false));
+        }
+        let vacant = path.metadata().map_or(true, |metadata| metadata.len() == 0);
+        if !vacant {
+            return Ok((home::open_ledger(path, None, output)?, false));
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the directory {}", parent.display()))?;
+        }
+        let authority = Authority {
+            address: share::address(cert)?,
+            key: PublicKey::new(cert.ledger_key(&home::pgp_policy())?),
+            cert: Some(cid),
+            name: None,
+        };
+        match Node::found(path, Founding::new("medshare", authority)) {
+            // another process was faster
+            Err(ledger_node::Error::Exists { .. }) => {
+                Ok((home::open_ledger(path, None, output)?, false))
+            }
+            founded => Ok((founded?.into(), true)),
+        }
+    }
+}
+
+/// The path that was given, or the default in the home; absolute, so that the home works from every directory.
+fn absolute(given: Option<&Path>, home: &Path, default: &str) -> Result<PathBuf> {
+    let path = given.map_or_else(|| home.join(default), Path::to_owned);
+    if let Some(url) = path.to_str().filter(|text| text.contains("://")) {
+        bail!("{url}: expected a path");
+    }
+    std::path::absolute(&path).with_context(|| format!("cannot resolve {}", path.display()))
+}

@@ -1,0 +1,289 @@
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use pgp_envelope::{Cert, Key, KeyOptions, MAX_CERT, Policy, Profile, Reason};
+use serde_json::json;
+
+use crate::command::seal::ProfileArg;
+use crate::file;
+use crate::output::{Outcome, Output};
+use crate::passphrase::PassphraseArgs;
+
+/// Makes and keeps OpenPGP keys in files.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Makes a key, and the certificate that revokes it
+    Generate {
+        /// `Name <address@domain.example>`
+        userid: String,
+        /// Where the secret key goes.
+        #[arg(long, value_name = "KEY")]
+        out: PathBuf,
+        /// Where the revocation certificate goes: keep it apart from the key.
+        #[arg(long, value_name = "FILE")]
+        revocation: PathBuf,
+        /// The edition of OpenPGP.
+        #[arg(long, value_enum, default_value_t = ProfileArg::Rfc9580)]
+        profile: ProfileArg,
+        /// How many days it is valid; for ever with 0.
+        #[arg(long, default_value_t = 3 * 366, value_name = "DAYS")]
+        valid: u32,
+        /// Protect the key by nothing but the file's mode.
+        #[arg(long)]
+        no_passphrase: bool,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Changes the passphrase of a key
+    Passwd {
+        /// The secret key, which is replaced.
+        key: PathBuf,
+        /// Take the new passphrase from the first line of FILE
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Revokes a key: nobody accepts it any more who sees the cert
+    Revoke {
+        /// The secret key, which is replaced.
+        key: PathBuf,
+        /// Why.
+        #[arg(long, value_enum)]
+        reason: ReasonArg,
+        /// Why, in words for everybody to read.
+        #[arg(long, default_value = "")]
+        text: String,
+        /// Where the revoked cert goes, for you to hand out; `-` is stdout.
+        #[arg(long, value_name = "CERT")]
+        out: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Gives a key new subkeys, and retires the old ones
+    Rotate {
+        /// The secret key, which is replaced.
+        key: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Lets a key expire later
+    Extend {
+        /// The secret key, which is replaced.
+        key: PathBuf,
+        /// How many days from now; for ever with 0.
+        #[arg(long, value_name = "DAYS")]
+        valid: u32,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Says what a cert or key is
+    Inspect {
+        /// A cert or a secret key; `-` is stdin.
+        file: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ReasonArg {
+    /// Somebody else may have it
+    Compromised,
+    /// Another key takes its place
+    Superseded,
+    /// It is no longer used
+    Retired,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let policy = Policy::now();
+        match &self.action {
+            Action::Generate {
+                userid,
+                out,
+                revocation,
+                profile,
+                valid,
+                no_passphrase,
+                passphrase,
+            } => {
+                if out == revocation {
+                    bail!("--out and --revocation name the same file");
+                }
+                let options = KeyOptions::new(userid)
+                    .profile((*profile).into())
+                    .validity(days(*valid));
+                let secret = match no_passphrase {
+                    true => None,
+                    false => Some(passphrase.chosen(userid)?),
+                };
+                let made = Key::generate(&options)?;
+                let key = match secret {
+                    Some(secret) => made.key.lock(&secret.as_str().into())?,
+                    None => made.key,
+                };
+                file::write(revocation, &made.revocation)?;
+                save(out, &key)?;
+                output.line(format_args!("made the key {}", key.fingerprint()));
+                Ok(described(&key.cert()))
+            }
+            Action::Passwd {
+                key: path,
+                new_passphrase_file,
+                passphrase,
+            } => {
+                let new = PassphraseArgs {
+                    passphrase_file: Some(new_passphrase_file.clone()),
+                };
+                let new = new.chosen(&path.display().to_string())?;
+                let key = unlocked(path, passphrase)?.lock(&new.as_str().into())?;
+                save(path, &key)?;
+                output.line(format_args!(
+                    "changed the passphrase of {}",
+                    key.fingerprint()
+                ));
+                Ok(described(&key.cert()))
+            }
+            Action::Revoke {
+                key: path,
+                reason,
+                text,
+                out,
+                passphrase,
+            } => {
+                let reason = match reason {
+                    ReasonArg::Compromised => Reason::Compromised,
+                    ReasonArg::Superseded => Reason::Superseded,
+                    ReasonArg::Retired => Reason::Retired,
+                };
+                let key = change(path, passphrase, |key| {
+                    Ok(key.revoke(reason, text, &policy)?.0)
+                })?;
+                file::write(out, key.cert().to_armored().as_bytes())?;
+                crate::pixels::say(
+                    output,
+                    out,
+                    format!("revoked {}: hand out the cert", key.fingerprint()),
+                );
+                Ok(described(&key.cert()))
+            }
+            Action::Rotate {
+                key: path,
+                passphrase,
+            } => {
+                let key = change(path, passphrase, |key| Ok(key.rotate_subkeys(&policy)?))?;
+                output.line(format_args!(
+                    "new subkeys for {}: hand out the cert",
+                    key.fingerprint()
+                ));
+                Ok(described(&key.cert()))
+            }
+            Action::Extend {
+                key: path,
+                valid,
+                passphrase,
+            } => {
+                let key = change(path, passphrase, |key| {
+                    Ok(key.extend(days(*valid), &policy)?)
+                })?;
+                output.line(format_args!(
+                    "extended {}: hand out the cert",
+                    key.fingerprint()
+                ));
+                Ok(described(&key.cert()))
+            }
+            Action::Inspect { file } => inspect(output, file),
+        }
+    }
+}
+
+fn inspect(output: &Output, path: &Path) -> Result<Outcome> {
+    let bytes = file::read(path, MAX_CERT as u64)?;
+    let cert = Cert::read(&bytes).with_context(|| format!("{} is no cert", path.display()))?;
+    let key = Key::read(&bytes).ok();
+    output.line(format_args!("fingerprint  {}", cert.fingerprint()));
+    for userid in cert.userids() {
+        output.line(format_args!("user ID      {}", userid.escape_debug()));
+    }
+    output.line(format_args!("edition      {}", edition(&cert)));
+    output.line(format_args!(
+        "expires      {}",
+        expiry(&cert).as_deref().unwrap_or("never")
+    ));
+    let secret = match &key {
+        None => "none",
+        Some(key) if key.is_locked() => "locked by a passphrase",
+        Some(_) => "unlocked",
+    };
+    output.line(format_args!("secret part  {secret}"));
+    Ok(described(&cert))
+}
+
+/// Reads a key, and unlocks it where it is locked.
+pub(crate) fn unlocked(path: &Path, passphrase: &PassphraseArgs) -> Result<Key> {
+    let fail = || format!("cannot use {}", path.display());
+    let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
+    if !key.is_locked() {
+        return Ok(key);
+    }
+    let secret = passphrase.existing(&path.display().to_string())?;
+    key.unlock(&secret.as_str().into()).with_context(fail)
+}
+
+/// Changes a key in its file; it stays locked by what it was locked with.
+fn change(
+    path: &Path,
+    passphrase: &PassphraseArgs,
+    change: impl FnOnce(Key) -> Result<Key>,
+) -> Result<Key> {
+    let fail = || format!("cannot use {}", path.display());
+    let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
+    let key = if key.is_locked() {
+        let secret = passphrase.existing(&path.display().to_string())?;
+        let passphrase = secret.as_str().into();
+        change(key.unlock(&passphrase).with_context(fail)?)?.lock(&passphrase)?
+    } else {
+        change(key)?
+    };
+    save(path, &key)?;
+    Ok(key)
+}
+
+fn save(path: &Path, key: &Key) -> Result<()> {
+    file::write(path, key.to_armored().as_bytes())
+}
+
+fn days(days: u32) -> Option<Duration> {
+    (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 3600))
+}
+
+fn edition(cert: &Cert) -> &'static str {
+    match cert.profile() {
+        Profile::Rfc9580 => "RFC 9580 (version 6)",
+        Profile::Rfc4880 => "RFC 4880 (version 4)",
+    }
+}
+
+fn expiry(cert: &Cert) -> Option<String> {
+    let expires: SystemTime = cert.expires_at()?;
+    jiff::Timestamp::try_from(expires)
+        .ok()
+        .map(|time| time.to_string())
+}
+
+fn described(cert: &Cert) -> Outcome {
+    Outcome::done(json!({
+        "fingerprint": cert.fingerprint().to_string(),
+        "userids": cert.userids(),
+        "edition": edition(cert),
+        "expires": expiry(cert),
+        "cert": cert.to_armored(),
+    }))
+}

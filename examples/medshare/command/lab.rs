@@ -1,0 +1,405 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use lsb_stego::{Cover, Layout, Sample};
+use medical_image::Samples;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::file;
+use crate::lab::image::View;
+use crate::lab::measure::{self, Detected, Method, Row};
+use crate::lab::report;
+use crate::output::{Outcome, Output};
+use crate::pixels;
+
+/// Runs every scheme at every rate and writes a report.
+///
+/// Writes results.csv, results.json and report.html (one file that needs no other) into a directory: capacity, distortion,
+/// similarity, detectability and throughput, as tables, plots and pictures. The same seed gives the same stego images.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// DICOM, PNG or TIFF files.
+    #[arg(required = true)]
+    images: Vec<PathBuf>,
+    /// The schemes, separated by commas; all of them unless said.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SCHEME,...")]
+    schemes: Vec<Method>,
+    /// The embedding rates in bits per sample, above 0 and at most 1, frames included.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "RATE,...",
+        default_values_t = [0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0]
+    )]
+    rates: Vec<f64>,
+    /// The directory of the results; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What payloads and keys are made from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// All that was found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    pub(crate) conditions: Conditions,
+    pub(crate) images: Vec<ImageResult>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) throughput: Vec<Throughput>,
+}
+
+/// What it takes to get the same again.
+#[derive(Debug, Serialize)]
+pub(crate) struct Conditions {
+    pub(crate) command: String,
+    pub(crate) seed: u64,
+    pub(crate) version: &'static str,
+    pub(crate) level: String,
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) system: String,
+    pub(crate) build: &'static str,
+    pub(crate) time: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ImageResult {
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    pub(crate) samples: usize,
+    pub(crate) bits_stored: u8,
+    pub(crate) cover: Detected,
+    pub(crate) capacity: Vec<Held>,
+    #[serde(skip)]
+    pub(crate) pictures: Vec<Pictures>,
+    /// The cover, the same and its lowest bits, as data URIs.
+    #[serde(skip)]
+    pub(crate) shown: [String; 2],
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Held {
+    pub(crate) method: Method,
+    pub(crate) bits: usize,
+}
+
+/// One stego image, shown.
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    pub(crate) method: Method,
+    pub(crate) rate: f64,
+    pub(crate) stego: String,
+    pub(crate) difference: String,
+    pub(crate) lowest_bits: String,
+    /// How often each value from `first_value` on is in the cover and in the stego image.
+    pub(crate) first_value: u16,
+    pub(crate) histogram: [Vec<u32>; 2],
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Throughput {
+    pub(crate) method: Method,
+    pub(crate) kib: usize,
+    pub(crate) embed_mb_per_s: f64,
+}
+
+/// Sizes of covers for throughput, in KiB of samples.
+const SIZES: [usize; 6] = [16, 64, 256, 1024, 4096, 16384];
+/// The rate at which throughput is measured and pictures are made.
+const SHOWN_RATE: f64 = 0.2;
+/// Values of a histogram that are shown.
+const HISTOGRAM: u16 = 48;
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        if let Some(rate) = self
+            .rates
+            .iter()
+            .find(|rate| !(**rate > 0.0 && **rate <= 1.0))
+        {
+            bail!("a rate of {rate}: expected above 0 and at most 1 bit per sample");
+        }
+        let methods = match self.schemes.as_slice() {
+            [] => Method::value_variants().to_vec(),
+            chosen => chosen.to_vec(),
+        };
+        let mut rates = self.rates.clone();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make the directory {}", self.out.display()))?;
+        let pictures = self.images.iter().map(|path| pixels::read(path));
+        let pictures = pictures.collect::<Result<Vec<_>>>()?;
+        let steps =
+            pictures.len() * methods.len() * (rates.len() + 1) + methods.len() * SIZES.len();
+        let bar = output.progress("", steps as u64);
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:30} {eta} left, {msg}") {
+            bar.set_style(style);
+        }
+        let mut results = Results {
+            conditions: self.conditions(),
+            images: Vec::new(),
+            rows: Vec::new(),
+            throughput: Vec::new(),
+        };
+        for (path, picture) in self.images.iter().zip(&pictures) {
+            let layout = pixels::layout(picture)?;
+            let subject = Subject {
+                name: name(path),
+                summary: picture.summary(),
+                rows: usize::try_from(picture.geometry().rows)?,
+                layout,
+                methods: &methods,
+                rates: &rates,
+                seed: self.seed,
+                bar: &bar,
+            };
+            let measured = match picture.samples() {
+                Samples::U8(samples) => subject.run(samples, &mut results),
+                Samples::U16(samples) => subject.run(samples, &mut results),
+                _ => bail!("samples are neither 8 nor 16 bits wide"),
+            };
+            measured.with_context(|| format!("cannot measure {}", path.display()))?;
+        }
+        if let Some(picture) = pictures.first() {
+            let layout = pixels::layout(picture)?;
+            results.throughput = match picture.samples() {
+                Samples::U8(samples) => self.throughput(samples, layout, &methods, &bar)?,
+                Samples::U16(samples) => self.throughput(samples, layout, &methods, &bar)?,
+                _ => Vec::new(),
+            };
+        }
+        bar.finish_and_clear();
+        let files = [
+            ("results.csv", report::csv(&results)),
+            ("results.json", serde_json::to_string_pretty(&results)?),
+            ("report.html", report::html(&results)),
+        ];
+        for (name, text) in &files {
+            file::write(&self.out.join(name), text.as_bytes())?;
+        }
+        let skipped = results
+            .rows
+            .iter()
+            .filter(|row| row.measured.is_none())
+            .count();
+        output.line(format_args!(
+            "{} images, {} schemes, {} rates: {} measurements, {skipped} that do not fit",
+            results.images.len(),
+            methods.len(),
+            rates.len(),
+            results.rows.len() - skipped,
+        ));
+        let report = self.out.join("report.html");
+        output.line(format_args!("open {}", report.display()));
+        Ok(Outcome::done(json!({
+            "images": results.images.len(),
+            "measurements": results.rows.len() - skipped,
+            "do_not_fit": skipped,
+            "csv": self.out.join("results.csv"),
+            "json": self.out.join("results.json"),
+            "report": report,
+        })))
+    }
+
+    fn conditions(&self) -> Conditions {
+        let words: Vec<String> = std::env::args().skip(1).map(|word| quoted(&word)).collect();
+        Conditions {
+            command: format!("medshare {}", words.join(" ")),
+            seed: self.seed,
+            version: env!("CARGO_PKG_VERSION"),
+            level: lsb_stego::Level::detect().name().to_owned(),
+            cpu: cpu(),
+            cores: std::thread::available_parallelism().map_or(1, Into::into),
+            system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
+            build: if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            },
+            time: jiff::Timestamp::now()
+                .round(jiff::Unit::Second)
+                .map_or_else(|_| String::new(), |time| time.to_string()),
+        }
+    }
+
+    /// Throughput against size, on rows of the first image over and over.
+    fn throughput<S: Sample>(
+        &self,
+        samples: &[S],
+        layout: Layout,
+        methods: &[Method],
+        bar: &ProgressBar,
+    ) -> Result<Vec<Throughput>> {
+        let stride = usize::try_from(layout.columns())? * usize::from(layout.channels());
+        let mut found = Vec::new();
+        for &method in methods {
+            for kib in SIZES {
+                bar.set_message(format!("{} on {kib} KiB", method.name()));
+                let wanted = (kib << 10) / size_of::<S>() / stride * stride;
+                let cover: Vec<S> = samples.iter().copied().cycle().take(wanted).collect();
+                let speed = measure::throughput(&cover, layout, method, SHOWN_RATE, self.seed)?;
+                if let Some(embed_mb_per_s) = speed {
+                    found.push(Throughput {
+                        method,
+                        kib,
+                        embed_mb_per_s,
+                    });
+                }
+                bar.inc(1);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// An image, and what is to be done with it.
+struct Subject<'a> {
+    name: String,
+    summary: String,
+    rows: usize,
+    layout: Layout,
+    methods: &'a [Method],
+    rates: &'a [f64],
+    seed: u64,
+    bar: &'a ProgressBar,
+}
+
+impl Subject<'_> {
+    fn run<S: Sample + PartialEq>(&self, samples: &[S], results: &mut Results) -> Result<()> {
+        let cover = Cover::new(samples, self.layout)?;
+        let before = self.first_channel(samples);
+        let view = View::new(self.rows, usize::try_from(self.layout.columns())?);
+        let (low, high) = shown_range(&before);
+        let mut image = ImageResult {
+            name: self.name.clone(),
+            summary: self.summary.clone(),
+            samples: samples.len(),
+            bits_stored: self.layout.bits_stored(),
+            cover: Detected::of(cover)?,
+            capacity: Vec::new(),
+            pictures: Vec::new(),
+            shown: [view.grey(&before, low, high), view.lowest_bits(&before)],
+        };
+        for &method in self.methods {
+            self.bar
+                .set_message(format!("{}: {}", self.name, method.name()));
+            let bits = measure::capacity_bits(cover, method, self.seed)?;
+            image.capacity.push(Held { method, bits });
+            self.bar.inc(1);
+            let mut shown: Option<(f64, Vec<S>)> = None;
+            for &rate in self.rates {
+                let found = measure::measure(samples, self.layout, method, rate, self.seed)?;
+                let measured = found.map(|(measured, stego)| {
+                    let better = shown.as_ref().is_none_or(|(other, _)| {
+                        (rate - SHOWN_RATE).abs() < (other - SHOWN_RATE).abs()
+                    });
+                    if better {
+                        shown = Some((rate, stego));
+                    }
+                    measured
+                });
+                let image = self.name.clone();
+                results.rows.push(Row {
+                    image,
+                    method,
+                    rate,
+                    measured,
+                });
+                self.bar.inc(1);
+            }
+            if let Some((rate, stego)) = shown {
+                let after = self.first_channel(&stego);
+                let first_value = mode(&before).saturating_sub(HISTOGRAM / 2) & !1;
+                let histogram = [&before, &after].map(|values| histogram(values, first_value));
+                image.pictures.push(Pictures {
+                    method,
+                    rate,
+                    stego: view.grey(&after, low, high),
+                    difference: view.differences(&before, &after),
+                    lowest_bits: view.lowest_bits(&after),
+                    first_value,
+                    histogram,
+                });
+            }
+        }
+        results.images.push(image);
+        Ok(())
+    }
+
+    /// The first carrying channel of the first frame.
+    fn first_channel<S: Sample>(&self, samples: &[S]) -> Vec<u16> {
+        let layout = self.layout;
+        let channel = usize::try_from(layout.carrying().trailing_zeros()).unwrap_or(0);
+        let pixels = self.rows * usize::try_from(layout.columns()).unwrap_or(0);
+        samples
+            .iter()
+            .skip(channel)
+            .step_by(usize::from(layout.channels()))
+            .take(pixels)
+            .map(|&sample| sample.into() & layout.peak())
+            .collect()
+    }
+}
+
+/// The values between which all but one in a hundred lie: what is shown as black and white.
+fn shown_range(values: &[u16]) -> (u16, u16) {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let at = |part: usize| sorted.get(sorted.len() * part / 200).copied().unwrap_or(0);
+    (at(1), at(199))
+}
+
+/// The most frequent value that is not the ground: of the values above the lowest.
+fn mode(values: &[u16]) -> u16 {
+    let mut counts = vec![0u32; 1 << 16];
+    for &value in values {
+        counts[usize::from(value)] += 1;
+    }
+    let lowest = values.iter().min().copied().unwrap_or(0);
+    (lowest.saturating_add(1)..=u16::MAX)
+        .max_by_key(|value| counts[usize::from(*value)])
+        .unwrap_or(0)
+}
+
+fn histogram(values: &[u16], first: u16) -> Vec<u32> {
+    let mut counts = vec![0; usize::from(HISTOGRAM)];
+    for value in values {
+        let place = value.checked_sub(first).map(usize::from);
+        if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || "-".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// As it would be typed.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=+:@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// What the system calls its processor.
+fn cpu() -> String {
+    let known = std::fs::read_to_string("/proc/cpuinfo").ok();
+    let model = known.as_deref().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    model.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}

@@ -1,0 +1,77 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use pgp_envelope::{Cert, MAX_CERT, Opener, Policy};
+use serde_json::json;
+
+use crate::command::key::unlocked;
+use crate::file;
+use crate::output::{Outcome, Output, size};
+use crate::passphrase::PassphraseArgs;
+use crate::pixels;
+
+/// Decrypts and verifies a sealed file: all of it by the expected signer, or nothing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The message; `-` is stdin.
+    message: PathBuf,
+    /// Your secret key.
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    /// The cert of whoever should have signed it.
+    #[arg(long, value_name = "CERT")]
+    from: PathBuf,
+    /// Where the plaintext goes, once it is verified; `-` is stdout.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The sender has granted it to you later, which you know from elsewhere.
+    #[arg(long)]
+    granted: bool,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        pixels::check_target(output, &self.out)?;
+        let policy = Policy::now();
+        let from = Cert::read(&file::read(&self.from, MAX_CERT as u64)?)
+            .with_context(|| format!("cannot use {}", self.from.display()))?;
+        let key = unlocked(&self.key, &self.passphrase)?;
+        let mut opener = Opener::new(&policy).key(&key).signer(&from);
+        if self.granted {
+            opener = opener.granted();
+        }
+        let to_stdout = file::is_dash(&self.out);
+        if !to_stdout {
+            let folder = self
+                .out
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            opener = opener.folder(folder.unwrap_or(Path::new(".")));
+        }
+        let mut opened = match opener.open(file::reader(&self.message)?.bytes) {
+            Ok(opened) => opened,
+            Err(error) if error.is_rejection() => {
+                return Ok(Outcome::rejected(None, error, json!({})));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (signer, bytes) = (opened.signer(), opened.len());
+        let signed_at = jiff::Timestamp::try_from(opened.signed_at())?;
+        if to_stdout {
+            opened.write_to(&mut io::stdout().lock())?;
+        } else {
+            opened.persist(&self.out)?;
+        }
+        let text = format!("{}, signed by {signer} at {signed_at}", size(bytes));
+        pixels::say(output, &self.out, text);
+        Ok(Outcome::done(json!({
+            "signer": signer.to_string(),
+            "signed_at": signed_at.to_string(),
+            "bytes": bytes,
+            "out": self.out,
+        })))
+    }
+}

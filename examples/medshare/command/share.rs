@@ -1,0 +1,187 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use ledger_core::ShareId;
+use medical_image::Picture;
+use medshare_verify::{Description, file_digest};
+use pgp_envelope::{Cert, Signer};
+use serde_json::json;
+
+use crate::file;
+use crate::home::{self, Home, HomeArgs, Remembered};
+use crate::output::{Outcome, Output, size};
+use crate::passphrase::PassphraseArgs;
+use crate::pixels;
+use crate::share::{self, Draft, address};
+
+/// The most bytes of a description that is read from a file.
+const DESCRIPTION: u64 = 1 << 20;
+
+/// Sends an image: hides its description in it, seals it, stores it, and records it on the ledger.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// A DICOM, PNG or TIFF file; `-` is stdin.
+    file: PathBuf,
+    /// The cert of a receiver; give it once for each, up to 64.
+    #[arg(long = "to", value_name = "CERT", required = true)]
+    to: Vec<PathBuf>,
+    /// What to hide in place of the file's own description: text, or @FILE.
+    #[arg(long, value_name = "TEXT|@FILE")]
+    describe: Option<String>,
+    /// Words about the image for everybody on the ledger, such as "CT chest"; nothing that identifies a patient.
+    #[arg(long, value_name = "TEXT")]
+    public: Option<String>,
+    /// As the paper has it: hide the description readable for everybody who has the stego image, in place of sealing it.
+    #[arg(long)]
+    plain: bool,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let home = self.home.open()?;
+        let picture = pixels::read(&self.file)?;
+        let description = self.description(&picture)?;
+        let receivers = self
+            .to
+            .iter()
+            .map(|path| home::read_cert(path))
+            .collect::<Result<Vec<Cert>>>()?;
+        let addresses = receivers.iter().map(address).collect::<Result<Vec<_>>>()?;
+        let sender = home.address()?;
+        let policy = home::pgp_policy();
+        let recipients = share::recipients(&home.cert()?, &receivers, &policy)?;
+        check_members(&home, &addresses, output)?;
+
+        let signer = Signer::new(&home.unlocked(&self.passphrase)?, &policy)?;
+        let mut draft = Draft::new(description, sender, addresses, home::now())?;
+        draft.public.clone_from(&self.public);
+        if self.plain {
+            output.note(
+                "--plain: everybody who gets the stego image can read the patient's description in it",
+            );
+            draft.hiding_key = None;
+        }
+        let concealed = draft
+            .hide(&picture)
+            .with_context(|| format!("cannot hide the description in {}", self.file.display()))?;
+        let name = self.name();
+        let manifest = draft.manifest(&name, &concealed);
+        let sealed_manifest = share::seal(&manifest.to_bytes(), &signer, &recipients)?;
+        let sealed_image = share::seal(&concealed.stego, &signer, &recipients)?;
+
+        let store = home.store(output)?;
+        let root = share::add_share(&store, &sealed_manifest, &sealed_image)?;
+        store.pin(&root.cid)?;
+        let remembered = Remembered::new(
+            &name,
+            file_digest(picture.bytes()),
+            draft.hiding_key.as_ref(),
+        );
+        home.remember(&draft.share_id, &remembered)?;
+        let recorded = home.ledger(output).and_then(|ledger| {
+            home::submit(
+                &ledger,
+                &signer,
+                draft.created_at,
+                draft.transaction(root.cid),
+            )
+        });
+        let receipt = match recorded {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                // nothing was recorded, so nothing is kept
+                store.unpin(&root.cid)?;
+                home.forget(&draft.share_id)?;
+                return Err(error);
+            }
+        };
+        self.say(
+            output,
+            &picture,
+            &draft.share_id,
+            &root,
+            &receipt,
+            &concealed,
+        )
+    }
+
+    fn say(
+        &self,
+        output: &Output,
+        picture: &Picture,
+        share_id: &ShareId,
+        root: &ipfs_store::dag::Node,
+        receipt: &ledger_core::Receipt,
+        concealed: &medshare_verify::Concealed,
+    ) -> Result<Outcome> {
+        output.line(format_args!("share        {share_id}"));
+        output.line(format_args!("cid          {}", root.cid));
+        output.line(format_args!("height       {}", receipt.height));
+        output.line(format_args!(
+            "hidden       {} in {} ({}), {} stored",
+            size(concealed.payload_len as u64),
+            picture.summary(),
+            concealed.record.image.scheme,
+            size(root.tree_size),
+        ));
+        Ok(Outcome::done(json!({
+            "share_id": share_id.to_string(),
+            "cid": root.cid.to_string(),
+            "height": receipt.height.0,
+            "receivers": concealed.record.receivers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "scheme": concealed.record.image.scheme.to_string(),
+            "hidden_bytes": concealed.payload_len,
+            "stored_bytes": root.tree_size,
+        })))
+    }
+
+    /// What to hide: what was given, else what the file says.
+    fn description(&self, picture: &Picture) -> Result<Description> {
+        Ok(match self.describe.as_deref() {
+            None => Description::of(picture.description())?,
+            Some(given) => match given.strip_prefix('@') {
+                None => Description::text(given)?,
+                Some(path) => {
+                    let text = String::from_utf8(file::read(path.as_ref(), DESCRIPTION)?)
+                        .with_context(|| format!("{path}: expected UTF-8"))?;
+                    Description::text(&text)?
+                }
+            },
+        })
+    }
+
+    /// What receivers are told that the file is called.
+    fn name(&self) -> String {
+        match self.file.file_name() {
+            Some(name) if !file::is_dash(&self.file) => name.to_string_lossy().into_owned(),
+            _ => "image".to_owned(),
+        }
+    }
+}
+
+/// Says before any work who is no member.
+pub(crate) fn check_members(
+    home: &Home,
+    receivers: &[ledger_core::Address],
+    output: &Output,
+) -> Result<()> {
+    let ledger = home.ledger(output)?;
+    let own = home.address()?;
+    for address in receivers.iter().chain([&own]) {
+        match ledger.member(address)? {
+            Some(member) if member.is_live() => {}
+            Some(_) => bail!("{address} was revoked as a member of the ledger"),
+            None if *address == own => bail!(
+                "this home ({own}) is no member of the ledger: its authority enrolls it with `medshare enroll`"
+            ),
+            None => bail!(
+                "the receiver {address} is no member of the ledger: its authority enrolls it with `medshare enroll`"
+            ),
+        }
+    }
+    Ok(())
+}

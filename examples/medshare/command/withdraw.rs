@@ -1,0 +1,73 @@
+use anyhow::Result;
+use ledger_core::{Body, Withdraw};
+use pgp_envelope::Signer;
+use serde_json::json;
+
+use crate::answer;
+use crate::home::{self, HomeArgs};
+use crate::output::{Outcome, Output, size};
+use crate::passphrase::PassphraseArgs;
+
+/// Takes a share back as its sender: freezes it on the ledger and removes its blocks from the store.
+///
+/// What a receiver has fetched or opened already cannot be recalled.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// The share id, or the first letters of it.
+    share: String,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let home = self.home.open()?;
+        let signer = Signer::new(&home.unlocked(&self.passphrase)?, &home::pgp_policy())?;
+        let ledger = home.ledger(output)?;
+        let share_id = match answer::find_share(&ledger, &self.share)? {
+            Ok(share_id) => share_id,
+            Err(rejected) => return Ok(rejected),
+        };
+        let receipt = home::submit(
+            &ledger,
+            &signer,
+            home::now(),
+            Body::Withdraw(Withdraw { share_id }),
+        )?;
+        let roots: Vec<_> = ledger
+            .share(&share_id)?
+            .into_iter()
+            .flat_map(|share| {
+                let granted = share
+                    .receivers
+                    .into_iter()
+                    .filter_map(|receiver| receiver.content);
+                granted.chain([share.content])
+            })
+            .collect();
+        drop(ledger);
+        let store = home.store(output)?;
+        for root in &roots {
+            store.unpin(root)?;
+        }
+        let collected = store.gc()?;
+        home.forget(&share_id)?;
+        output.line(format_args!("withdrawn    {share_id}"));
+        output.line(format_args!("height       {}", receipt.height));
+        output.line(format_args!(
+            "removed      {} blocks, {}, from this store",
+            collected.blocks,
+            size(collected.bytes)
+        ));
+        output.note("what a receiver has opened, and what other stores hold, cannot be recalled");
+        Ok(Outcome::done(json!({
+            "share_id": share_id.to_string(),
+            "height": receipt.height.0,
+            "status": "withdrawn",
+            "removed_blocks": collected.blocks,
+            "removed_bytes": collected.bytes,
+        })))
+    }
+}

@@ -1,0 +1,364 @@
+//! A home: one person's or institution's keys, and which ledger and store they use.
+//!
+//! ```text
+//!   config.json   name, fingerprint, ledger, chain, log key, store
+//!   key.pgp       the secret key, passphrase-protected unless its owner said otherwise (0600)
+//!   revocation.pgp  what tells others that the key must no longer be used (0600): move it to a safe place
+//!   checkpoint    the last checkpoint seen: a ledger that does not continue it is refused
+//!   shares/       one file per share sent or received: what a loose stego image is verified with (0600)
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use ipfs_store::EmbeddedStore;
+use ledger_core::{Address, Body, ChainId, Checkpoint, LogKey, Receipt, ShareId, Trust, Unsigned};
+use ledger_node::{Access, Client, Connecting, Location, Node, Opening};
+use medshare_verify::{HidingKey, Policy};
+use pgp_envelope::{Cert, Key, Signer};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::file;
+use crate::output::Output;
+use crate::passphrase::PassphraseArgs;
+
+/// The most bytes of a key, a cert or a file of the home.
+const SMALL: u64 = 16 << 20;
+/// How long a command waits for a ledger or a store that another process uses.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which home, on every command line.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HomeArgs {
+    /// The directory that holds your keys, made by `init`
+    #[arg(long, value_name = "DIR", env = "MEDSHARE_HOME")]
+    home: PathBuf,
+}
+
+impl HomeArgs {
+    pub(crate) fn path(&self) -> &Path {
+        &self.home
+    }
+
+    pub(crate) fn open(&self) -> Result<Home> {
+        Home::open(&self.home)
+    }
+}
+
+/// What a home is configured with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) format: u32,
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) fingerprint: String,
+    pub(crate) ledger: PathBuf,
+    pub(crate) chain: String,
+    pub(crate) log_key: String,
+    pub(crate) store: PathBuf,
+}
+
+/// The version of the configuration.
+pub(crate) const FORMAT: u32 = 1;
+
+/// What a home remembers of a share: enough to verify its images once they have left their envelope.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Remembered {
+    pub(crate) name: String,
+    /// SHA-256 of the original file.
+    pub(crate) file: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hiding_key: Option<String>,
+}
+
+/// An opened home.
+#[derive(Debug)]
+pub(crate) struct Home {
+    path: PathBuf,
+    config: Config,
+}
+
+impl Home {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = path.join("config.json");
+        if !file.exists() {
+            bail!(
+                "there is no home at {}: `medshare init --home {0} --name NAME --email EMAIL` makes one",
+                path.display()
+            );
+        }
+        let bytes = file::read(&file, SMALL)?;
+        let config: Config = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} is not what `init` wrote", file.display()))?;
+        if config.format != FORMAT {
+            bail!(
+                "{} has format {}, this program reads {FORMAT}",
+                file.display(),
+                config.format
+            );
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            config,
+        })
+    }
+
+    /// Writes the configuration of a home whose keys are there.
+    pub(crate) fn configure(path: &Path, config: Config) -> Result<Self> {
+        let mut text = serde_json::to_vec_pretty(&config)?;
+        text.push(b'\n');
+        file::write(&path.join("config.json"), &text)?;
+        Ok(Self {
+            path: path.to_owned(),
+            config,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The secret key, as it is stored.
+    pub(crate) fn key(&self) -> Result<Key> {
+        let path = key_path(&self.path);
+        let bytes = Zeroizing::new(file::read(&path, SMALL)?);
+        Key::read(&bytes).with_context(|| format!("cannot read the key {}", path.display()))
+    }
+
+    /// The secret key, ready to use.
+    pub(crate) fn unlocked(&self, passphrase: &PassphraseArgs) -> Result<Key> {
+        let key = self.key()?;
+        if !key.is_locked() {
+            return Ok(key);
+        }
+        let of = format!("the key of {}", self.config.name);
+        let secret = passphrase.existing(&of)?;
+        key.unlock(&secret.as_str().into())
+            .with_context(|| format!("cannot unlock {of}"))
+    }
+
+    pub(crate) fn cert(&self) -> Result<Cert> {
+        Ok(self.key()?.cert())
+    }
+
+    pub(crate) fn address(&self) -> Result<Address> {
+        self.config
+            .fingerprint
+            .parse()
+            .context("config.json: the fingerprint")
+    }
+
+    /// The ledger that this home was made for: another chain at the same place is refused.
+    pub(crate) fn ledger(&self, output: &Output) -> Result<Access> {
+        let chain: ChainId = self
+            .config
+            .chain
+            .parse()
+            .context("config.json: the chain")?;
+        open_ledger(&self.config.ledger, Some(chain), output)
+    }
+
+    pub(crate) fn store(&self, output: &Output) -> Result<EmbeddedStore> {
+        open_store(&self.config.store, output)
+    }
+
+    /// The chain, the key that signs its checkpoints, and the last checkpoint that was seen.
+    pub(crate) fn trust(&self) -> Result<Trust> {
+        let trust = Trust::new(self.log_key()?);
+        Ok(match self.checkpoint()? {
+            Some(checkpoint) => trust.older(checkpoint),
+            None => trust,
+        })
+    }
+
+    pub(crate) fn log_key(&self) -> Result<LogKey> {
+        self.config
+            .log_key
+            .parse()
+            .context("config.json: the log key")
+    }
+
+    /// The last checkpoint that this home saw.
+    pub(crate) fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        let path = self.path.join("checkpoint");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let note = String::from_utf8(file::read(&path, SMALL)?)
+            .with_context(|| format!("{}: expected UTF-8", path.display()))?;
+        let checkpoint = Checkpoint::open(&note, &self.log_key()?).with_context(|| {
+            format!("{} is no checkpoint of this home's ledger", path.display())
+        })?;
+        Ok(Some(checkpoint))
+    }
+
+    /// Keeps a checkpoint that was verified, unless a newer one is kept already.
+    pub(crate) fn remember_checkpoint(&self, checkpoint: &Checkpoint) -> Result<()> {
+        match self.checkpoint()? {
+            Some(kept) if kept.size() >= checkpoint.size() => Ok(()),
+            _ => file::write(&self.path.join("checkpoint"), checkpoint.note().as_bytes()),
+        }
+    }
+
+    /// Keeps what verifying the images of a share needs later.
+    pub(crate) fn remember(&self, share: &ShareId, remembered: &Remembered) -> Result<()> {
+        let directory = self.path.join("shares");
+        file::private_directory(&directory)?;
+        let mut text = Zeroizing::new(serde_json::to_vec_pretty(remembered)?);
+        text.push(b'\n');
+        file::write(&directory.join(format!("{share}.json")), &text)
+    }
+
+    /// Forgets a share.
+    pub(crate) fn forget(&self, share: &ShareId) -> Result<()> {
+        let path = self.path.join("shares").join(format!("{share}.json"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Every share that this home remembers.
+    pub(crate) fn remembered(&self) -> Result<Vec<(ShareId, Remembered)>> {
+        let directory = self.path.join("shares");
+        if !directory.exists() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        let entries = fs::read_dir(&directory)
+            .with_context(|| format!("cannot read {}", directory.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            let Some(share) = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .and_then(|stem| stem.parse().ok())
+            else {
+                continue;
+            };
+            let remembered = serde_json::from_slice(&Zeroizing::new(file::read(&path, SMALL)?))
+                .with_context(|| format!("{} is not what `receive` wrote", path.display()))?;
+            found.push((share, remembered));
+        }
+        found.sort_by_key(|(share, _)| *share);
+        Ok(found)
+    }
+}
+
+impl Remembered {
+    pub(crate) fn new(name: &str, file: impl ToString, hiding_key: Option<&HidingKey>) -> Self {
+        let hex = |key: &HidingKey| key.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        Self {
+            name: name.to_owned(),
+            file: file.to_string(),
+            hiding_key: hiding_key.map(hex),
+        }
+    }
+
+    pub(crate) fn hiding_key(&self) -> Option<HidingKey> {
+        let text = self.hiding_key.as_ref()?;
+        // 32 bytes in hexadecimal are what a share id is, too
+        let bytes: ShareId = text.parse().ok()?;
+        Some(HidingKey::new(*bytes.as_bytes()))
+    }
+}
+
+impl Drop for Remembered {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.hiding_key);
+    }
+}
+
+/// Where a home keeps its secret key.
+pub(crate) fn key_path(home: &Path) -> PathBuf {
+    home.join("key.pgp")
+}
+
+/// Where a ledger is: a path, or the URL of somebody's node.
+pub(crate) fn location(ledger: &Path) -> Location {
+    let Ok(location) = ledger.to_string_lossy().parse();
+    match location {
+        Location::Path(_) => Location::Path(ledger.to_owned()),
+        url => url,
+    }
+}
+
+/// Reaches the ledger behind a node, for a home that remembers what it saw of it.
+pub(crate) fn remote(home: &Path, url: &str, log_key: LogKey) -> Result<Access> {
+    Ok(Client::connect(url, log_key, connecting(home)?)?.into())
+}
+
+/// How a home reaches a node: its last checkpoint is kept, and `ledger.pem`, if it is there, names whom to trust for TLS.
+pub(crate) fn connecting(home: &Path) -> Result<Connecting<'static>> {
+    let connecting = Connecting::new().keep(home.join("checkpoint"));
+    let pem = home.join("ledger.pem");
+    Ok(if pem.exists() {
+        connecting.roots(file::read(&pem, SMALL)?)
+    } else {
+        connecting
+    })
+}
+
+/// Opens a ledger, waiting while another process uses it.
+pub(crate) fn open_ledger(path: &Path, chain: Option<ChainId>, output: &Output) -> Result<Access> {
+    let opening = Opening::new()
+        .wait(PATIENCE)
+        .waiting(|_| output.waiting(format_args!("the ledger {}", path.display())));
+    let opening = match chain {
+        Some(chain) => opening.chain(chain),
+        None => opening,
+    };
+    Ok(Node::open_with(path, opening)?.into())
+}
+
+/// Opens the store, which is made when it is not there.
+pub(crate) fn open_store(path: &Path, _output: &Output) -> Result<EmbeddedStore> {
+    EmbeddedStore::open(path).with_context(|| format!("cannot open the store {}", path.display()))
+}
+
+/// Signs a transaction as the next one of its sender, and puts it into a block.
+pub(crate) fn submit(
+    ledger: &Access,
+    signer: &Signer,
+    created_at: u64,
+    body: Body,
+) -> Result<Receipt> {
+    let sender = Address::new(signer.fingerprint().as_bytes())?;
+    let sequence = ledger.next_sequence(&sender).with_context(|| {
+        format!(
+            "{sender} is no member of this ledger: an authority enrolls it with `medshare enroll`"
+        )
+    })?;
+    let tx = Unsigned::new(ledger.chain(), sender, sequence, created_at, body)
+        .sign_with(|message| signer.sign_ledger(message))?;
+    Ok(ledger.submit(&tx)?)
+}
+
+/// The rules of OpenPGP, and verification's decisions, as of now.
+pub(crate) fn policy() -> Policy {
+    Policy::new(pgp_policy())
+}
+
+pub(crate) fn pgp_policy() -> pgp_envelope::Policy {
+    pgp_envelope::Policy::at(SystemTime::now())
+}
+
+/// Seconds since 1970 by this machine's clock.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}
+
+/// Reads a cert, `-` from stdin.
+pub(crate) fn read_cert(path: &Path) -> Result<Cert> {
+    let bytes = file::read(path, SMALL)?;
+    Cert::read(&bytes).with_context(|| format!("cannot read {} as an OpenPGP cert", path.display()))
+}

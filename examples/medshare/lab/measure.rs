@@ -1,0 +1,275 @@
+//! What is measured: one image, one scheme, one rate.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
+use lsb_stego::metric::{Peak, compare_par, ssim_par};
+use lsb_stego::{
+    Cover, CoverMut, Error, Hamming, Key, Layout, Options, Sample, Scheme, capacity, embed,
+    extract, framed_bits, recover,
+};
+use serde::Serialize;
+
+/// What is compared in the laboratory: schemes, and ways to use them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Method {
+    /// LSB replacement, in order.
+    Replacement,
+    /// LSB replacement of samples that a key selects.
+    Keyed,
+    /// LSB matching of samples that a key selects.
+    Matching,
+    /// Matrix embedding, with as many parity bits as leave room, in samples that a key selects.
+    Matrix,
+    /// Histogram shifting of prediction errors; the cover comes back.
+    Reversible,
+}
+
+impl Method {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Replacement => "replacement",
+            Self::Keyed => "keyed",
+            Self::Matching => "matching",
+            Self::Matrix => "matrix",
+            Self::Reversible => "reversible",
+        }
+    }
+
+    /// What can be tried, the preferred first; the key is made from the seed.
+    fn options(self, seed: u64) -> Vec<(Option<usize>, Options)> {
+        let key = || {
+            let mut bytes = [0; 32];
+            bytes
+                .iter_mut()
+                .zip(noise(seed))
+                .for_each(|(byte, noise)| *byte = noise);
+            Key::new(bytes)
+        };
+        let of = |scheme| Options::new().scheme(scheme);
+        let one = |options| vec![(None, options)];
+        match self {
+            Self::Replacement => one(of(Scheme::Replacement)),
+            Self::Keyed => one(of(Scheme::Replacement).key(key())),
+            Self::Matching => one(of(Scheme::Matching).key(key())),
+            Self::Matrix => (2..=8)
+                .rev()
+                .filter_map(|bits| Hamming::new(bits).ok())
+                .map(|code| (Some(code.bits()), of(Scheme::Matrix(code)).key(key())))
+                .collect(),
+            Self::Reversible => one(of(Scheme::Reversible)),
+        }
+    }
+}
+
+/// Bytes that look random, the same for one seed ever after (splitmix64), without end.
+pub(crate) fn noise(seed: u64) -> impl Iterator<Item = u8> {
+    (1u64..).flat_map(move |i| {
+        let z = seed.wrapping_add(i).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ z >> 31).to_le_bytes()
+    })
+}
+
+/// What the detectors say of an image.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Detected {
+    pub(crate) regular_singular: f64,
+    pub(crate) sample_pairs: f64,
+    pub(crate) weighted_stego: f64,
+    pub(crate) chi_square: f64,
+}
+
+impl Detected {
+    pub(crate) fn of<S: Sample>(cover: Cover<'_, S>) -> Result<Self> {
+        Ok(Self {
+            regular_singular: regular_singular(cover)?,
+            sample_pairs: sample_pairs(cover)?,
+            weighted_stego: weighted_stego(cover)?,
+            chi_square: chi_square(cover)?.probability,
+        })
+    }
+}
+
+/// One row of the results.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) image: String,
+    pub(crate) method: Method,
+    /// What was asked for, in bits per sample, the frame included.
+    pub(crate) rate: f64,
+    /// None where the image does not hold as much.
+    #[serde(flatten)]
+    pub(crate) measured: Option<Measured>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measured {
+    pub(crate) payload_bytes: usize,
+    pub(crate) frame_bits: usize,
+    /// Parity bits of matrix embedding.
+    pub(crate) parity: Option<usize>,
+    pub(crate) changed_share: f64,
+    pub(crate) efficiency: f64,
+    pub(crate) largest_change: u16,
+    pub(crate) mse: f64,
+    pub(crate) psnr_stored: f64,
+    pub(crate) psnr_range: f64,
+    pub(crate) ssim: Option<f64>,
+    pub(crate) ncc: f64,
+    pub(crate) histogram_distance: f64,
+    #[serde(flatten)]
+    pub(crate) detected: Detected,
+    /// Samples' bytes per second, one core, medians.
+    pub(crate) embed_mb_per_s: f64,
+    pub(crate) extract_mb_per_s: f64,
+}
+
+/// Bits that a method holds at most, frames included.
+pub(crate) fn capacity_bits<S: Sample>(
+    cover: Cover<'_, S>,
+    method: Method,
+    seed: u64,
+) -> Result<usize> {
+    let options = method.options(seed).into_iter();
+    let held = options.map(|(_, options)| capacity(cover, &options));
+    held.map(|held| Ok(held?.bits()))
+        .try_fold(0, |most, bits: Result<usize>| Ok(most.max(bits?)))
+}
+
+/// Embeds at a rate and measures; none when the image does not hold as much. Gives the stego samples too.
+pub(crate) fn measure<S: Sample + PartialEq>(
+    samples: &[S],
+    layout: Layout,
+    method: Method,
+    rate: f64,
+    seed: u64,
+) -> Result<Option<(Measured, Vec<S>)>> {
+    let cover = Cover::new(samples, layout)?;
+    let Some(payload) = payload(samples.len(), rate, seed) else {
+        return Ok(None);
+    };
+    let Some((parity, options, stego)) = embedded(samples, layout, method, &payload, seed)? else {
+        return Ok(None);
+    };
+    let found = Cover::new(&stego, layout)?;
+    ensure!(
+        extract(found, &options)? == payload,
+        "the payload came back changed"
+    );
+    if method == Method::Reversible {
+        let mut back = stego.clone();
+        recover(CoverMut::new(&mut back, layout)?, &options)?;
+        ensure!(back == samples, "the cover came back changed");
+    }
+    let embed_time = median(|| {
+        let mut again = samples.to_vec();
+        let start = Instant::now();
+        embed(CoverMut::new(&mut again, layout)?, &payload, &options)?;
+        let elapsed = start.elapsed();
+        std::hint::black_box(&again);
+        Ok(elapsed)
+    })?;
+    let extract_time = median(|| {
+        let start = Instant::now();
+        std::hint::black_box(extract(Cover::new(&stego, layout)?, &options)?);
+        Ok(start.elapsed())
+    })?;
+    let compared = compare_par(cover, found)?;
+    let frame_bits = framed_bits(payload.len());
+    let measured = Measured {
+        payload_bytes: payload.len(),
+        frame_bits,
+        parity,
+        changed_share: compared.changed_share(),
+        efficiency: compared.efficiency(frame_bits as u64),
+        largest_change: compared.largest(),
+        mse: compared.mse(),
+        psnr_stored: compared.psnr(Peak::Stored),
+        psnr_range: compared.psnr(Peak::Range),
+        ssim: ssim_par(cover, found, Peak::Stored)?,
+        ncc: compared.ncc(),
+        histogram_distance: compared.histogram_distance(),
+        detected: Detected::of(found)?,
+        embed_mb_per_s: speed(samples, embed_time),
+        extract_mb_per_s: speed(samples, extract_time),
+    };
+    Ok(Some((measured, stego)))
+}
+
+/// How fast a method embeds into this many samples, in MB/s; none when they do not hold the payload.
+pub(crate) fn throughput<S: Sample>(
+    samples: &[S],
+    layout: Layout,
+    method: Method,
+    rate: f64,
+    seed: u64,
+) -> Result<Option<f64>> {
+    let Some(payload) = payload(samples.len(), rate, seed) else {
+        return Ok(None);
+    };
+    let Some((_, options, _)) = embedded(samples, layout, method, &payload, seed)? else {
+        return Ok(None);
+    };
+    let time = median(|| {
+        let mut again = samples.to_vec();
+        let start = Instant::now();
+        embed(CoverMut::new(&mut again, layout)?, &payload, &options)?;
+        let elapsed = start.elapsed();
+        std::hint::black_box(&again);
+        Ok(elapsed)
+    })?;
+    Ok(Some(speed(samples, time)))
+}
+
+/// The payload whose frame has the rate; none when not even an empty frame is that short.
+fn payload(samples: usize, rate: f64, seed: u64) -> Option<Vec<u8>> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a number of bytes, far below 2^53"
+    )]
+    let bytes = (samples as f64 * rate / 8.0) as usize;
+    let length = bytes.checked_sub(framed_bits(0) / 8)?;
+    Some(noise(seed ^ 0x5EED).take(length).collect())
+}
+
+/// The first of the method's options that holds the payload, and the samples with it.
+fn embedded<S: Sample>(
+    samples: &[S],
+    layout: Layout,
+    method: Method,
+    payload: &[u8],
+    seed: u64,
+) -> Result<Option<(Option<usize>, Options, Vec<S>)>> {
+    for (parity, options) in method.options(seed) {
+        let mut stego = samples.to_vec();
+        match embed(CoverMut::new(&mut stego, layout)?, payload, &options) {
+            Ok(_) => return Ok(Some((parity, options, stego))),
+            Err(Error::TooSmall { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+/// The median of five times; of one alone where it takes long.
+fn median(mut run: impl FnMut() -> Result<Duration>) -> Result<Duration> {
+    let first = run()?;
+    if first > Duration::from_millis(250) {
+        return Ok(first);
+    }
+    let mut times = (0..5).map(|_| run()).collect::<Result<Vec<_>>>()?;
+    times.sort();
+    Ok(times[2])
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn speed<S>(samples: &[S], time: Duration) -> f64 {
+    size_of_val(samples) as f64 / time.as_secs_f64().max(1e-9) / 1e6
+}

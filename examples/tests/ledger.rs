@@ -1,0 +1,179 @@
+//! The ledger at the shell: served, asked over HTTP, proven, copied, damaged.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+mod common;
+use common::{Place, image, program, text};
+
+/// A running `medshare node`, killed when the test ends before it is stopped.
+struct Served {
+    child: Child,
+    url: String,
+}
+
+impl Served {
+    fn new(place: &Place, home: &str) -> Self {
+        let mut child = program(place.directory.path())
+            .args(["node", "--home", home, "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        let url = line.strip_prefix("serving ").unwrap().to_owned();
+        // somebody has to listen for as long as it speaks
+        std::thread::spawn(move || lines.count());
+        Self { child, url }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_command_takes_a_url_for_the_ledger() {
+    let place = Place::empty();
+    for name in ["city", "node"] {
+        place.init(name).ok();
+    }
+    let served = Served::new(&place, "node");
+    // whoever founded the ledger asks for it over HTTP from now on, like everybody else
+    let config = place.path("city").join("config.json");
+    let mut city: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    let trust = text(&city, "log_key").to_owned();
+    city["ledger"] = served.url.clone().into();
+    fs::write(&config, city.to_string()).unwrap();
+    for name in ["alice", "bob"] {
+        let email = format!("{name}@hospital.example");
+        let init = [
+            "init",
+            "--home",
+            name,
+            "--name",
+            name,
+            "--email",
+            &email,
+            "--store",
+            "shared/store",
+        ];
+        let at = ["--ledger", &served.url, "--trust", &trust];
+        place.run(init.into_iter().chain(at)).ok();
+        let cert = format!("{name}.pgp");
+        place.run(["cert", "--home", name, "--out", &cert]).ok();
+        place.run(["enroll", "--home", "city", &cert]).ok();
+    }
+    let shared = place.share(&image("CT_small.dcm"));
+    let share = text(&shared, "share_id").to_owned();
+    place.receive("bob", &share, "out").ok();
+    assert_eq!(
+        fs::read(image("CT_small.dcm")).unwrap(),
+        fs::read(place.path("out")).unwrap()
+    );
+    let log = place
+        .run(["log", "--json", "--home", "alice", &share])
+        .ok()
+        .json();
+    assert_eq!(log["events"].as_array().unwrap().len(), 2);
+    let status = place
+        .run(["ledger", "status", "--json", "--home", "bob"])
+        .ok()
+        .json();
+    assert_eq!(status["transactions"], 4);
+    place
+        .run(["prove", "--home", "bob", &share, "--out", "proof"])
+        .ok();
+    place.run(["check-proof", "proof", "--trust", &trust]).ok();
+    place.run(["withdraw", "--home", "alice", &share]).ok();
+    place
+        .receive("bob", &share, "again")
+        .fails(3, &["withdrawn"]);
+
+    // the home remembers the newest checkpoint: a node that goes back is refused
+    let kept = fs::read(place.path("bob").join("checkpoint")).unwrap();
+    assert!(kept.starts_with(b"medshare/"));
+    drop(served);
+    place
+        .run(["log", "--home", "bob"])
+        .fails(1, &["cannot reach"]);
+    place
+        .run(["ledger", "verify", "--ledger", "shared/ledger.redb"])
+        .ok();
+}
+
+#[test]
+fn a_ledger_is_proven_copied_and_its_damage_named() {
+    let place = Place::new();
+    let shared = place.share(&image("CT_small.dcm"));
+    let share = text(&shared, "share_id").to_owned();
+    let status = place
+        .run(["ledger", "status", "--json", "--home", "city"])
+        .ok()
+        .json();
+    let trust = text(&status, "trust").to_owned();
+
+    place
+        .run(["prove", "--home", "bob", &share, "--out", "proof"])
+        .ok();
+    let proven = place
+        .run(["check-proof", "--json", "proof", "--trust", &trust])
+        .ok()
+        .json();
+    assert_eq!(text(&proven, "share_id"), share);
+    let mut bytes = fs::read(place.path("proof")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(place.path("changed"), bytes).unwrap();
+    place
+        .run(["check-proof", "changed", "--trust", &trust])
+        .fails(3, &["rejected"]);
+    let other = Place::empty();
+    other.init("city").ok();
+    let other = other
+        .run(["ledger", "status", "--json", "--home", "city"])
+        .ok()
+        .json();
+    place
+        .run(["check-proof", "proof", "--trust", text(&other, "trust")])
+        .fails(3, &["rejected", "chain"]);
+
+    place
+        .run(["ledger", "export", "--home", "city", "all"])
+        .ok();
+    place.run(["ledger", "import", "all", "imported"]).ok();
+    place
+        .run(["ledger", "backup", "--home", "city", "copy"])
+        .ok();
+    for ledger in ["imported", "copy", "shared/ledger.redb"] {
+        let verified = place
+            .run(["ledger", "verify", "--json", "--ledger", ledger])
+            .ok()
+            .json();
+        assert_eq!(verified["transactions"], status["transactions"], "{ledger}");
+    }
+    place
+        .run(["ledger", "import", "all", "copy"])
+        .fails(1, &["copy"]);
+    // the first value that is found in the file, changed: the share's own name
+    let mut bytes = fs::read(place.path("copy")).unwrap();
+    let name: Vec<u8> = (0..64)
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&share[at..at + 2], 16).unwrap())
+        .collect();
+    let at = bytes
+        .windows(32)
+        .rposition(|window| window == name)
+        .unwrap();
+    bytes[at + 40] ^= 1;
+    fs::write(place.path("copy"), bytes).unwrap();
+    place
+        .run(["ledger", "verify", "--ledger", "copy"])
+        .fails(3, &["rejected", "damaged"]);
+}

@@ -1,0 +1,5 @@
+//! See `fuzz/src/store.rs`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::store::file);

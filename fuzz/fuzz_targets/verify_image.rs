@@ -1,0 +1,5 @@
+//! See `fuzz/src/verify.rs`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::verify::image);
