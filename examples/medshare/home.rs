@@ -155,6 +155,9 @@ impl Home {
 
     /// The ledger that this home was made for: another chain at the same place is refused.
     pub(crate) fn ledger(&self, output: &Output) -> Result<Access> {
+        if let Location::Url(url) = location(&self.config.ledger) {
+            return remote(&self.path, &url, self.log_key()?);
+        }
         let chain: ChainId = self
             .config
             .chain
