@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ipfs_store::dag::{self, Node};
 use ipfs_store::{BlockStore, Cid, Profile};
 use ledger_core::{Address, Body, ShareId};
@@ -138,18 +138,13 @@ pub(crate) fn add_share(
     Ok(dag::directory(&store, &entries, PROFILE)?)
 }
 
-/// Everyone who can open a share: its receivers, and its sender, who may grant it to others later.
-pub(crate) fn recipients(
-    sender: &Cert,
-    receivers: &[Cert],
+/// Those whom an envelope is sealed for.
+pub(crate) fn recipients<'a>(
+    certs: impl IntoIterator<Item = &'a Cert>,
     policy: &Policy,
 ) -> Result<Vec<Recipient>> {
-    if receivers.is_empty() {
-        bail!("a share needs a receiver: --to CERT");
-    }
-    receivers
-        .iter()
-        .chain([sender])
+    certs
+        .into_iter()
         .map(|cert| {
             Recipient::new(cert, policy)
                 .with_context(|| format!("cannot seal for {}", cert.fingerprint()))

@@ -401,3 +401,37 @@ fn keys_are_protected() {
     ]);
     assert!(ran.ok().stderr.contains("the mode of its file alone"));
 }
+
+#[test]
+fn a_grant_writes_key_packets_only() {
+    let place = Place::new();
+    let shared = place.share(&image("phantom.png"));
+    let share_id = text(&shared, "share_id");
+    place
+        .receive("mallory", share_id, "received")
+        .fails(3, &["step 2"]);
+    let granted = place
+        .run([
+            "grant",
+            "--json",
+            "--home",
+            "alice",
+            share_id,
+            "--to",
+            "mallory.pgp",
+        ])
+        .ok()
+        .json();
+    let written = granted["written_bytes"].as_u64().unwrap();
+    assert!(written < 2048, "{granted}");
+    for home in ["mallory", "bob"] {
+        place.receive(home, share_id, "received").ok();
+        assert_eq!(
+            fs::read(image("phantom.png")).unwrap(),
+            fs::read(place.path("received")).unwrap()
+        );
+    }
+    place
+        .run(["grant", "--home", "bob", share_id, "--to", "city.pgp"])
+        .fails(1, &["only its sender"]);
+}

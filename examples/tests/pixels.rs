@@ -247,3 +247,67 @@ fn a_full_image_is_detected() {
     assert!(rate(1) > 0.8 && rate(0) < 0.5, "{found}");
     assert_eq!(found["images"][1]["image"], "stego.png");
 }
+
+/// The key finds what it hid; another key, or none, finds nothing.
+#[test]
+fn a_key_hides_where() {
+    for scheme in ["replacement", "matching", "matrix --parity 2"] {
+        let dir = directory();
+        fs::write(dir.path().join("key"), [7; 32]).unwrap();
+        fs::write(dir.path().join("other"), [8; 32]).unwrap();
+        fs::write(dir.path().join("short"), [7; 31]).unwrap();
+        let hide = format!("hide @CT_small.dcm --payload payload --out stego --scheme {scheme}");
+        let extract = format!("extract stego --out found --scheme {scheme}");
+        json(&dir, &format!("{hide} --key-file key"));
+        json(&dir, &format!("{extract} --key-file key"));
+        assert_eq!(fs::read(dir.path().join("found")).unwrap(), PAYLOAD);
+        for wrong in [format!("{extract} --key-file other"), extract] {
+            let said = error(&dir, &wrong);
+            assert!(said.contains("no payload was found"), "{wrong}: {said}");
+        }
+        let said = error(&dir, &format!("{hide} --key-file short"));
+        assert!(said.contains("31 bytes, and a stego key is 32"), "{said}");
+    }
+}
+
+#[test]
+fn the_laboratory_writes_table_object_and_page() {
+    let dir = directory();
+    let line = "lab @CT_small.dcm @phantom.png --schemes replacement,reversible --rates 0.1,0.9 --out results";
+    let said = json(&dir, line);
+    assert_eq!(
+        (&said["measurements"], &said["do_not_fit"]),
+        (&6.into(), &2.into())
+    );
+    let read = |name: &str| fs::read_to_string(dir.path().join("results").join(name)).unwrap();
+    let results: Value = serde_json::from_str(&read("results.json")).unwrap();
+    assert_eq!(results["conditions"]["seed"], 1);
+    let rows = results["rows"].as_array().unwrap();
+    let csv = read("results.csv");
+    assert_eq!(csv.lines().count(), 1 + rows.len());
+    let width = csv.lines().next().unwrap().split(',').count();
+    assert!(
+        csv.lines().all(|line| line.split(',').count() == width),
+        "{csv}"
+    );
+    for row in rows {
+        // Nine tenths of a bit per sample are more than one lattice holds.
+        let fits = row["method"] != "reversible" || row["rate"] == 0.1;
+        assert_eq!(row["psnr_stored"].is_number(), fits, "{row}");
+    }
+    // Full replacement: half of the touched samples change, each by 1.
+    let full = &rows[1];
+    assert!(
+        (full["changed_share"].as_f64().unwrap() - 0.45).abs() < 0.02,
+        "{full}"
+    );
+    assert_eq!(full["mse"], full["changed_share"]);
+    let page = read("report.html");
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>"));
+    assert!(page.contains("data:image/png;base64,") && page.contains("medshare lab "));
+    for outside in ["http://", "https://", "<script", "<link", "url("] {
+        assert!(!page.contains(outside), "the page asks for {outside}");
+    }
+    let said = error(&dir, "lab @CT_small.dcm --rates 1.5 --out results");
+    assert!(said.contains("a rate of 1.5"), "{said}");
+}

@@ -85,6 +85,8 @@ pub fn verify(
         policy,
         sender: &sender,
         receiver: claim.receiver(),
+        // whom the sender meant from the beginning is signed; whom it named later, the ledger proves
+        granted: !proven.share().receivers.contains(&receiver),
     };
     let opened = envelopes.open(MANIFEST_NAME, &manifest_root)?;
     let mut session_keys = vec![(MANIFEST_NAME.to_owned(), opened.session_key().clone())];
@@ -286,14 +288,21 @@ struct Envelopes<'a> {
     policy: &'a Policy,
     sender: &'a Cert,
     receiver: &'a Key,
+    granted: bool,
 }
 
 impl Envelopes<'_> {
     fn open(&self, name: &str, root: &Cid) -> Result<Opened, Rejected> {
         let message = dag::cat(&self.blocks, root).map_err(content)?;
-        Opener::new(self.policy.envelope())
+        let opener = Opener::new(self.policy.envelope())
             .key(self.receiver)
-            .signer(self.sender)
+            .signer(self.sender);
+        let opener = if self.granted {
+            opener.granted()
+        } else {
+            opener
+        };
+        opener
             .open(message)
             .map_err(|source| not_opened(name, source))
     }

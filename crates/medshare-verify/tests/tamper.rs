@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use ipfs_store::{BlockStore as _, dag};
+use ipfs_store::{BlockStore as _, Profile, dag};
 use ledger_core::{Accept, Body, Grant, Reject, Revoke, RevokeMember, Withdraw};
 use medical_image::{Picture, Samples};
 use medshare_verify::testing::{Draft, ENVELOPE, World, envelope_policy};
@@ -10,6 +10,7 @@ use medshare_verify::{
     Binding, Description, HiddenRecord, LooseImage, MANIFEST_NAME, Manifest, Policy, Rejected,
     RevokedSender, Step, conceal,
 };
+use pgp_envelope::{Recipient, regrant};
 
 mod images;
 use images::{CT, MR, PHANTOM};
@@ -254,6 +255,39 @@ fn step_4_sealed_for_somebody_else() {
     world.send("alice", body);
     assert_eq!(step(world.verify("mallory", &draft)).0, Step::Envelope);
     world.verify("bob", &draft).unwrap();
+}
+
+#[test]
+fn a_receiver_that_was_granted_later_opens_the_same_bodies() {
+    let mut world = World::new();
+    let draft = world.draft(1);
+    let (_, root) = world.share(&draft, CT);
+    let mallory = Recipient::new(&world.mallory.cert, &envelope_policy()).unwrap();
+    let verified = world.verify("bob", &draft).unwrap();
+    let entries: Vec<_> = verified
+        .session_keys()
+        .iter()
+        .map(|(name, session_key)| {
+            let file = dag::resolve(&world.store, &root, name).unwrap();
+            let parts = dag::parts(&world.store, &file).unwrap();
+            let mut head = Vec::new();
+            let mut reader = dag::cat(&world.store, &parts[0].cid).unwrap();
+            std::io::Read::read_to_end(&mut reader, &mut head).unwrap();
+            let head = regrant(&head, session_key, std::slice::from_ref(&mallory)).unwrap();
+            let head = dag::add(&world.store, &head[..], Profile::UnixfsV1_2025).unwrap();
+            let file = dag::concat(&world.store, &[head, parts[1]], Profile::UnixfsV1_2025);
+            (name.as_str(), file.unwrap())
+        })
+        .collect();
+    let content = world.directory(&entries);
+    let body = Body::Grant(Grant {
+        share_id: draft.share_id,
+        content,
+        receivers: vec![world.mallory.address],
+    });
+    world.send("alice", body);
+    assert_eq!(world.verify("mallory", &draft).unwrap().original(), CT);
+    assert_eq!(world.verify("bob", &draft).unwrap().original(), CT);
 }
 
 #[test]

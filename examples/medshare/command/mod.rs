@@ -14,6 +14,7 @@ mod enroll;
 mod extract;
 mod gc;
 mod get;
+mod grant;
 mod hide;
 mod init;
 mod key;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Enroll(enroll::Args),
     Share(share::Args),
     Receive(receive::Args),
+    Grant(grant::Args),
     Verify(verify::Args),
     Log(log::Args),
     Reject(reject::Args),
@@ -81,6 +83,7 @@ impl Command {
             Self::Enroll(args) => args.run(output),
             Self::Share(args) => args.run(output),
             Self::Receive(args) => args.run(output),
+            Self::Grant(args) => args.run(output),
             Self::Verify(args) => args.run(output),
             Self::Log(args) => args.run(output),
             Self::Reject(args) => args.run(output),

@@ -53,7 +53,9 @@ impl Args {
         let addresses = receivers.iter().map(address).collect::<Result<Vec<_>>>()?;
         let sender = home.address()?;
         let policy = home::pgp_policy();
-        let recipients = share::recipients(&home.cert()?, &receivers, &policy)?;
+        // its sender can open a share, too, to grant it to others later
+        let own = home.cert()?;
+        let recipients = share::recipients(receivers.iter().chain([&own]), &policy)?;
         check_members(&home, &addresses, output)?;
 
         let signer = Signer::new(&home.unlocked(&self.passphrase)?, &policy)?;
