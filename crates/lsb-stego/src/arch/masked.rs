@@ -68,13 +68,16 @@ struct Write<'a, const K: usize> {
 impl<S: Lane, const K: usize> Each<S> for Write<'_, K> {
     #[inline(always)]
     fn each<V: Simd>(&mut self, simd: V, block: &mut [S; BLOCK], mask: u64) {
-        let masks = payload_bits::<V, K>(simd, mask);
-        let bits = masks.map(|mask| simd.deposit(self.source.take(mask.count_ones()), mask));
         if K == 1 {
-            S::replace_some(simd, block, bits[0], mask);
-        } else {
-            S::insert(simd, block, simd.spread(bits), simd.spread(masks));
+            let bits = simd.deposit(self.source.take(mask.count_ones()), mask);
+            return S::replace_some(simd, block, bits, mask);
         }
+        let masks = payload_bits::<V, K>(simd, mask);
+        let mut bits = masks;
+        for bits in &mut bits {
+            *bits = simd.deposit(self.source.take(bits.count_ones()), *bits);
+        }
+        S::insert(simd, block, simd.spread(bits), simd.spread(masks));
     }
 }
 

@@ -11,6 +11,7 @@
 //! other, and the words of a block share its count in an order that is as likely as any other rotation: each sample of a
 //! block is selected with the same probability. A count above half is that of the samples left out.
 
+use super::kernel::low_bits;
 use super::{Simd, Task};
 
 /// Words of masks that are made at once: two blocks of 256.
@@ -59,6 +60,15 @@ impl Count {
         }
     }
 
+    /// The lowest bit of every stratum.
+    const fn lowest(self) -> u64 {
+        match self.controls() {
+            1 => 0x0101_0101_0101_0101,
+            2 => 0x1111_1111_1111_1111,
+            _ => 0x5555_5555_5555_5555,
+        }
+    }
+
     /// By rotation, the words before they are mixed.
     fn start(self) -> [[u64; 4]; 4] {
         let fewer = self.fewer();
@@ -66,7 +76,7 @@ impl Count {
             core::array::from_fn(|word| {
                 let share = (word + rotation) % 4;
                 let count = (share + 1) * fewer / 4 - share * fewer / 4;
-                (0..count).fold(0, |start, stratum| start | 1 << (stratum * self.stratum()))
+                self.lowest() & low_bits(u32::try_from(count * self.stratum()).unwrap_or(64))
             })
         })
     }
@@ -102,16 +112,17 @@ impl Select<'_> {
         let start = self.count.start();
         let invert = simd.splat(if self.count.selected > 128 { 0xff } else { 0 });
         let (groups, _) = self.masks.as_chunks_mut::<GROUP>();
-        let (words, _) = self.controls.as_chunks::<8>();
-        let (words, _) = words.as_chunks::<GROUP>();
-        let (controls, _) = words.as_chunks::<W>();
-        for (group, controls) in groups.iter_mut().zip(controls) {
-            let controls = controls.map(|words| words.map(u64::from_le_bytes));
-            let [first, second] = [0, 4].map(|word| start[(controls[0][word] >> 62) as usize]);
-            let [a, b, c, d] = first;
-            let [e, f, g, h] = second;
+        let (vectors, _) = self.controls.as_chunks::<64>();
+        let (controls, _) = vectors.as_chunks::<W>();
+        for (group, vectors) in groups.iter_mut().zip(controls) {
+            let [a, b, c, d] = start[usize::from(vectors[0][7] >> 6)];
+            let [e, f, g, h] = start[usize::from(vectors[0][39] >> 6)];
             let start = simd.words_in([a, b, c, d, e, f, g, h]);
-            let mixed = mix(simd, start, controls.map(|words| simd.words_in(words)));
+            let mut controls = [start; W];
+            for (control, vector) in controls.iter_mut().zip(vectors) {
+                *control = simd.load8(vector);
+            }
+            let mixed = mix(simd, start, controls);
             *group = simd.words_out(simd.xor(mixed, invert));
         }
     }

@@ -301,23 +301,29 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn words_out(self, bytes: Self::Bytes) -> [u64; 8] {
-        let mut block = [0; BLOCK];
-        let (parts, _) = block.as_chunks_mut::<32>();
-        for (part, bytes) in parts.iter_mut().zip(bytes) {
-            self.store(part, bytes);
-        }
-        let (words, _) = block.as_chunks::<8>();
-        core::array::from_fn(|word| u64::from_le_bytes(words[word]))
+        let mut words = [0; 8];
+        let (halves, _) = words.as_chunks_mut::<4>();
+        avx2!(
+            _mm256_storeu_si256(halves[0].as_mut_ptr().cast(), bytes[0]);
+            _mm256_storeu_si256(halves[1].as_mut_ptr().cast(), bytes[1]);
+        );
+        words
     }
 
     #[inline(always)]
     fn left<const N: i32>(self, words: Self::Bytes) -> Self::Bytes {
-        avx2!(words.map(|words| _mm256_slli_epi64::<N>(words)))
+        avx2!([
+            _mm256_slli_epi64::<N>(words[0]),
+            _mm256_slli_epi64::<N>(words[1])
+        ])
     }
 
     #[inline(always)]
     fn right<const N: i32>(self, words: Self::Bytes) -> Self::Bytes {
-        avx2!(words.map(|words| _mm256_srli_epi64::<N>(words)))
+        avx2!([
+            _mm256_srli_epi64::<N>(words[0]),
+            _mm256_srli_epi64::<N>(words[1])
+        ])
     }
 
     #[inline(always)]
