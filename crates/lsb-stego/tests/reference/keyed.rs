@@ -57,7 +57,7 @@ pub(crate) fn selected(key: [u8; 32], density: Density, carriers: usize) -> Vec<
         Density::Strata(stratum) => (0..carriers / stratum)
             .map(|index| {
                 let word: [u8; 4] = keystream(key, 1, 4 * index, 4).try_into().unwrap();
-                index * stratum + (u32::from_le_bytes(word) as usize * stratum >> 32)
+                index * stratum + ((u32::from_le_bytes(word) as usize * stratum) >> 32)
             })
             .collect(),
         Density::Blocks(count) => (0..carriers / 256 * 4)
@@ -232,7 +232,7 @@ impl Reference {
         let value = sample & ((1 << self.plain.bits_stored) - 1);
         let allowed = |to: i64| {
             (0..1 << self.plain.bits_stored).contains(&to)
-                && carries(&self.plain, 1, index, to as u32)
+                && carries(&self.plain, 1, index, u32::try_from(to).unwrap())
         };
         let [way, other] = if up { [1, -1] } else { [-1, 1] };
         let way = if allowed(i64::from(value) + way) {
@@ -240,7 +240,7 @@ impl Reference {
         } else {
             other
         };
-        (i64::from(sample) + way) as u32
+        u32::try_from(i64::from(sample) + way).unwrap()
     }
 }
 
