@@ -9,18 +9,13 @@ use std::cell::Cell;
 use std::env;
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use compare::{FromBytes, SIZES, numbers, paired, placed, rounds};
 use lsb_stego::{
     Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, read_bits_into,
     write_bits,
 };
-
-const SIZES: [(&str, usize); 3] = [
-    ("64KiB", 64 << 10),
-    ("4MiB", 4 << 20),
-    ("256MiB", 256 << 20),
-];
 
 /// A row of the table of gates: for ids that begin so, per size.
 struct Gate {
@@ -448,79 +443,4 @@ impl Run {
         }
         println!(" {}", row.map_or("", |row| row.row));
     }
-}
-
-/// So many bytes of memory, from this offset within a page.
-fn placed(bytes: &mut [u8], offset: usize, size: usize) -> &mut [u8] {
-    let start = bytes.as_ptr().align_offset(4096) + offset;
-    &mut bytes[start..start + size]
-}
-
-/// The median over paired rounds of how many times faster the second is, and the second's median time.
-fn paired(mut first: impl FnMut(), mut second: impl FnMut()) -> (f64, Duration) {
-    first();
-    second();
-    let (a, b) = (once(&mut first, 1), once(&mut second, 1));
-    let round = Duration::from_millis(4);
-    let times = |one: Duration| (round.as_nanos() / one.as_nanos().max(1)).clamp(1, 100_000) as u32;
-    let times = [times(a), times(b)];
-    rounds(first, second, times, 31)
-}
-
-/// As `paired`, with so many runs of each per round, and so many rounds.
-fn rounds(
-    mut first: impl FnMut(),
-    mut second: impl FnMut(),
-    [a, b]: [u32; 2],
-    count: u32,
-) -> (f64, Duration) {
-    let mut rounds: Vec<(f64, Duration)> = (0..count)
-        .map(|_| {
-            let (first, second) = (once(&mut first, a), once(&mut second, b));
-            (first.as_secs_f64() / second.as_secs_f64(), second)
-        })
-        .collect();
-    rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-    rounds[rounds.len() / 2]
-}
-
-/// The time of one of so many runs.
-fn once(run: &mut dyn FnMut(), times: u32) -> Duration {
-    let start = Instant::now();
-    (0..times).for_each(|_| run());
-    start.elapsed() / times
-}
-
-trait FromBytes: Sized {
-    const DEPTH: u8;
-    fn from_bytes(bytes: &[u8]) -> Vec<Self>;
-}
-
-impl FromBytes for u8 {
-    const DEPTH: u8 = 8;
-    fn from_bytes(bytes: &[u8]) -> Vec<Self> {
-        bytes.to_vec()
-    }
-}
-
-impl FromBytes for u16 {
-    const DEPTH: u8 = 16;
-    fn from_bytes(bytes: &[u8]) -> Vec<Self> {
-        bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&pair| Self::from_le_bytes(pair))
-            .collect()
-    }
-}
-
-/// Numbers that look random, the same ever after (splitmix64).
-fn numbers() -> impl Iterator<Item = u64> {
-    (1u64..).map(|i| {
-        let z = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    })
 }

@@ -1,0 +1,167 @@
+//! What researchers wait for, against memcpy of the same number of sample bytes: paired rounds, medians, one core.
+//!
+//! `cargo run --release --bin research [-- FILTER]`; per size (64 KiB, 4 MiB, 256 MiB) the ratio, above 1 when faster than
+//! memcpy, beside the gate and the stretch goal of the row, and the throughput. A gate that is missed at 64 KiB or 256 MiB
+//! makes the program fail; 4 MiB is only watched. `*` marks a stretch goal that is met, `!` a gate that is not.
+
+use std::env;
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use compare::{FromBytes, SIZES, numbers, once, paired, placed, rounds};
+use lsb_stego::{Cover, CoverMut, Layout, Options, Scheme, detect, embed, metric, recover};
+
+/// Pixels of a row of the picture.
+const COLUMNS: u32 = 256;
+
+/// A row of the table of gates, per size.
+struct Goal {
+    row: &'static str,
+    gate: [f64; 3],
+    stretch: [f64; 3],
+}
+
+const PSNR: Goal = Goal {
+    row: "T11",
+    gate: [0.45, 0.8, 0.55],
+    stretch: [0.9, 1.0, 0.65],
+};
+const PAIRS: Goal = Goal {
+    row: "T11",
+    gate: [0.32, 0.7, 0.7],
+    stretch: [0.6, 1.2, 0.95],
+};
+const REVERSIBLE: Goal = Goal {
+    row: "T12",
+    gate: [0.10, 0.10, 0.13],
+    stretch: [0.25, 0.25, 0.25],
+};
+
+fn main() -> ExitCode {
+    let mut run = Run {
+        filter: env::args().nth(1).unwrap_or_default(),
+        missed: 0,
+    };
+    println!(
+        "{:24} {:>36} {:>36} {:>36}",
+        "operation, ratio (gate, stretch)", "64KiB", "4MiB", "256MiB"
+    );
+    run.width::<u8>();
+    run.width::<u16>();
+    ExitCode::from(u8::from(run.missed > 0))
+}
+
+/// A measurement: what was asked for, and how many gates did not hold.
+struct Run {
+    filter: String,
+    missed: u32,
+}
+
+impl Run {
+    fn width<S: FromBytes>(&mut self) {
+        let layout = Layout::new(S::DEPTH).and_then(|layout| layout.with_columns(COLUMNS));
+        let layout = layout.expect("a layout");
+        let id = |operation: &str| format!("{operation}/u{}", S::DEPTH);
+        self.row(&id("psnr"), &PSNR, |samples: &[S]| {
+            let cover = samples.to_vec();
+            let stego: Vec<S> = samples.to_vec();
+            move || {
+                let (a, b) = (Cover::new(&cover, layout), Cover::new(&stego, layout));
+                let (a, b) = (a.expect("a cover"), b.expect("a cover"));
+                let mse = metric::mse(black_box(a), black_box(b)).expect("equal lengths");
+                assert_eq!(metric::psnr(layout.peak(), mse), f64::INFINITY);
+            }
+        });
+        self.row(&id("pairs"), &PAIRS, |samples: &[S]| {
+            let samples = samples.to_vec();
+            move || {
+                let cover = Cover::new(black_box(&samples), layout).expect("a cover");
+                assert!(detect::sample_pairs(cover).expect("columns").is_finite());
+            }
+        });
+        // A bit in ten samples: about a quarter of what such a picture holds.
+        let options = &Options::new().scheme(Scheme::Reversible);
+        let payload = |samples: &[S]| -> Vec<u8> {
+            let bytes = numbers().flat_map(u64::to_le_bytes);
+            bytes.take(samples.len() / 80).collect()
+        };
+        self.row(&id("reversible/embed"), &REVERSIBLE, |samples: &[S]| {
+            // The copy is part of it, as it is of what is measured against.
+            let (mut stego, payload) = (samples.to_vec(), payload(samples));
+            let original = samples.to_vec();
+            move || {
+                stego.copy_from_slice(&original);
+                let cover = CoverMut::new(black_box(&mut stego[..]), layout).expect("a cover");
+                embed(cover, black_box(&payload), options).expect("it fits");
+            }
+        });
+        self.row(&id("reversible/recover"), &REVERSIBLE, |samples: &[S]| {
+            let (mut stego, payload) = (samples.to_vec(), payload(samples));
+            let cover = CoverMut::new(&mut stego, layout).expect("a cover");
+            embed(cover, &payload, options).expect("it fits");
+            let mut samples = stego.clone();
+            move || {
+                samples.copy_from_slice(&stego);
+                let cover = CoverMut::new(black_box(&mut samples[..]), layout).expect("a cover");
+                let found = recover(cover, options).expect("it is there");
+                assert!(found == payload);
+            }
+        });
+    }
+
+    /// Measures one operation at every size and prints a line.
+    fn row<S: FromBytes, F: FnMut()>(
+        &mut self,
+        id: &str,
+        goal: &Goal,
+        mut operation: impl FnMut(&[S]) -> F,
+    ) {
+        if !id.contains(&self.filter) {
+            return;
+        }
+        print!("{id:24}");
+        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+            let samples = picture::<S>(size);
+            let mut run = operation(&samples);
+            // Both at fixed places within a page, as in `ratios`.
+            let (mut source, mut copy) = (vec![1u8; size + 8192], vec![0u8; size + 8192]);
+            let source = placed(&mut source, 0, size);
+            let copy = placed(&mut copy, 2048, size);
+            let copying = || black_box(&mut *copy).copy_from_slice(black_box(&*source));
+            // What takes long is measured in fewer rounds.
+            let (ratio, time) = if once(&mut run, 1) > Duration::from_millis(300) {
+                rounds(copying, &mut run, [1, 1], 3)
+            } else {
+                paired(copying, &mut run)
+            };
+            let (gate, stretch) = (goal.gate[index], goal.stretch[index]);
+            let mark = if ratio >= stretch {
+                '*'
+            } else if ratio >= gate {
+                ' '
+            } else {
+                self.missed += u32::from(index != 1);
+                '!'
+            };
+            let speed = size as f64 / time.as_secs_f64() / 1e9;
+            print!(" {ratio:6.2}{mark} ({gate:4.2}, {stretch:4.2}) {speed:6.2} GB/s");
+        }
+        println!("  {}", goal.row);
+    }
+}
+
+/// A slope with noise of about a 60th of the range, as a photograph or a CT has.
+fn picture<S: FromBytes>(size: usize) -> Vec<S> {
+    let columns = COLUMNS as usize;
+    let count = size / (S::DEPTH as usize / 8);
+    let peak = (1u32 << S::DEPTH) - 1;
+    let noise = numbers().flat_map(u64::to_le_bytes);
+    let bytes = noise.take(count).enumerate().flat_map(|(i, noise)| {
+        let across = (i % columns + i / columns % 1024) as u32;
+        let value = across * (peak / 1280) + u32::from(noise) % 4 * (peak / 250) + peak / 10;
+        let [low, high, ..] = value.min(peak * 9 / 10).to_le_bytes();
+        [Some(low), (S::DEPTH == 16).then_some(high)]
+    });
+    S::from_bytes(&bytes.flatten().collect::<Vec<u8>>())
+}
