@@ -165,9 +165,9 @@ fn path(leaves: &[Digest], m: u64) -> Vec<Digest> {
     }
     let (left, right) = leaves.split_at(split(leaves.len()));
     let (mut path, sibling) = match at.checked_sub(left.len()) {
-        None => (self::path(left, m), root_of(right)),
+        None => (path(left, m), root_of(right)),
         Some(rest) => (
-            self::path(right, u64::try_from(rest).expect("a byte")),
+            path(right, u64::try_from(rest).expect("a byte")),
             root_of(left),
         ),
     };

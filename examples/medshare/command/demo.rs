@@ -92,8 +92,7 @@ fn share(world: &World, name: &str, bytes: Vec<u8>, output: &Output) -> Result<S
     let picture = &shared.picture;
     output.line("");
     output.line(format_args!(
-        "{name}: {} {}, {}",
-        picture.format(),
+        "{name}: {}, {}",
         picture.summary(),
         size(picture.bytes().len() as u64)
     ));
