@@ -11,11 +11,12 @@ const SIZES: [(&str, usize); 2] = [("1KiB", 1 << 10), ("4MiB", 4 << 20)];
 
 /// Registers the benchmarks of this module.
 pub(crate) fn define(c: &mut Criterion) {
-    let policy = Policy::now();
     let mut group = c.benchmark_group("envelope");
     for (profile, label) in [(Profile::Rfc9580, "v6"), (Profile::Rfc4880, "v4")] {
         let options = KeyOptions::new("Alice <alice@a.example>").profile(profile);
         let key = Key::generate(&options).expect("randomness").key;
+        // after the key was made: a policy's time is fixed
+        let policy = Policy::now();
         let signer = Signer::new(&key, &policy).expect("a valid key");
         let recipient = Recipient::new(&key.cert(), &policy).expect("a valid cert");
         let opener = Opener::new(&policy).key(&key).signer(&key.cert());
