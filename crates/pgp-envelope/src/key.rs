@@ -21,6 +21,9 @@ use crate::{Cert, Error, Fingerprint, Profile, Result};
 /// Argon2's memory, as a power of two of KiB, that unlocking a key may ask for: 2 GiB, RFC 9580's first recommendation.
 const MAX_ARGON2_MEMORY: u8 = 21;
 
+/// How long before now a new key claims to be made, as sequoia's own programs do.
+const BACKDATED: Duration = Duration::from_secs(60);
+
 /// What a new key is to be.
 ///
 /// Its primary key certifies; one subkey signs and one encrypts, so that the primary key can be kept away from both.
@@ -51,7 +54,8 @@ impl KeyOptions {
         self
     }
 
-    /// When it is made, in whole seconds; by the system's clock unless said.
+    /// When it is made, in whole seconds; a minute before now unless said, so that a clock that is a little behind, or a policy
+    /// from a moment ago, finds the key valid.
     #[must_use]
     pub const fn created(mut self, time: SystemTime) -> Self {
         self.created = Some(time);
@@ -102,7 +106,11 @@ impl Key {
             .set_profile(profile)
             .and_then(|builder| builder.set_features(features))
             .map_err(Error::library(failed))?
-            .set_creation_time(options.created.unwrap_or_else(SystemTime::now))
+            .set_creation_time(
+                options
+                    .created
+                    .unwrap_or_else(|| SystemTime::now() - BACKDATED),
+            )
             .set_validity_period(options.validity)
             .add_userid(options.userid.as_str())
             .add_signing_subkey()
