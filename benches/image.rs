@@ -35,7 +35,7 @@ fn all(c: &mut Criterion, format: &str, size: &str, file: &[u8]) {
     assert_eq!(back, file);
     group.bench_function(id("copy"), |b| b.iter(|| black_box(file).to_vec()));
     group.bench_function(id("read"), |b| {
-        b.iter(|| Picture::read(black_box(file).to_vec()))
+        b.iter(|| Picture::read(black_box(file).to_vec()));
     });
     group.bench_function(id("patch"), |b| b.iter(|| picture.patch(black_box(&other))));
     group.bench_function(id("restore"), |b| {

@@ -89,7 +89,7 @@ fn signatures(c: &mut Criterion) {
         b.iter(|| {
             black_box(&tx)
                 .verify_signature(black_box(&key))
-                .expect("it holds")
+                .expect("it holds");
         });
     });
     group.bench_function("decode/transaction/1", |b| {
@@ -99,7 +99,7 @@ fn signatures(c: &mut Criterion) {
                     .expect("canonical")
                     .sequence(),
                 0
-            )
+            );
         });
     });
     group.finish();
@@ -260,7 +260,7 @@ fn proofs(c: &mut Criterion) {
                     .to_bytes()
                     .len(),
                 bundle.len()
-            )
+            );
         });
     });
     group.bench_function("verify/bundle/2000", |b| {
@@ -270,7 +270,7 @@ fn proofs(c: &mut Criterion) {
                     .expect("it holds")
                     .share_id(),
                 &share_id(1000)
-            )
+            );
         });
     });
     group.finish();

@@ -17,7 +17,9 @@ pub(crate) fn define(c: &mut Criterion) {
 }
 
 fn files(c: &mut Criterion, name: &str, len: usize) {
-    let bytes: Vec<u8> = (0..len as u32 / 4).flat_map(u32::to_le_bytes).collect();
+    let bytes: Vec<u8> = (0..u32::try_from(len / 4).expect("a small file"))
+        .flat_map(u32::to_le_bytes)
+        .collect();
     let profile = Profile::default();
     let expected = dag::only_hash(bytes.as_slice(), profile).expect("memory");
     let mut group = c.benchmark_group("store");
@@ -30,7 +32,7 @@ fn files(c: &mut Criterion, name: &str, len: usize) {
             assert_eq!(
                 dag::only_hash(black_box(bytes.as_slice()), profile).expect("memory"),
                 expected
-            )
+            );
         });
     });
     group.bench_function(format!("add/memory/{name}"), |b| {

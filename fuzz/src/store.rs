@@ -1,5 +1,10 @@
 //! Properties of ipfs-store.
 
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a property panics when it does not hold"
+)]
+
 use std::io::{Read as _, Seek as _, SeekFrom};
 
 use ipfs_store::{

@@ -1,5 +1,7 @@
 //! Replays every seed and every regression on stable, and holds the folders to the table of targets.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, panic};

@@ -73,8 +73,8 @@ impl Args {
             output
                 .note("--no-passphrase: the secret key is protected by the mode of its file alone");
         }
-        let options = KeyOptions::new(&format!("{} <{}>", self.name, self.email))
-            .profile(self.profile.into());
+        let options =
+            KeyOptions::new(format!("{} <{}>", self.name, self.email)).profile(self.profile.into());
         let generated = Key::generate(&options).context("cannot make the keys")?;
         let key = &generated.key;
         let stored = if self.no_passphrase {

@@ -29,7 +29,7 @@ pub(crate) struct Person {
 
 impl Person {
     fn new(name: &'static str) -> Result<Self> {
-        let options = KeyOptions::new(&format!("{name} <{name}@hospital.example>"));
+        let options = KeyOptions::new(format!("{name} <{name}@hospital.example>"));
         let key = Key::generate(&options)?.key;
         let cert = key.cert();
         Ok(Self {

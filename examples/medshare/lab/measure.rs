@@ -239,6 +239,9 @@ fn payload(samples: usize, rate: f64, seed: u64) -> Option<Vec<u8>> {
     Some(noise(seed ^ 0x5EED).take(length).collect())
 }
 
+/// The parity of matrix embedding, the options, and the samples with the payload.
+type Stego<S> = (Option<usize>, Options, Vec<S>);
+
 /// The first of the method's options that holds the payload, and the samples with it.
 fn embedded<S: Sample>(
     samples: &[S],
@@ -246,7 +249,7 @@ fn embedded<S: Sample>(
     method: Method,
     payload: &[u8],
     seed: u64,
-) -> Result<Option<(Option<usize>, Options, Vec<S>)>> {
+) -> Result<Option<Stego<S>>> {
     for (parity, options) in method.options(seed) {
         let mut stego = samples.to_vec();
         match embed(CoverMut::new(&mut stego, layout)?, payload, &options) {
