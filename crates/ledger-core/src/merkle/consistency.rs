@@ -14,7 +14,7 @@ pub struct ConsistencyProof {
     pub from: u64,
     /// The number of leaves now.
     pub to: u64,
-    /// The hashes of RFC 6962's PROOF(from, D[to]).
+    /// The hashes of RFC 6962's `PROOF(from, D[to])`.
     #[serde(with = "path")]
     pub path: Vec<Digest>,
 }
