@@ -16,7 +16,7 @@ fn more_cores_give_the_same_bits() {
     let padded = grey.with_reserved(7, 9).unwrap();
     for layout in [grey, rgb, rgba, padded] {
         for bits in [Bits::One, Bits::Three] {
-            for pixels in [1000, (2 << 20) + 777, (5 << 20) + 3] {
+            for pixels in [1000, (2 << 20) + 777, (9 << 20) + 3] {
                 check(
                     layout,
                     &Options::new().bits(bits),
