@@ -9,8 +9,8 @@
 )]
 
 use lsb_stego::{
-    Bits, Cover, CoverMut, Error, Layout, Level, Options, Sample, Scheme, capacity, embed, extract,
-    framed_bits, read_bits, recover, write_bits,
+    Bits, Cover, CoverMut, Error, Key, Layout, Level, Options, Sample, Scheme, capacity, embed,
+    extract, framed_bits, read_bits, recover, write_bits,
 };
 use proptest::prelude::*;
 
@@ -294,6 +294,16 @@ fn misuse_is_named() {
     );
     assert!(matches!(replaced, Err(Error::Scheme { .. })));
     let wide = layout.with_columns(64).unwrap();
+    let keyed = recover(
+        CoverMut::new(&mut samples, wide).unwrap(),
+        &options().key(Key::new([7; 32])),
+    );
+    let keyed_extract = extract(
+        Cover::new(&samples, wide).unwrap(),
+        &options().key(Key::new([7; 32])),
+    );
+    assert!(matches!(keyed, Err(Error::Scheme { .. })));
+    assert_eq!(keyed, keyed_extract);
     assert_eq!(
         extract(Cover::new(&samples, wide).unwrap(), &options()),
         Err(Error::NoPayload)

@@ -23,7 +23,8 @@ const K2: f64 = 0.03;
 ///
 /// # Errors
 ///
-/// [`Error::Lengths`] when one has more samples than the other, [`Error::Columns`] when the layout names no columns.
+/// [`Error::Lengths`](crate::Error::Lengths) when one has more samples than the other,
+/// [`Error::Columns`](crate::Error::Columns) when the layout names no columns.
 pub fn ssim<S: Sample>(
     cover: Cover<'_, S>,
     stego: Cover<'_, S>,

@@ -36,8 +36,8 @@ mod shift;
 ///
 /// # Errors
 ///
-/// [`Error::Scheme`] for a scheme that does not remember the original; else as [`extract`](crate::extract). The samples
-/// are unchanged then.
+/// [`Error::Scheme`] for a scheme that does not remember the original, and with a key; else as [`extract`](crate::extract).
+/// The samples are unchanged then.
 ///
 /// # Example
 ///
@@ -60,6 +60,7 @@ pub fn recover<S: Sample>(cover: CoverMut<'_, S>, options: &Options) -> Result<V
             operation: "recover the original",
         });
     }
+    options.keyless()?;
     let found = Found::read(cover.as_cover(), options)?;
     found.restore(cover, options)?;
     Ok(found.payload)
