@@ -1,8 +1,8 @@
 //! Properties of lsb-stego.
 //!
-//! The first seven bytes choose layout and options, the rest are samples and payload. Of the sixth, three bits are the bits
-//! per sample, one says that there is a key, and the others name the scheme: 0 and 1 replacement, 2 matching, 3 to 9 matrix
-//! embedding of two parity bits and more.
+//! The first seven bytes choose layout and options, the rest are samples. Of the sixth, three bits are the bits per sample,
+//! one says that there is a key, and the others name the scheme: 0 and 1 replacement, 2 matching, 3 to 9 matrix embedding of
+//! two parity bits and more. The seventh is the length of the payload, in bytes or as a share of what the cover holds.
 
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
@@ -31,16 +31,16 @@ pub fn extract_arbitrary(data: &[u8]) {
     );
 }
 
-/// What is embedded comes back, changes only payload bits, and fits if and only if the capacity says so.
+/// What is embedded comes back, changes only payload bits, and fits if and only if the capacity says so. The payload is of
+/// any share of what the cover holds: of 254 parts, and of 255 one byte too long.
 pub fn roundtrip(data: &[u8]) {
     let Some((case, rest)) = Case::parse(data) else {
         return;
     };
-    let (payload, rest) = rest.split_at(rest.len().min(usize::from(case.payload_len)));
     case.with_samples(
         rest,
-        |samples| embed_into(&case, samples, payload),
-        |samples| embed_into(&case, samples, payload),
+        |samples| embed_into(&case, samples, rest),
+        |samples| embed_into(&case, samples, rest),
     );
 }
 
@@ -199,13 +199,27 @@ fn extract_from<S: Sample>(case: &Case, samples: &[S]) {
     }
 }
 
-fn embed_into<S: Sample + PartialEq>(case: &Case, samples: &[S], payload: &[u8]) {
+fn embed_into<S: Sample + PartialEq>(case: &Case, samples: &[S], data: &[u8]) {
     let Ok(cover) = Cover::new(samples, case.layout) else {
         return;
     };
     let Ok(capacity) = capacity(cover, &case.options) else {
         return;
     };
+    let held = capacity.payload_bytes();
+    let payload_len = match usize::from(case.payload_len) {
+        255 => held + 1,
+        share => held * share / 254,
+    };
+    // Of the samples' own bytes, the last first.
+    let payload: Vec<u8> = data
+        .iter()
+        .rev()
+        .copied()
+        .cycle()
+        .take(payload_len)
+        .collect();
+    let payload = payload.as_slice();
     let mut first: Option<Vec<S>> = None;
     for level in Level::available() {
         let options = case.options.clone().level(level);

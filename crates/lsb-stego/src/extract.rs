@@ -6,7 +6,7 @@ use crate::bits::{Plan, count_bits};
 use crate::join::{Join, Serial};
 use crate::key::CHACHA8;
 use crate::walk::{Route, Walk};
-use crate::{Cover, Error, Options, Result, Sample, Scheme, frame, reversible};
+use crate::{Cover, Error, Options, Result, Sample, Scheme, frame, framed_bits, reversible};
 
 /// Extracts a framed payload; the options are those of [`embed`](crate::embed).
 ///
@@ -16,7 +16,8 @@ use crate::{Cover, Error, Options, Result, Sample, Scheme, frame, reversible};
 /// # Errors
 ///
 /// [`Error::NoPayload`] when no frame begins here, [`Error::Version`] and [`Error::ClaimedLength`] when it cannot be read,
-/// [`Error::Checksum`] when it is damaged.
+/// [`Error::Checksum`] when it is damaged. With a key the length of the payload belongs to the path, and a frame whose length
+/// is damaged may be no frame.
 ///
 /// # Example
 ///
@@ -31,7 +32,7 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
     extract_with::<Serial, S>(cover, options)
 }
 
-/// [`extract`] on every core, which can pay from 4 MiB of samples on; below that, where values are reserved, and under
+/// [`extract`] on every core, which can pay from 8 MiB of samples on; below that, where values are reserved, and under
 /// [`Scheme::Reversible`] it is the same.
 ///
 /// # Errors
@@ -75,31 +76,51 @@ fn extract_with<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> R
     Ok(payload)
 }
 
-/// Extracts along a route. With a key every density is tried, as nothing else tells it: of the wrong ones, and with a wrong
-/// key of all, the header looks like noise.
+/// Extracts along a route. With a key every density is tried, as nothing outside of the frame tells it. Of most wrong ones,
+/// and with a wrong key of all, the header looks like noise. But densities side by side share much of their paths, and the
+/// beginning of the header, or all of it, may read the same along several: only a whole frame ends the search.
 fn extract_along<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
     let mut route = Route::every(cover, options)?;
     let available = frame::payload_bytes(route.bits()).ok_or(Error::NoPayload)?;
     let mut walk = route.walk();
-    let header = if options.key.is_some() {
-        let mut densities = route.densities();
-        let found = densities.find_map(|density| {
-            route.thin(density);
-            let header = header(&route, &mut walk, cover, CHACHA8);
-            (header != Err(Error::NoPayload)).then_some(header)
-        });
-        found.unwrap_or(Err(Error::NoPayload))?
-    } else {
-        header(&route, &mut walk, cover, 0)?
-    };
+    if options.key.is_none() {
+        return frame_along::<J, S>(&route, &mut walk, cover, 0, available);
+    }
+    let mut refused = Error::NoPayload;
+    for density in route.densities() {
+        route.thin(density);
+        match frame_along::<J, S>(&route, &mut walk, cover, CHACHA8, available) {
+            Ok(payload) => return Ok(payload),
+            // A header that belongs to its density says more than what reads like one.
+            Err(error) if matches!(error, Error::Checksum { .. }) => refused = error,
+            Err(error) if refused == Error::NoPayload => refused = error,
+            Err(_) => {}
+        }
+    }
+    Err(refused)
+}
+
+/// The payload of the frame that begins along the route. With a key, a frame whose length is one of another density does
+/// not: it is read where it belongs.
+fn frame_along<J: Join, S: Sample>(
+    route: &Route<'_>,
+    walk: &mut Walk,
+    cover: Cover<'_, S>,
+    keystream: u8,
+    available: usize,
+) -> Result<Vec<u8>> {
+    let header = header(route, walk, cover, keystream)?;
     if header.payload_len > available {
         return Err(Error::ClaimedLength {
             claimed_bytes: header.payload_len,
             available_bytes: available,
         });
     }
+    if keystream != 0 && !route.is_for(framed_bits(header.payload_len)) {
+        return Err(Error::NoPayload);
+    }
     let mut frame = vec![0; frame::HEADER + header.payload_len];
-    route.read::<J, S>(&mut walk, cover.samples(), &mut frame);
+    route.read::<J, S>(walk, cover.samples(), &mut frame);
     frame.drain(..frame::HEADER);
     header.check(&frame)?;
     Ok(frame)

@@ -15,7 +15,7 @@ pub(crate) const WORDS: usize = 128;
 pub(crate) const PART: usize = 64 * WORDS;
 
 /// How densely samples are selected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Density {
     /// The first ones: as many as are needed without a key, all with one.
     First(usize),
@@ -41,7 +41,8 @@ impl Density {
         }
     }
 
-    /// Every density that a key may have chosen for so many carrying samples.
+    /// Every density that a key may have chosen for so many carrying samples. Those side by side select nearly the same
+    /// samples, so that what is read along one may begin as what was written along another.
     pub(crate) fn every(carriers: usize) -> impl Iterator<Item = Self> {
         let blocks = (1..=u8::MAX).map(|count| Self::Blocks(Count::new(count)));
         let strata =

@@ -343,6 +343,98 @@ fn frames() {
     check_frame::<u8>(&reference, &cover(&padded, 30_000, 6), 100);
 }
 
+/// Embeds payloads from none to the largest, `sizes` of them, and has each back at every level.
+fn sweep<S: Sample + TryFrom<u32>>(reference: &Reference, samples: &[u32], sizes: usize) {
+    let layout = layout(&reference.plain);
+    let original: Vec<S> = narrow(samples);
+    let most = reference.capacity(samples) / 8 - 16;
+    let bytes = payload(11, most);
+    for level in Level::available() {
+        let options = options(reference, level);
+        for size in 0..=sizes {
+            let payload = &bytes[..most * size / sizes];
+            let mut stego = original.clone();
+            embed(
+                CoverMut::new(&mut stego, layout).unwrap(),
+                payload,
+                &options,
+            )
+            .unwrap();
+            assert_eq!(
+                extract(Cover::new(&stego, layout).unwrap(), &options).as_deref(),
+                Ok(payload),
+                "{level:?}, {} of {most} bytes, {reference:?}",
+                payload.len()
+            );
+        }
+    }
+}
+
+/// Densities side by side begin with the same samples, often more of them than a header takes: extraction must not stop at
+/// the first along which a header reads well.
+#[test]
+fn keyed_payloads_of_every_size() {
+    let deep = Plain {
+        bits_stored: 16,
+        ..GREY
+    };
+    let padded = Plain {
+        reserved: Some((9, 12)),
+        channels: 3,
+        carrying: 0b101,
+        ..GREY
+    };
+    for (way, k) in ways() {
+        let keyed = |plain| Reference {
+            plain,
+            k,
+            way,
+            key: Some([7; 32]),
+        };
+        sweep::<u8>(&keyed(GREY), &cover(&GREY, 16_384, 12), 40);
+        sweep::<u16>(&keyed(deep), &cover(&deep, 16_384, 13), 40);
+        sweep::<u8>(&keyed(padded), &cover(&padded, 12_000, 14), 5);
+    }
+}
+
+/// The length of the path's beginning that neighbours share, and what a damaged payload is called then.
+#[test]
+fn densities_side_by_side_begin_alike() {
+    let path = |count| selected(KEY, Density::Blocks(count), 1024);
+    let shared = |count| {
+        let (thin, dense) = (path(count), path(count + 1));
+        thin.iter().zip(&dense).take_while(|(a, b)| a == b).count()
+    };
+    assert!((1..255).map(shared).max() >= Some(128), "a whole header");
+    let reference = Reference {
+        plain: GREY,
+        k: 4,
+        way: Way::Replacement,
+        key: Some(KEY),
+    };
+    let samples: Vec<u8> = narrow(&cover(&GREY, 16_384, 15));
+    for level in Level::available() {
+        let options = options(&reference, level);
+        for bytes in (1000..8000).step_by(250) {
+            let mut stego = samples.clone();
+            let cover = CoverMut::new(&mut stego, layout(&GREY)).unwrap();
+            embed(cover, &payload(16, bytes), &options).unwrap();
+            // The last selected sample that the frame needs, by the reference.
+            let path = reference.path(&cover_of(&stego), framed_bits(bytes));
+            stego[path[framed_bits(bytes).div_ceil(4) - 1]] ^= 1;
+            let found = extract(Cover::new(&stego, layout(&GREY)).unwrap(), &options);
+            assert!(
+                matches!(found, Err(Error::Checksum { .. })),
+                "{level:?}, {bytes} bytes: {found:?}"
+            );
+        }
+    }
+}
+
+fn cover_of(samples: &[u8]) -> Vec<u32> {
+    samples.iter().copied().map(u32::from).collect()
+}
+
 /// Bits above those stored, whatever they are, stay.
 #[test]
 fn bits_that_are_not_stored_stay() {

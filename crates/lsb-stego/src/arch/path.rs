@@ -18,7 +18,7 @@ use super::{Simd, Task};
 pub(crate) const GROUP: usize = 8;
 
 /// How many of 256 samples are selected: 1 to 255, and what follows from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     selected: usize,
 }

@@ -82,24 +82,39 @@ impl<'a> Route<'a> {
         bit_len: usize,
     ) -> Result<Self> {
         let mut route = Self::every(cover, options)?;
-        let count = route.count;
         if bit_len > route.bits {
             return Err(Error::TooFewBits {
                 needed_bits: bit_len,
                 available_bits: route.bits,
             });
         }
-        let needed = |bit_len: usize| match options.scheme {
-            Scheme::Matrix(code) => bit_len.div_ceil(code.bits()) * code.samples(),
-            _ => bit_len.div_ceil(usize::from(options.bits.get())),
-        };
         match (options.scheme, &options.key) {
-            (_, Some(_)) => route.thin(Density::thinnest(needed(bit_len.max(1)), count)),
+            (_, Some(_)) => route.thin(route.thinnest(bit_len)),
             // How groups lie side by side does not depend on the payload.
             (Scheme::Matrix(_), None) => route.bits = bit_len,
-            (_, None) => (route.density, route.bits) = (Density::First(needed(bit_len)), bit_len),
+            (_, None) => {
+                (route.density, route.bits) = (Density::First(route.needed(bit_len)), bit_len);
+            }
         }
         Ok(route)
+    }
+
+    /// The samples that so many bits take, which the cover holds.
+    fn needed(&self, bit_len: usize) -> usize {
+        match self.scheme {
+            Scheme::Matrix(code) => bit_len.div_ceil(code.bits()) * code.samples(),
+            _ => bit_len.div_ceil(self.depth()),
+        }
+    }
+
+    /// The density that a key chooses for so many bits, which the cover holds.
+    fn thinnest(&self, bit_len: usize) -> Density {
+        Density::thinnest(self.needed(bit_len.max(1)), self.count)
+    }
+
+    /// Whether a key chooses this route's density for so many bits, which the cover holds.
+    pub(crate) fn is_for(&self, bit_len: usize) -> bool {
+        self.density == self.thinnest(bit_len)
     }
 
     /// The route to all that the cover holds.
