@@ -26,7 +26,7 @@ pub(crate) fn define(c: &mut Criterion) {
                 .take(bytes)
                 .collect();
             group.throughput(Throughput::Bytes(bytes as u64));
-            group.bench_function(BenchmarkId::new("sha256/limit", size), |b| {
+            group.bench_function(BenchmarkId::new(format!("sha256/{label}"), size), |b| {
                 b.iter(|| Sha256::digest(black_box(&plaintext)));
             });
             let mut sealer = Sealer::new().signer(&signer).recipient(&recipient);
