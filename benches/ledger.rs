@@ -98,7 +98,7 @@ fn signatures(c: &mut Criterion) {
                 Transaction::from_bytes(black_box(&bytes))
                     .expect("canonical")
                     .sequence(),
-                0
+                tx.sequence()
             );
         });
     });
