@@ -197,27 +197,23 @@ impl Cert {
         let valid = self
             .inner
             .with_policy(&policy.standard, policy.time)
-            .map_err(|error| self.unusable(policy, &error))?;
+            .map_err(|error| self.unusable(&error))?;
         refuse_revoked(fingerprint, &valid.revocation_status())?;
         valid.alive().map_err(|error| Error::CertExpired {
             fingerprint,
-            reason: error.to_string(),
+            reason: match self.expires_at() {
+                Some(expiry) if expiry <= policy.time => "it has expired".to_owned(),
+                _ => error.to_string(),
+            },
         })?;
         Ok(valid)
     }
 
-    /// Why sequoia's policy does not accept the cert. That it has expired is one reason of many there, and named here.
-    fn unusable(&self, policy: &Policy, error: &dyn fmt::Display) -> Error {
-        let fingerprint = self.fingerprint;
-        match self.expires_at() {
-            Some(expiry) if expiry <= policy.time => Error::CertExpired {
-                fingerprint,
-                reason: "it has expired".to_owned(),
-            },
-            _ => Error::CertInvalid {
-                fingerprint,
-                reason: error.to_string(),
-            },
+    /// Why sequoia's policy does not accept the cert.
+    fn unusable(&self, error: &dyn fmt::Display) -> Error {
+        Error::CertInvalid {
+            fingerprint: self.fingerprint,
+            reason: error.to_string(),
         }
     }
 }
