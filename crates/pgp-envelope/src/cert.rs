@@ -52,7 +52,14 @@ impl Cert {
     ///
     /// [`Error::Malformed`] when it is none or several, [`Error::Limit`] when it is too large.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        read_one(bytes).and_then(Self::from_sequoia)
+        let cert = read_one(bytes).and_then(Self::from_sequoia)?;
+        if cert.to_bytes().is_empty() {
+            return Err(Error::malformed(
+                "a cert",
+                "its owner marked all of it as not for export".to_owned(),
+            ));
+        }
+        Ok(cert)
     }
 
     pub(crate) fn from_sequoia(cert: openpgp::Cert) -> Result<Self> {
