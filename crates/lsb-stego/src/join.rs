@@ -26,9 +26,8 @@ pub(crate) struct Rayon;
 
 #[cfg(feature = "rayon")]
 impl Join for Rayon {
-    // Tried on two cores with AVX-512, raw bits, in parts of 2 MiB: 4 and 6 MiB took 1.0 to 1.7 times as long as on one core,
-    // 8 MiB 0.5 to 1.2 times, 12 MiB and more 0.4 to 0.6 times. One core writes 4 MiB in 200 microseconds and reads them in
-    // 60, about what it takes until another has woken up.
+    // Waking another core takes about as long as one core needs for a few MiB: below that, two were slower. The row
+    // T10 of `ratios` in benches/compare shows where two cores begin to pay on a machine.
     const PART: usize = 4 << 20;
 
     fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
