@@ -105,7 +105,7 @@ fn raw<'a, S: Sample>(
     options: &'a Options,
     bit_len: usize,
 ) -> Result<Route<'a>> {
-    if options.scheme == Scheme::Reversible {
+    if matches!(options.scheme, Scheme::Reversible | Scheme::Adaptive { .. }) {
         return Err(Error::Scheme {
             operation: "carry bits without a frame",
         });

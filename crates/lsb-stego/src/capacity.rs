@@ -1,4 +1,4 @@
-use crate::{Cover, Options, Result, Sample, Scheme, frame, reversible, walk};
+use crate::{Cover, Options, Result, Sample, Scheme, adaptive, frame, reversible, walk};
 
 /// What a cover holds under given options: exact, in bits.
 ///
@@ -74,6 +74,7 @@ pub fn capacity<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Cap
             options.keyless()?;
             reversible::count_bits(cover, options)?
         }
+        Scheme::Adaptive { .. } => adaptive::count_bits(cover, options)?,
     };
     Ok(Capacity {
         bits,

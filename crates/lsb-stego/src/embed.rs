@@ -4,7 +4,8 @@ use crate::join::{Join, Serial};
 use crate::key::CHACHA8;
 use crate::walk::{Payload, Route};
 use crate::{
-    CoverMut, Error, Options, Result, Sample, Scheme, capacity, frame, framed_bits, reversible,
+    CoverMut, Error, Options, Result, Sample, Scheme, adaptive, capacity, frame, framed_bits,
+    reversible,
 };
 
 /// What embedding did.
@@ -81,6 +82,10 @@ fn embed_with<J: Join, S: Sample>(
         return Ok(Embedded {
             bits: reversible::embed(cover, payload, options)?,
         });
+    }
+    if let Scheme::Adaptive { costs, trellis } = options.scheme {
+        let bits = adaptive::embed::<J, S>(cover, payload, options, trellis, costs)?;
+        return Ok(Embedded { bits });
     }
     let keystream = options.key.as_ref().map_or(0, |_| CHACHA8);
     let header = frame::Header::of(payload, keystream)?;

@@ -36,6 +36,18 @@ pub enum Error {
         /// The parity bits that were asked for.
         bits: u8,
     },
+    /// A constraint height of a trellis code outside of 7 to 12.
+    Height {
+        /// The height that was asked for.
+        height: u8,
+    },
+    /// A cost that is negative, or not a number.
+    Cost {
+        /// The first element that has such a cost.
+        element: usize,
+    },
+    /// The payload needs a change of an element that must not change: too many costs are infinite.
+    Wet,
     /// No channel, more than eight, or a mask that names none or one that does not exist.
     Channels {
         /// The channels per pixel.
@@ -144,6 +156,13 @@ impl fmt::Display for Error {
             Self::Hamming { bits } => {
                 write!(f, "a Hamming code of {bits} parity bits: expected 2 to 8")
             }
+            Self::Height { height } => {
+                write!(f, "a constraint height of {height}: expected 7 to 12")
+            }
+            Self::Cost { element } => {
+                write!(f, "the cost of element {element} is negative or no number")
+            }
+            Self::Wet => f.write_str("the payload needs a change of an element of infinite cost"),
             Self::Channels { channels, carrying } => write!(
                 f,
                 "{channels} channels of which {carrying:#010b} carry: expected 1 to 8 channels and at least one of them"

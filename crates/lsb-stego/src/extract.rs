@@ -6,7 +6,9 @@ use crate::bits::{Plan, count_bits};
 use crate::join::{Join, Serial};
 use crate::key::CHACHA8;
 use crate::walk::{Route, Walk};
-use crate::{Cover, Error, Options, Result, Sample, Scheme, frame, framed_bits, reversible};
+use crate::{
+    Cover, Error, Options, Result, Sample, Scheme, adaptive, frame, framed_bits, reversible,
+};
 
 /// Extracts a framed payload; the options are those of [`embed`](crate::embed).
 ///
@@ -47,6 +49,9 @@ fn extract_with<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> R
     if options.scheme == Scheme::Reversible {
         options.keyless()?;
         return reversible::extract(cover, options);
+    }
+    if let Scheme::Adaptive { trellis, .. } = options.scheme {
+        return adaptive::extract::<J, S>(cover, options, trellis);
     }
     if !options.plain() {
         return extract_along::<J, S>(cover, options);

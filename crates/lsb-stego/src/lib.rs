@@ -10,6 +10,7 @@
 //! | ask what fits | [`capacity`], [`framed_bits`] |
 //! | embed and extract, framed | [`embed`], [`extract`] |
 //! | get the original back | [`Scheme::Reversible`], [`recover`] |
+//! | embed where the content hides it | [`Scheme::Adaptive`], [`cost`], [`trellis`] |
 //! | read and write payload bits, raw | [`read_bits`], [`read_bits_into`], [`write_bits`] |
 //! | measure distortion and similarity (feature `std`) | [`metric`] |
 //! | look for a payload (feature `std`) | [`detect`] |
@@ -25,11 +26,14 @@ extern crate std;
 #[doc = include_str!("../DESIGN.md")]
 pub mod _design {}
 
+pub mod cost;
 #[cfg(feature = "std")]
 pub mod detect;
 #[cfg(feature = "std")]
 pub mod metric;
+pub mod trellis;
 
+mod adaptive;
 mod arch;
 mod bits;
 mod capacity;
@@ -38,6 +42,7 @@ mod embed;
 mod error;
 mod extract;
 mod frame;
+mod interleave;
 mod join;
 mod key;
 mod matrix;

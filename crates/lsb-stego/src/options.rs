@@ -1,4 +1,6 @@
 use crate::arch::Level;
+use crate::cost::Costs;
+use crate::trellis::Trellis;
 use crate::{Error, Key, Result};
 
 /// How many low bits of a carrying sample are payload.
@@ -116,6 +118,16 @@ pub enum Scheme {
     /// [`recover`](crate::recover) gives every sample back. Needs [`Layout::with_columns`](crate::Layout::with_columns) and
     /// one bit per sample; frames of a series may follow one another as more rows.
     Reversible,
+    /// A trellis code (Filler, Judas, Fridrich 2011) over the lowest bits, in a pseudo-random order: samples change by one, up
+    /// or down, where the model of costs says that it shows least. Samples at an end of the stored range, and reserved ones,
+    /// are neither touched nor made. Needs [`Layout::with_columns`](crate::Layout::with_columns) to embed; up to one bit per
+    /// sample, of which little should be used.
+    Adaptive {
+        /// What changes cost; extraction does not ask.
+        costs: Costs,
+        /// The code, the same to extract.
+        trellis: Trellis,
+    },
 }
 
 /// How to embed; the same options extract.

@@ -1,12 +1,13 @@
 """Prints the figures that tests/analysis.rs expects, computed by others from the same samples.
 
-pip install numpy==2.4.6 scipy==1.17.1 scikit-image==0.26.0 sealwatch && python tests/analysis.py
+pip install numpy==2.4.6 scipy==1.17.1 scikit-image==0.26.0 sealwatch conseal && python tests/analysis.py
 """
 
 import numpy as np
 from importlib.metadata import version
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 import scipy.stats
+import conseal.hill._costmap, conseal.suniward._costmap
 import sealwatch.chi2, sealwatch.spa, sealwatch.ws
 
 ct = open("../../examples/data/CT_small.dcm", "rb").read()[6300 : 6300 + 2 * 128 * 128]
@@ -24,7 +25,7 @@ def replaced(samples, rate):
     return stego.astype(samples.dtype)
 
 
-print({name: version(name) for name in ("numpy", "scipy", "scikit-image", "sealwatch")})
+print({name: version(name) for name in ("numpy", "scipy", "scikit-image", "sealwatch", "conseal")})
 for rate in (50, 100):
     stego = replaced(words, rate)
     a, b = (x.reshape(128, 128).astype(np.float64) for x in (words, stego))
@@ -41,3 +42,9 @@ for rate in (0, 10, 50, 100):
     distance, _ = sealwatch.chi2.attack(image)
     print("8 bits", rate, "spa", sealwatch.spa.attack(image), "chi2", distance, end=" ")
     print("p", scipy.stats.chi2.sf(distance / 2, 94), "ws", sealwatch.ws.attack(image))
+# Corners, edges, flat and textured places; the mean logarithm is of all samples.
+for samples in (eight, words):
+    for model in (conseal.hill._costmap, conseal.suniward._costmap):
+        costs = model.compute_cost(samples.reshape(128, 128)).astype(np.float64).ravel()
+        print(samples.dtype, model.__name__.split(".")[1], np.log(costs).mean(), end=" ")
+        print([float(f"{costs[place]:.9g}") for place in (0, 127, 63, 5000, 8256, 10321, 128 * 127, 128 * 128 - 1)])

@@ -2,7 +2,8 @@
 //!
 //! The image is `CT_small.dcm` of pydicom (see `examples/data/README.md`), its 128 x 128 words as they are, and brought to eight
 //! bits. `analysis.py` beside this file prints the values of scikit-image 0.26 (PSNR, SSIM), numpy 2.4.6 (correlation,
-//! histograms), scipy 1.17 and sealwatch 2025.9 (Sample Pairs, chi-square, WS with other weights). RS and WS with the weights
+//! histograms), scipy 1.17 and sealwatch 2025.9 (Sample Pairs, chi-square, WS with other weights) and
+//! conseal 2025.11 (HILL, S-UNIWARD). RS and WS with the weights
 //! of the paper were computed with numpy and scipy from the papers' formulas.
 
 #![cfg(feature = "std")]
@@ -12,6 +13,7 @@
     reason = "a test panics, and its numbers are exact"
 )]
 
+use lsb_stego::cost::{self, Costs};
 use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
 use lsb_stego::metric::{Peak, compare, ssim};
 use lsb_stego::{Cover, Error, Layout, Sample};
@@ -122,6 +124,88 @@ fn metrics_are_those_of_scikit_image() {
             ssim_range,
         );
     }
+}
+
+/// Every sample takes part in the mean of logarithms; corners, edges, flat and textured places are held one by one.
+#[test]
+fn costs_are_those_of_conseal() {
+    fn check<S: Sample>(samples: &[S], model: Costs, mean: f64, values: [f64; 8]) {
+        let costs = cost::map(cover(samples), model).unwrap();
+        let logarithms: f64 = costs.iter().map(|&cost| f64::from(cost).ln()).sum();
+        let found = logarithms / 16_384.0;
+        assert!(
+            (found - mean).abs() < 1e-5,
+            "{model:?}: {found} is not {mean}"
+        );
+        let places = [0, 127, 63, 5000, 8256, 10_321, 128 * 127, 128 * 128 - 1];
+        for (place, value) in places.into_iter().zip(values) {
+            let found = f64::from(costs[place]);
+            assert!(
+                (found / value - 1.0).abs() < 1e-4,
+                "{model:?}: {found} is not {value}"
+            );
+        }
+    }
+    check(
+        &bytes(),
+        Costs::Hill,
+        0.383_273_192_893_355_26,
+        [
+            2.210_927_01,
+            1.782_969_95,
+            1.447_139_38,
+            1.602_292_06,
+            0.929_127_157,
+            1.727_114_8,
+            1.473_550_56,
+            1.473_427_53,
+        ],
+    );
+    check(
+        &bytes(),
+        Costs::Suniward,
+        1.991_520_875_099_097_4,
+        [
+            8.876_041_07,
+            9.165_092_31,
+            7.901_826_57,
+            7.388_028_38,
+            5.596_313_07,
+            7.586_370_4,
+            7.356_331_13,
+            9.005_222_6,
+        ],
+    );
+    check(
+        &words(),
+        Costs::Hill,
+        -1.686_869_194_515_085,
+        [
+            0.295_361_549,
+            0.257_102_43,
+            0.183_011_875,
+            0.197_986_633,
+            0.113_047_13,
+            0.231_520_459,
+            0.181_136_057,
+            0.182_349_041,
+        ],
+    );
+    check(
+        &words(),
+        Costs::Suniward,
+        0.927_913_738_826_864_3,
+        [
+            3.318_033_91,
+            3.701_642_66,
+            3.090_738_48,
+            2.782_748_22,
+            1.540_106_65,
+            2.635_450_29,
+            2.286_353_45,
+            4.047_129_47,
+        ],
+    );
 }
 
 #[test]

@@ -1,0 +1,326 @@
+//! The adaptive scheme: what it may touch, what it holds, and that it comes back.
+
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
+use lsb_stego::cost::{self, Costs};
+use lsb_stego::trellis::Trellis;
+use lsb_stego::{
+    Bits, Cover, CoverMut, Error, Key, Layout, Level, Options, Sample, Scheme, capacity, embed,
+    extract, read_bits,
+};
+use proptest::prelude::*;
+
+fn options(height: u8, costs: Costs) -> Options {
+    let trellis = Trellis::new(height).unwrap();
+    Options::new().scheme(Scheme::Adaptive { costs, trellis })
+}
+
+/// Numbers that look random, the same ever after (splitmix64).
+fn numbers(seed: u64) -> impl Iterator<Item = u64> {
+    (1u64..).map(move |i| {
+        let z = (i + (seed << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    })
+}
+
+/// Whether the sample at a place may move: said again, value by value.
+fn movable(layout: &Layout, place: usize, value: u16) -> bool {
+    let channels = usize::from(layout.channels());
+    let allowed = |value: u16| {
+        let reserved = layout
+            .reserved()
+            .is_some_and(|(low, high)| (low..=high).contains(&value));
+        value > 0 && value < layout.peak() && !reserved
+    };
+    let value = value & layout.peak();
+    layout.carrying() >> (place % channels) & 1 == 1
+        && allowed(value)
+        && (allowed(value - 1) || allowed(value + 1))
+}
+
+/// Embeds, and holds the stego samples against all that is promised.
+fn check<S: Sample>(
+    samples: &[S],
+    layout: Layout,
+    (options, code): (&Options, Trellis),
+    payload: &[u8],
+) {
+    let value = |sample: S| -> u16 { sample.into() };
+    let places = 0..samples.len();
+    let held = places
+        .clone()
+        .filter(|&p| movable(&layout, p, value(samples[p])))
+        .count();
+    let holds = capacity(Cover::new(samples, layout).unwrap(), options).unwrap();
+    assert_eq!(holds.bits(), held);
+    let mut stego = samples.to_vec();
+    let done = embed(CoverMut::new(&mut stego, layout).unwrap(), payload, options);
+    if payload.len() > holds.payload_bytes() || held < 128 {
+        let refused = Error::TooSmall {
+            needed_bytes: payload.len(),
+            available_bytes: holds.payload_bytes(),
+        };
+        assert_eq!(done, Err(refused));
+        assert!(stego == samples);
+        return;
+    }
+    assert_eq!(done.unwrap().bits(), 8 * (16 + payload.len()));
+    for place in places {
+        let [before, after] = [samples[place], stego[place]].map(value);
+        assert_eq!(
+            movable(&layout, place, before),
+            movable(&layout, place, after)
+        );
+        assert!(before.abs_diff(after) <= 1 && before & !layout.peak() == after & !layout.peak());
+        assert!(before == after || movable(&layout, place, before));
+    }
+    let cover = Cover::new(&stego, layout).unwrap();
+    assert_eq!(extract(cover, options).as_deref(), Ok(payload));
+    // What changes cost is the embedder's alone.
+    let other = Scheme::Adaptive {
+        costs: Costs::Suniward,
+        trellis: code,
+    };
+    assert_eq!(
+        extract(cover, &options.clone().scheme(other)).as_deref(),
+        Ok(payload)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_is_embedded_comes_back(
+        seed in 0u64..1000,
+        rows in 1usize..40,
+        columns in 1u32..40,
+        depth in 1u8..=16,
+        alpha in any::<bool>(),
+        reserved in proptest::option::of((any::<u16>(), 0u16..300)),
+        keyed in any::<bool>(),
+        height in 7u8..=9,
+        model in 0usize..3,
+        share in 0usize..=110,
+    ) {
+        let (channels, carrying) = if alpha { (4, 0b0111) } else { (1, 1) };
+        let mut layout = Layout::new(depth).unwrap()
+            .with_channels(channels, carrying).unwrap()
+            .with_columns(columns).unwrap();
+        if let Some((low, span)) = reserved {
+            let low = low & layout.peak();
+            let high = low.saturating_add(span).min(layout.peak());
+            layout = layout.with_reserved(low, high).unwrap();
+        }
+        let code = Trellis::new(height).unwrap();
+        let mut options = options(height, [Costs::Uniform, Costs::Hill, Costs::Suniward][model]);
+        if keyed {
+            options = options.key(Key::new([9; 32]));
+        }
+        let count = rows * columns as usize * usize::from(channels);
+        let wide: Vec<u16> = numbers(seed).take(count).map(|n| (n >> 20 & 0xFFFF) as u16).collect();
+        let holds = capacity(Cover::new(&wide, layout).unwrap(), &options).unwrap();
+        let length = holds.payload_bytes() * share / 100 + usize::from(share > 100);
+        let payload: Vec<u8> = numbers(seed + 1).map(|n| n.to_le_bytes()[0]).take(length).collect();
+        check(&wide, layout, (&options, code), &payload);
+        if depth <= 8 {
+            let narrow: Vec<u8> = wide.iter().map(|n| n.to_le_bytes()[0]).collect();
+            let length = payload.len().min(capacity(Cover::new(&narrow, layout).unwrap(), &options).unwrap().payload_bytes());
+            check(&narrow, layout, (&options, code), &payload[..length]);
+        }
+    }
+}
+
+/// A picture: a slope with grain on its right half.
+fn picture(rows: u32, columns: u32) -> Vec<u16> {
+    let grain = numbers(3);
+    (0..rows * columns)
+        .zip(grain)
+        .map(|(i, grain)| {
+            let (row, column) = (i / columns, i % columns);
+            let rough = if column > columns / 2 { grain % 64 } else { 0 };
+            u16::try_from(500 + u64::from(row / 4 + column / 4) + rough).unwrap()
+        })
+        .collect()
+}
+
+/// Every length that a cover holds, so that every length of stream is met on both sides.
+#[test]
+fn every_length_comes_back() {
+    let (samples, code) = (picture(48, 48), Trellis::new(7).unwrap());
+    let layout = Layout::new(12).unwrap().with_columns(48).unwrap();
+    for options in [
+        options(7, Costs::Uniform),
+        options(7, Costs::Uniform).key(Key::new([1; 32])),
+    ] {
+        let most = capacity(Cover::new(&samples, layout).unwrap(), &options).unwrap();
+        for length in 0..=most.payload_bytes() + 1 {
+            let payload: Vec<u8> = numbers(5)
+                .map(|n| n.to_le_bytes()[0])
+                .take(length)
+                .collect();
+            check(&samples, layout, (&options, code), &payload);
+        }
+    }
+}
+
+/// Every level, and one core or all, the same stego samples: small covers and such as have several segments.
+#[test]
+fn every_level_gives_the_same() {
+    for (rows, columns, length) in [(64, 64, 100), (400, 500, 9000)] {
+        let samples = picture(rows, columns);
+        let layout = Layout::new(12).unwrap().with_columns(columns).unwrap();
+        for model in [Costs::Hill, Costs::Suniward] {
+            let payload = vec![0x5A; length];
+            let stegos: Vec<Vec<u16>> = Level::available()
+                .map(|level| {
+                    let mut stego = samples.clone();
+                    let options = options(7, model).level(level);
+                    embed(
+                        CoverMut::new(&mut stego, layout).unwrap(),
+                        &payload,
+                        &options,
+                    )
+                    .unwrap();
+                    assert_eq!(
+                        extract(Cover::new(&stego, layout).unwrap(), &options),
+                        Ok(payload.clone())
+                    );
+                    stego
+                })
+                .collect();
+            assert!(stegos.iter().all(|stego| stego == &stegos[0]));
+            #[cfg(feature = "rayon")]
+            {
+                let (mut stego, options) = (samples.clone(), options(7, model));
+                let cover = CoverMut::new(&mut stego, layout).unwrap();
+                lsb_stego::embed_par(cover, &payload, &options).unwrap();
+                assert!(stego == stegos[0]);
+                let cover = Cover::new(&stego, layout).unwrap();
+                assert_eq!(lsb_stego::extract_par(cover, &options), Ok(payload));
+                assert_eq!(cost::map_par(cover, model), cost::map(cover, model));
+            }
+        }
+    }
+}
+
+/// Changes fall where there is grain, and are fewer than replacement would make.
+#[test]
+fn changes_follow_the_content() {
+    let samples = picture(128, 128);
+    let layout = Layout::new(12).unwrap().with_columns(128).unwrap();
+    let payload: Vec<u8> = numbers(7)
+        .map(|n| n.to_le_bytes()[0])
+        .take(128 * 128 / 10 / 8)
+        .collect();
+    for model in [Costs::Hill, Costs::Suniward] {
+        let mut stego = samples.clone();
+        embed(
+            CoverMut::new(&mut stego, layout).unwrap(),
+            &payload,
+            &options(10, model),
+        )
+        .unwrap();
+        let changed: Vec<usize> = (0..samples.len())
+            .filter(|&i| samples[i] != stego[i])
+            .collect();
+        let smooth = changed.iter().filter(|&&place| place % 128 < 56).count();
+        assert_eq!(smooth, 0, "{model:?}");
+        // 1766 bits with the header; half as many changes in order, and a quarter here.
+        assert!(changed.len() < 450, "{model:?} {}", changed.len());
+        // Both ways alike.
+        let up = changed
+            .iter()
+            .filter(|&&place| stego[place] > samples[place])
+            .count();
+        assert!(up.abs_diff(changed.len() / 2) < changed.len() / 5, "{up}");
+    }
+}
+
+/// Flat ground, where every cost is the greatest there is, and noise: what the capacity says fits.
+#[test]
+fn flat_covers_hold_what_they_say() {
+    let layout = Layout::new(8).unwrap().with_columns(40).unwrap();
+    for value in [0u8, 1, 100, 254, 255] {
+        let samples = vec![value; 1600];
+        let (options, code) = (options(10, Costs::Hill), Trellis::default());
+        let holds = capacity(Cover::new(&samples, layout).unwrap(), &options).unwrap();
+        assert_eq!(
+            holds.bits(),
+            if matches!(value, 0 | 255) { 0 } else { 1600 }
+        );
+        check(
+            &samples,
+            layout,
+            (&options, code),
+            &vec![0xA5; holds.payload_bytes()],
+        );
+    }
+}
+
+#[test]
+fn one_sample_moved_is_noticed() {
+    let samples = picture(40, 40);
+    let layout = Layout::new(12).unwrap().with_columns(40).unwrap();
+    let options = options(10, Costs::Hill).key(Key::new([4; 32]));
+    let mut stego = samples;
+    embed(
+        CoverMut::new(&mut stego, layout).unwrap(),
+        &[1; 60],
+        &options,
+    )
+    .unwrap();
+    for place in (0..stego.len()).step_by(31) {
+        let mut moved = stego.clone();
+        moved[place] ^= 1;
+        let found = extract(Cover::new(&moved, layout).unwrap(), &options);
+        assert!(
+            matches!(
+                found,
+                Err(Error::Checksum { .. }
+                    | Error::NoPayload
+                    | Error::Version { .. }
+                    | Error::ClaimedLength { .. })
+            ),
+            "{place} {found:?}"
+        );
+    }
+    let cover = Cover::new(&stego, layout).unwrap();
+    for wrong in [Key::new([5; 32]), Key::new([0; 32])] {
+        assert_eq!(
+            extract(cover, &options.clone().key(wrong)),
+            Err(Error::NoPayload)
+        );
+    }
+}
+
+#[test]
+fn mistakes_have_their_errors() {
+    let mut samples = vec![9u8; 400];
+    let options = options(10, Costs::Hill);
+    let bare = Layout::new(8).unwrap();
+    let columns = Error::Columns {
+        columns: 0,
+        samples: 400,
+    };
+    assert_eq!(
+        embed(CoverMut::new(&mut samples, bare).unwrap(), b"x", &options),
+        Err(columns.clone())
+    );
+    let cover = Cover::new(&samples, bare).unwrap();
+    assert_eq!(capacity(cover, &options), Err(columns.clone()));
+    assert_eq!(cost::map(cover, Costs::Hill), Err(columns));
+    // Nobody needs rows to extract.
+    assert_eq!(extract(cover, &options), Err(Error::NoPayload));
+    let raw = Error::Scheme {
+        operation: "carry bits without a frame",
+    };
+    assert_eq!(read_bits(cover, &options, 1), Err(raw));
+    let two = Err(Error::Bits { bits: 2, most: 1 });
+    assert_eq!(capacity(cover, &options.bits(Bits::Two)), two);
+    let empty: [u8; 0] = [];
+    let cover = Cover::new(&empty, bare.with_columns(5).unwrap()).unwrap();
+    assert_eq!(cost::map(cover, Costs::Suniward), Ok(vec![]));
+}
