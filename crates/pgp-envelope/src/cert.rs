@@ -1,27 +1,28 @@
-//! Certs, and the two roles in which the policy accepts them: recipient and signer.
+//! Certs: what others have of a person or institution.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use openpgp::cert::amalgamation::key::PrimaryKey as _;
-use openpgp::cert::amalgamation::key::ValidErasedKeyAmalgamation;
-use openpgp::cert::{Preferences as _, ValidCert};
+use openpgp::cert::ValidCert;
 use openpgp::crypto::mpi;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::parse::Parse as _;
 use openpgp::serialize::SerializeInto as _;
-use openpgp::types::{HashAlgorithm, ReasonForRevocation, RevocationStatus};
+use openpgp::types::{ReasonForRevocation, RevocationStatus};
 use sequoia_openpgp as openpgp;
 
 use crate::error::guarded;
-use crate::{Error, Fingerprint, Key, Policy, Result};
+use crate::signer::{LEDGER, ledger_signing_key};
+use crate::{Error, Fingerprint, Policy, Result};
 
-type PublicKey = openpgp::packet::Key<PublicParts, UnspecifiedRole>;
-pub(crate) type BoxedSigner = Box<dyn openpgp::crypto::Signer + Send + Sync>;
+pub(crate) type PublicKey = openpgp::packet::Key<PublicParts, UnspecifiedRole>;
 
 /// The most bytes that are read as a cert or key.
 pub const MAX_CERT: usize = 4 << 20;
+
+/// How often a cert is written and read again until it stays the same: sequoia sorts the components of strange certs anew each
+/// time. Honest certs need one.
+const REWRITES: usize = 4;
 
 /// Which edition of OpenPGP: the newest that everybody concerned understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,20 +47,32 @@ pub struct Cert {
 }
 
 impl Cert {
-    /// Reads exactly one cert, armored or binary, at most [`MAX_CERT`] bytes. Secret parts are left behind.
+    /// Reads exactly one cert, armored or binary, at most [`MAX_CERT`] bytes. Secret parts are left behind,
+    /// and what is kept is written as the same bytes ever after.
     ///
     /// # Errors
     ///
     /// [`Error::Malformed`] when it is none or several, [`Error::Limit`] when it is too large.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        let cert = read_one(bytes).and_then(Self::from_sequoia)?;
-        if cert.to_bytes().is_empty() {
-            return Err(Error::malformed(
-                "a cert",
-                "its owner marked all of it as not for export".to_owned(),
-            ));
+        let mut cert = read_one(bytes).and_then(Self::from_sequoia)?;
+        for _ in 0..REWRITES {
+            let written = cert.to_bytes();
+            if written.is_empty() {
+                return Err(Error::malformed(
+                    "a cert",
+                    "its owner marked all of it as not for export".to_owned(),
+                ));
+            }
+            let again = read_one(&written).and_then(Self::from_sequoia)?;
+            if again.to_bytes() == written {
+                return Ok(cert);
+            }
+            cert = again;
         }
-        Ok(cert)
+        Err(Error::malformed(
+            "a cert",
+            "it is another each time that it is written".to_owned(),
+        ))
     }
 
     pub(crate) fn from_sequoia(cert: openpgp::Cert) -> Result<Self> {
@@ -239,8 +252,6 @@ impl fmt::Debug for Cert {
     }
 }
 
-pub(crate) const LEDGER: &str = "ledger signatures";
-
 /// One cert, with its secret parts if it has any.
 pub(crate) fn read_one(bytes: &[u8]) -> Result<openpgp::Cert> {
     guarded("reading a cert", || parse_one(bytes))
@@ -268,44 +279,8 @@ fn parse_one(bytes: &[u8]) -> Result<openpgp::Cert> {
     }
 }
 
-/// The newest valid key with the flag: subkeys before the primary key, then the latest creation time.
-fn newest<'a>(
-    keys: impl Iterator<Item = ValidErasedKeyAmalgamation<'a, PublicParts>>,
-) -> Option<ValidErasedKeyAmalgamation<'a, PublicParts>> {
-    keys.max_by_key(|key| {
-        (
-            !key.primary(),
-            key.key().creation_time(),
-            key.key().fingerprint(),
-        )
-    })
-}
-
-fn signing_key<'a>(valid: &ValidCert<'a>) -> Option<ValidErasedKeyAmalgamation<'a, PublicParts>> {
-    newest(
-        valid
-            .keys()
-            .supported()
-            .alive()
-            .revoked(false)
-            .for_signing(),
-    )
-}
-
-fn ledger_signing_key<'a>(
-    valid: &ValidCert<'a>,
-) -> Option<ValidErasedKeyAmalgamation<'a, PublicParts>> {
-    let keys = valid
-        .keys()
-        .supported()
-        .alive()
-        .revoked(false)
-        .for_signing();
-    newest(keys.filter(|key| ed25519(key.key()).is_some()))
-}
-
 /// The 32 bytes of an Ed25519 key: version 4's `EdDSA` (RFC 9580 section 5.5.5.5: a point after 0x40), or Ed25519 proper.
-fn ed25519(key: &PublicKey) -> Option<[u8; 32]> {
+pub(crate) fn ed25519(key: &PublicKey) -> Option<[u8; 32]> {
     match key.mpis() {
         mpi::PublicKey::Ed25519 { a } => Some(*a),
         mpi::PublicKey::EdDSA {
@@ -335,206 +310,4 @@ pub(crate) fn refuse_revoked(
             text => format!("{code}: {text}"),
         },
     })
-}
-
-/// Somebody to seal for: a cert that the policy accepts, with its encryption keys.
-#[derive(Clone)]
-pub struct Recipient {
-    fingerprint: Fingerprint,
-    pub(crate) keys: Vec<PublicKey>,
-    pub(crate) profile: Profile,
-}
-
-impl Recipient {
-    /// Accepts a cert with at least one key for encryption, all of it valid at the policy's time.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CertExpired`], [`Error::CertRevoked`], [`Error::CertInvalid`], [`Error::CertWithoutFlag`].
-    pub fn new(cert: &Cert, policy: &Policy) -> Result<Self> {
-        let valid = cert.valid(policy)?;
-        let keys: Vec<_> = valid
-            .keys()
-            .supported()
-            .alive()
-            .revoked(false)
-            .for_transport_encryption()
-            .for_storage_encryption()
-            .map(|key| key.key().clone())
-            .collect();
-        if keys.is_empty() {
-            return Err(Error::CertWithoutFlag {
-                fingerprint: cert.fingerprint,
-                purpose: "encryption",
-            });
-        }
-        let modern = valid
-            .features()
-            .is_some_and(|features| features.supports_seipdv2());
-        Ok(Self {
-            fingerprint: cert.fingerprint,
-            keys,
-            profile: match modern || cert.profile() == Profile::Rfc9580 {
-                true => Profile::Rfc9580,
-                false => Profile::Rfc4880,
-            },
-        })
-    }
-
-    /// What names the cert.
-    #[must_use]
-    pub const fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
-    }
-
-    /// The newest edition of OpenPGP that the cert says its owner reads.
-    #[must_use]
-    pub const fn profile(&self) -> Profile {
-        self.profile
-    }
-}
-
-impl fmt::Debug for Recipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Recipient({})", self.fingerprint)
-    }
-}
-
-/// Somebody who signs: a cert that the policy accepts, and its secret signing key.
-#[derive(Clone)]
-pub struct Signer {
-    fingerprint: Fingerprint,
-    time: SystemTime,
-    pub(crate) key: PublicKey,
-    keypair: Arc<Mutex<BoxedSigner>>,
-    ledger: Option<([u8; 32], Arc<Mutex<BoxedSigner>>)>,
-}
-
-impl Signer {
-    /// Takes the newest signing key of an unlocked key that is valid at the policy's time, which is also when signatures
-    /// are made unless the sealer is told otherwise.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Locked`], [`Error::SecretMissing`], [`Error::CertExpired`], [`Error::CertRevoked`],
-    /// [`Error::CertInvalid`], [`Error::CertWithoutFlag`].
-    pub fn new(key: &Key, policy: &Policy) -> Result<Self> {
-        Self::with(&key.cert(), policy, |public| key.signer(public))
-    }
-
-    /// The same with secret keys from anywhere.
-    pub(crate) fn with(
-        cert: &Cert,
-        policy: &Policy,
-        secret: impl Fn(&PublicKey) -> Result<BoxedSigner>,
-    ) -> Result<Self> {
-        let valid = cert.valid(policy)?;
-        let signing = signing_key(&valid).ok_or(Error::CertWithoutFlag {
-            fingerprint: cert.fingerprint,
-            purpose: "signing",
-        })?;
-        let keypair = Arc::new(Mutex::new(secret(signing.key())?));
-        let ledger = match ledger_signing_key(&valid) {
-            Some(key) if key.key().fingerprint() == signing.key().fingerprint() => {
-                ed25519(key.key()).map(|public| (public, Arc::clone(&keypair)))
-            }
-            Some(key) => match (ed25519(key.key()), secret(key.key())) {
-                (Some(public), Ok(keypair)) => Some((public, Arc::new(Mutex::new(keypair)))),
-                _ => None,
-            },
-            None => None,
-        };
-        Ok(Self {
-            fingerprint: cert.fingerprint,
-            time: policy.time,
-            key: signing.key().clone(),
-            keypair,
-            ledger,
-        })
-    }
-
-    /// What names the cert.
-    #[must_use]
-    pub const fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
-    }
-
-    /// When signatures are made.
-    pub(crate) const fn time(&self) -> SystemTime {
-        self.time
-    }
-
-    /// The edition of OpenPGP that the signatures have: the signing key's.
-    #[must_use]
-    pub fn profile(&self) -> Profile {
-        match self.key.version() {
-            6 => Profile::Rfc9580,
-            _ => Profile::Rfc4880,
-        }
-    }
-
-    /// Lets the secret key sign.
-    pub(crate) fn sign_with<T>(
-        &self,
-        sign: impl FnOnce(&mut BoxedSigner) -> Result<T>,
-    ) -> Result<T> {
-        sign(
-            &mut self
-                .keypair
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner()),
-        )
-    }
-
-    /// Signs a ledger message: Ed25519 over SHA-512(message || [`crate::LEDGER_SUFFIX`]). See [`crate::verify_ledger`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CertWithoutFlag`] when the cert has no Ed25519 signing key; [`Error::Library`] when the key's keeper fails.
-    pub fn sign_ledger(&self, message: &[u8]) -> Result<[u8; 64]> {
-        let (public, keypair) = self.ledger.as_ref().ok_or(Error::CertWithoutFlag {
-            fingerprint: self.fingerprint,
-            purpose: LEDGER,
-        })?;
-        let digest = crate::ledger::digest(message);
-        let signature = keypair
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .sign(HashAlgorithm::SHA512, &digest)
-            .map_err(Error::library("signing for the ledger"))?;
-        let bytes = match &signature {
-            mpi::Signature::Ed25519 { s } => **s,
-            mpi::Signature::EdDSA { r, s } => {
-                let mut bytes = [0; 64];
-                let (first, second) = bytes.split_at_mut(32);
-                pad_left(first, r.value());
-                pad_left(second, s.value());
-                bytes
-            }
-            _ => [0; 64],
-        };
-        if crate::verify_ledger(public, message, &bytes) {
-            Ok(bytes)
-        } else {
-            Err(Error::library("signing for the ledger")(
-                "the signature does not verify",
-            ))
-        }
-    }
-}
-
-/// An MPI has lost its leading zeros (RFC 9580 section 3.2): gives them back.
-fn pad_left(field: &mut [u8], value: &[u8]) {
-    let zeros = field.len().saturating_sub(value.len());
-    field
-        .iter_mut()
-        .skip(zeros)
-        .zip(value)
-        .for_each(|(to, from)| *to = *from);
-}
-
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signer({})", self.fingerprint)
-    }
 }

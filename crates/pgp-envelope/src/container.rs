@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use openpgp::crypto::hash;
-use openpgp::types::{HashAlgorithm, SymmetricAlgorithm};
+use openpgp::types::SymmetricAlgorithm;
 use sequoia_openpgp as openpgp;
+use sha1::{Digest as _, Sha1};
 
 use crate::cipher::{Aead, BLOCK, OpenCfb, OpenChunk, TAG};
 use crate::packet::{Body, Length, octet, octets};
@@ -109,10 +109,7 @@ enum Failure {
 
 enum Integrity {
     Aead(Aead),
-    Mdc {
-        hash: hash::Context,
-        iv: [u8; BLOCK],
-    },
+    Mdc { hash: Sha1, iv: [u8; BLOCK] },
 }
 
 impl<'a> Plaintext<'a> {
@@ -141,10 +138,7 @@ impl<'a> Plaintext<'a> {
         }
         let (integrity, input, lookahead, stages) = match preamble {
             Preamble::V1 => {
-                let hash = HashAlgorithm::SHA1
-                    .context()
-                    .map_err(Error::library("hashing"))?
-                    .for_digest();
+                let hash = Sha1::new();
                 let stage = || -> Box<dyn Stage> {
                     Box::new(OpenCfb {
                         key: key.clone(),
@@ -158,12 +152,7 @@ impl<'a> Plaintext<'a> {
             Preamble::V2 {
                 mode, chunk, salt, ..
             } => {
-                if !mode.to_sequoia().is_supported() {
-                    return Err(Error::Unsupported {
-                        what: "the container's mode",
-                        reason: format!("{mode:?} with this backend"),
-                    });
-                }
+                mode.refuse_unsupported("the container's mode")?;
                 let aead = Aead::new(key, cipher, *mode, *chunk, salt)?;
                 let stage = || -> Box<dyn Stage> { Box::new(OpenChunk(aead.clone())) };
                 let stages: Vec<_> = (0..=workers).map(|_| stage()).collect();
@@ -290,9 +279,7 @@ impl<'a> Plaintext<'a> {
                     let (content, digest) =
                         output.split_last_chunk::<20>().ok_or(Error::Tampered)?;
                     hash.update(content);
-                    let mut expected = [0; 20];
-                    hash.digest(&mut expected)
-                        .map_err(Error::library("hashing"))?;
+                    let expected: [u8; 20] = hash.finalize_reset().into();
                     let content = content.strip_suffix(&[0xd3, 0x14]).ok_or(Error::Tampered)?;
                     // Both are an attacker's to see or to choose: no secret is compared.
                     if expected != *digest || content.len() < self.start {

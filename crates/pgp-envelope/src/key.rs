@@ -11,12 +11,13 @@ use openpgp::packet::key::{
 };
 use openpgp::packet::{Key as AnyKey, Packet};
 use openpgp::serialize::SerializeInto as _;
-use openpgp::types::{AEADAlgorithm, Features, KeyFlags, SymmetricAlgorithm};
+use openpgp::types::{Features, KeyFlags, SymmetricAlgorithm};
 use sequoia_openpgp as openpgp;
 use zeroize::Zeroizing;
 
-use crate::cert::{BoxedSigner, read_one};
-use crate::{Cert, Error, Fingerprint, Profile, Result};
+use crate::cert::read_one;
+use crate::signer::BoxedSigner;
+use crate::{Cert, Error, Fingerprint, Mode, Profile, Result};
 
 /// Argon2's memory, as a power of two of KiB, that unlocking a key may ask for: 2 GiB, RFC 9580's first recommendation.
 const MAX_ARGON2_MEMORY: u8 = 21;
@@ -209,7 +210,8 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongPassphrase`]; [`Error::Limit`] when the key asks for more than 2 GiB of memory.
+    /// [`Error::WrongPassphrase`]; [`Error::Limit`] when the key asks for more than 2 GiB of memory; [`Error::Unsupported`]
+    /// when the backend lacks the mode that it was locked with.
     pub fn unlock(self, passphrase: &Passphrase) -> Result<Self> {
         self.map_secrets(&Unlock(passphrase))
     }
@@ -300,17 +302,10 @@ impl Change for Lock<'_> {
         let SecretKeyMaterial::Unencrypted(open) = secret else {
             return Ok(public.add_secret(secret).0);
         };
+        // Argon2 asks for an authenticated mode (RFC 9580 section 3.7.2.1): a backend without OCB has EAX.
         let (s2k, aead) = match public.version() {
-            6 => (
-                argon2()?,
-                Some(AEADAlgorithm::OCB).filter(|aead| aead.is_supported()),
-            ),
+            6 => (argon2()?, Some(Mode::preferred().to_sequoia())),
             _ => (S2K::default(), None),
-        };
-        // Argon2 asks for an AEAD mode (RFC 9580 section 3.7.2.1): a backend without OCB has EAX.
-        let aead = match public.version() {
-            6 => aead.or(Some(AEADAlgorithm::EAX)),
-            _ => aead,
         };
         let locked = open
             .encrypt_with(
@@ -333,6 +328,10 @@ impl Change for Unlock<'_> {
                     what: "the memory that a locked key asks for",
                     limit: 1 << (MAX_ARGON2_MEMORY + 10),
                 });
+            }
+            if let Some(mode) = locked.aead_algo() {
+                Mode::from_id(mode.into())?
+                    .refuse_unsupported("the mode that the key is locked with")?;
             }
             key.decrypt_secret(&self.0.to_sequoia())
                 .map_err(|_| Error::WrongPassphrase)
@@ -359,7 +358,7 @@ fn argon2() -> Result<S2K> {
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
-    fn to_sequoia(&self) -> Password {
+    pub(crate) fn to_sequoia(&self) -> Password {
         Password::from(self.0.as_bytes())
     }
 }
@@ -383,11 +382,17 @@ impl fmt::Debug for Passphrase {
 }
 
 /// The decryption keys of a key, whatever their validity: an old message is read with an old key.
-pub(crate) fn decryption_keys(key: &Key) -> Result<Vec<openpgp::crypto::KeyPair>> {
+pub(crate) fn decryption_keys(key: &Key) -> Result<Vec<BoxedDecryptor>> {
     key.inner
         .keys()
         .secret()
         .filter(|found| found.key().pk_algo().for_encryption())
-        .map(|found| key.keypair(found.key()))
+        .map(|found| {
+            key.keypair(found.key())
+                .map(|keypair| Box::new(keypair) as _)
+        })
         .collect()
 }
+
+/// Whoever can decrypt: a key in memory, or its keeper.
+pub(crate) type BoxedDecryptor = Box<dyn openpgp::crypto::Decryptor + Send + Sync>;

@@ -1,11 +1,9 @@
 //! Opening: plaintext and its verified signer, together or not at all.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::PathBuf;
 
 use openpgp::packet::PKESK;
 use openpgp::types::SymmetricAlgorithm;
@@ -18,9 +16,10 @@ use crate::error::guarded;
 use crate::key::decryption_keys;
 use crate::packet::Body;
 use crate::seal::default_threads;
-use crate::spool::{Overflow, Plaintext, Spool, Storage};
+use crate::spool::Spool;
+use crate::storage::Storage;
 use crate::verify::{Signed, verify};
-use crate::{Cert, Container, Error, Fingerprint, Key, Policy, Result, SessionKey, head};
+use crate::{Cert, Container, Error, Fingerprint, Key, Opened, Policy, Result, SessionKey, head};
 
 /// Decrypts and verifies messages.
 ///
@@ -49,6 +48,8 @@ use crate::{Cert, Container, Error, Fingerprint, Key, Policy, Result, SessionKey
 pub struct Opener<'a> {
     policy: &'a Policy,
     keys: Vec<Key>,
+    #[cfg(feature = "gpg-agent")]
+    agents: Vec<(Cert, crate::Agent)>,
     session_key: Option<SessionKey>,
     expected: Vec<Cert>,
     known: Vec<Cert>,
@@ -64,6 +65,8 @@ impl<'a> Opener<'a> {
         Self {
             policy,
             keys: Vec::new(),
+            #[cfg(feature = "gpg-agent")]
+            agents: Vec::new(),
             session_key: None,
             expected: Vec::new(),
             known: Vec::new(),
@@ -77,6 +80,14 @@ impl<'a> Opener<'a> {
     #[must_use]
     pub fn key(mut self, key: &Key) -> Self {
         self.keys.push(key.clone());
+        self
+    }
+
+    /// A cert whose secret keys an agent keeps. It is asked when the message has a key packet for them.
+    #[cfg(feature = "gpg-agent")]
+    #[must_use]
+    pub fn agent(mut self, cert: &Cert, agent: &crate::Agent) -> Self {
+        self.agents.push((cert.clone(), agent.clone()));
         self
     }
 
@@ -141,7 +152,7 @@ impl<'a> Opener<'a> {
             &self.known,
             self.policy,
         )?;
-        let ours = |fp: &Fingerprint| self.keys.iter().any(|key| key.fingerprint() == *fp);
+        let ours = |fp: &Fingerprint| self.is_ours(*fp);
         if !self.granted && !verified.intended.is_empty() && !verified.intended.iter().any(ours) {
             return Err(Error::NotIntended);
         }
@@ -213,6 +224,14 @@ impl<'a> Opener<'a> {
         })
     }
 
+    fn is_ours(&self, fp: Fingerprint) -> bool {
+        #[cfg(feature = "gpg-agent")]
+        if self.agents.iter().any(|(cert, _)| cert.fingerprint() == fp) {
+            return true;
+        }
+        self.keys.iter().any(|key| key.fingerprint() == fp)
+    }
+
     /// Finds the key packet that one of the keys opens. Section 5.1: version 3 goes with the container's version 1, version
     /// 6 with 2, and others are ignored.
     fn session_key_of(
@@ -233,6 +252,10 @@ impl<'a> Opener<'a> {
         let mut keypairs = Vec::new();
         for key in &self.keys {
             keypairs.extend(decryption_keys(key)?);
+        }
+        #[cfg(feature = "gpg-agent")]
+        for (cert, agent) in &self.agents {
+            keypairs.extend(agent.decryptors(cert)?);
         }
         for packet in packets.iter().filter(|packet| packet.version() == version) {
             for keypair in &mut keypairs {
@@ -276,147 +299,4 @@ pub(crate) struct Unverified {
     pub(crate) signatures: Vec<Signed>,
     pub(crate) session_key: SessionKey,
     pub(crate) container: Container,
-}
-
-/// Verified plaintext and who signed it.
-pub struct Opened {
-    spool: Storage,
-    signer: Fingerprint,
-    signed_at: SystemTime,
-    intended: Vec<Fingerprint>,
-    session_key: SessionKey,
-    container: Container,
-}
-
-impl Opened {
-    /// Who signed: the cert, whichever of its keys did.
-    #[must_use]
-    pub const fn signer(&self) -> Fingerprint {
-        self.signer
-    }
-
-    /// When, by the signer's clock, in whole seconds.
-    #[must_use]
-    pub const fn signed_at(&self) -> SystemTime {
-        self.signed_at
-    }
-
-    /// For whom the signer wrote it; empty when the signer's program does not say.
-    #[must_use]
-    pub fn intended(&self) -> &[Fingerprint] {
-        &self.intended
-    }
-
-    /// The secret with which the message can be granted to others.
-    #[must_use]
-    pub const fn session_key(&self) -> &SessionKey {
-        &self.session_key
-    }
-
-    /// How the content was encrypted.
-    #[must_use]
-    pub const fn container(&self) -> Container {
-        self.container
-    }
-
-    /// Bytes of plaintext.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "an empty plaintext is a plaintext"
-    )]
-    #[must_use]
-    pub const fn len(&self) -> u64 {
-        self.spool.len()
-    }
-
-    /// The plaintext, from its beginning.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] when the temporary file fails.
-    pub fn plaintext(&mut self) -> Result<Plaintext<'_>> {
-        self.spool.reader()
-    }
-
-    /// The plaintext in memory, however large it is.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] when the temporary file fails.
-    pub fn into_vec(mut self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.write_to(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// Copies the plaintext.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] when the writer or the temporary file fails.
-    pub fn write_to(&mut self, writer: &mut dyn Write) -> Result<u64> {
-        io::copy(&mut self.spool.reader()?, writer).map_err(copying)
-    }
-
-    /// Makes the plaintext a file, by renaming where [`Opener::folder`] was on the same file system. What was at the path is
-    /// replaced, and never seen half written.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
-    pub fn persist(self, path: &Path) -> Result<()> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let named = match self.spool.into_parts() {
-            (_, Some(Overflow::Named(file))) => file,
-            (memory, overflow) => {
-                let mut file = tempfile::NamedTempFile::new_in(folder).map_err(copying)?;
-                match overflow {
-                    Some(mut overflow) => {
-                        let from = overflow.as_file();
-                        io::Seek::rewind(from).map_err(copying)?;
-                        io::copy(from, &mut file).map_err(copying)?;
-                    }
-                    None => file.write_all(&memory).map_err(copying)?,
-                }
-                file
-            }
-        };
-        named.as_file().sync_all().map_err(copying)?;
-        match named.persist(path) {
-            Ok(_) => Ok(()),
-            // Another file system: copied beside the path, then renamed.
-            Err(error) => {
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                let beside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-                    .map_err(copying)?;
-                fs::copy(error.file.path(), beside.path()).map_err(copying)?;
-                beside.as_file().sync_all().map_err(copying)?;
-                beside.persist(path).map_err(|error| copying(error.error))?;
-                Ok(())
-            }
-        }
-    }
-}
-
-fn copying(source: io::Error) -> Error {
-    Error::Io {
-        action: "handing over the plaintext",
-        source,
-    }
-}
-
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened")
-            .field("len", &self.len())
-            .field("signer", &self.signer)
-            .field("signed_at", &self.signed_at)
-            .field("container", &self.container)
-            .finish_non_exhaustive()
-    }
 }

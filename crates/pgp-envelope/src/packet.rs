@@ -188,10 +188,9 @@ impl<'a> Body<'a> {
             self.consume(n);
         }
     }
-}
 
-impl BufRead for Body<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+    /// Reads lengths until there is a part with bytes left, or no part.
+    fn enter_part(&mut self) -> io::Result<()> {
         while self.left == 0 && self.more == More::Parts {
             let (length, size) = new_length(self.inner).map_err(Error::into_io)?;
             self.consumed += size;
@@ -201,6 +200,13 @@ impl BufRead for Body<'_> {
                 Length::Indeterminate => self.more = More::No,
             }
         }
+        Ok(())
+    }
+}
+
+impl BufRead for Body<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.enter_part()?;
         if self.left == 0 {
             return Ok(&[]);
         }
@@ -226,14 +232,18 @@ impl BufRead for Body<'_> {
 
 impl Read for Body<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        // Large reads go past the buffer below, which hands them on when it is empty.
-        if self.fill_buf()?.is_empty() || into.is_empty() {
+        self.enter_part()?;
+        if self.left == 0 || into.is_empty() {
             return Ok(0);
         }
+        // Nothing is buffered first: a large read goes past the buffer below when that is empty.
         let n = into
             .len()
             .min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let n = self.inner.read(into.get_mut(..n).unwrap_or_default())?;
+        if n == 0 && self.more != More::ToTheEnd {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.consumed += n as u64;
         if self.more != More::ToTheEnd {
             self.left -= n as u64;

@@ -16,21 +16,31 @@ pub(crate) trait Stage: Send {
     fn run(&mut self, index: u64, input: &[u8], output: &mut Buffer) -> Result<()>;
 }
 
-/// How many blocks are under way on each thread.
+/// How many blocks wait for each worker, the one in its hands among them.
 const DEPTH: usize = 2;
 
 /// Runs blocks through a stage.
 ///
-/// With workers, block n goes to worker n modulo their number, and results are taken in the same order. The first block
-/// is run here: messages of one block, which are many, start no thread.
+/// A block goes to the worker that has the least to do, and is run here when all have enough: with a slow cipher this thread
+/// ciphers too, with a fast one it hashes. Results are taken in the order of sending. The first block is run here: messages of
+/// one block, which are many, start no thread.
 pub(crate) struct Pipeline {
+    /// For this thread.
+    here: Option<Box<dyn Stage>>,
+    /// For workers that have not started.
     stages: Vec<Box<dyn Stage>>,
     workers: Vec<Worker>,
-    room: u64,
+    room: usize,
     sent: u64,
-    received: u64,
-    here: VecDeque<Result<Block>>,
+    /// What is under way, the oldest first.
+    order: VecDeque<Place>,
     spare: Vec<Block>,
+}
+
+/// Where a block is.
+enum Place {
+    Done(Result<Block>),
+    Worker(usize),
 }
 
 /// A block before and after; both buffers are used again.
@@ -117,29 +127,33 @@ struct Worker {
     to: Option<SyncSender<(u64, Block)>>,
     from: Receiver<Result<Block>>,
     thread: Option<JoinHandle<()>>,
+    /// What it has to do still, as far as is known here.
+    queued: usize,
+    done: VecDeque<Result<Block>>,
 }
 
 impl Pipeline {
     /// Of one stage to be run here, and one more for each worker.
-    pub(crate) fn new(stages: Vec<Box<dyn Stage>>) -> Self {
+    pub(crate) fn new(mut stages: Vec<Box<dyn Stage>>) -> Self {
+        let here = stages.pop();
         Self {
-            room: (stages.len().saturating_sub(1) * DEPTH).max(1) as u64,
+            room: stages.len() * DEPTH + 1,
+            here,
             stages,
             workers: Vec::new(),
             sent: 0,
-            received: 0,
-            here: VecDeque::new(),
+            order: VecDeque::new(),
             spare: Vec::new(),
         }
     }
 
     /// Whether another block may be sent before one is received.
-    pub(crate) const fn has_room(&self) -> bool {
-        self.sent - self.received < self.room
+    pub(crate) fn has_room(&self) -> bool {
+        self.order.len() < self.room
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.sent == self.received
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
 
     /// A block whose buffers have been used before, if there is one.
@@ -156,43 +170,41 @@ impl Pipeline {
     pub(crate) fn send(&mut self, mut block: Block) -> Result<()> {
         let index = self.sent;
         self.sent += 1;
-        let threaded = self.stages.len() > 1 || !self.workers.is_empty();
-        if index == 0 || !threaded {
-            let stage = self.stages.first_mut().ok_or_else(stopped)?;
-            let done = stage
-                .run(index, &block.input, &mut block.output)
-                .map(|()| block);
-            self.here.push_back(done);
-            return Ok(());
+        if index > 0 {
+            self.workers
+                .extend(self.stages.drain(..).map(Worker::start));
+            self.workers.iter_mut().for_each(Worker::collect);
+            let idle = self.workers.iter_mut().enumerate();
+            if let Some((number, worker)) = idle
+                .filter(|(_, worker)| worker.queued < DEPTH)
+                .min_by_key(|(_, worker)| worker.queued)
+            {
+                worker.queued += 1;
+                self.order.push_back(Place::Worker(number));
+                let to = worker.to.as_ref();
+                return to
+                    .and_then(|to| to.send((index, block)).ok())
+                    .ok_or_else(stopped);
+            }
         }
-        if self.workers.is_empty() {
-            // The first stage stays here for block 0 alone.
-            let stages = mem::take(&mut self.stages);
-            self.workers = stages.into_iter().skip(1).map(Worker::start).collect();
-        }
-        let to = self.worker(index).and_then(|worker| worker.to.as_ref());
-        to.and_then(|to| to.send((index, block)).ok())
-            .ok_or_else(stopped)
-    }
-
-    /// Whose turn it is.
-    fn worker(&self, index: u64) -> Option<&Worker> {
-        let turn = index.checked_rem(self.workers.len() as u64)?;
-        self.workers.get(usize::try_from(turn).ok()?)
+        let stage = self.here.as_mut().ok_or_else(stopped)?;
+        let done = stage
+            .run(index, &block.input, &mut block.output)
+            .map(|()| block);
+        self.order.push_back(Place::Done(done));
+        Ok(())
     }
 
     /// Takes the next block, waiting for it; `None` when none is under way.
     pub(crate) fn receive(&mut self) -> Option<Result<Block>> {
-        if self.is_empty() {
-            return None;
+        match self.order.pop_front()? {
+            Place::Done(done) => Some(done),
+            Place::Worker(number) => Some(
+                self.workers
+                    .get_mut(number)
+                    .map_or_else(|| Err(stopped()), Worker::receive),
+            ),
         }
-        let index = self.received;
-        self.received += 1;
-        if let Some(done) = self.here.pop_front() {
-            return Some(done);
-        }
-        let worker = self.worker(index)?;
-        Some(worker.from.recv().unwrap_or_else(|_| Err(stopped())))
     }
 }
 
@@ -203,7 +215,7 @@ fn stopped() -> Error {
 impl Worker {
     fn start(mut stage: Box<dyn Stage>) -> Self {
         let (to, jobs) = sync_channel::<(u64, Block)>(DEPTH);
-        let (results, from) = sync_channel(DEPTH);
+        let (results, from) = sync_channel(2 * DEPTH);
         let thread = thread::spawn(move || {
             for (index, mut block) in jobs {
                 let done = stage
@@ -219,7 +231,26 @@ impl Worker {
             to: Some(to),
             from,
             thread: Some(thread),
+            queued: 0,
+            done: VecDeque::new(),
         }
+    }
+
+    /// Takes what it has done, without waiting.
+    fn collect(&mut self) {
+        while let Ok(done) = self.from.try_recv() {
+            self.queued = self.queued.saturating_sub(1);
+            self.done.push_back(done);
+        }
+    }
+
+    /// The next that it has done.
+    fn receive(&mut self) -> Result<Block> {
+        if let Some(done) = self.done.pop_front() {
+            return done;
+        }
+        self.queued = self.queued.saturating_sub(1);
+        self.from.recv().unwrap_or_else(|_| Err(stopped()))
     }
 }
 

@@ -7,18 +7,11 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::SystemTime;
 
-use openpgp::crypto::hash;
-use openpgp::packet::one_pass_sig::{OnePassSig3, OnePassSig6};
-use openpgp::packet::signature::SignatureBuilder;
-use openpgp::packet::{OnePassSig, Packet};
-use openpgp::serialize::Serialize as _;
-use openpgp::types::{HashAlgorithm, SignatureType, Timestamp};
-use sequoia_openpgp as openpgp;
-
 use crate::head::{self, Naming, Version};
 use crate::packet::{self, tag};
 use crate::padding::{self, Padding};
 use crate::pipeline::Buffer;
+use crate::signing::Signing;
 use crate::writer::ContainerWriter;
 use crate::{Container, Error, Mode, Profile, Recipient, Result, SessionKey, Signer};
 
@@ -27,8 +20,6 @@ const PART_POWER: u8 = 16;
 const PART: usize = 1 << PART_POWER;
 /// Format "binary", no name, no date: outside the signature, so nobody may rely on them (section 5.9).
 const LITERAL_START: [u8; 6] = [b'b', 0, 0, 0, 0, 0];
-/// SHA-256 has instructions of its own on today's CPUs, and is what every OpenPGP program knows.
-const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 
 /// The state of a [`Sealer`] without signer.
 #[derive(Clone, Copy, Debug)]
@@ -310,12 +301,9 @@ impl Options<'_> {
             true => Profile::Rfc9580,
             false => Profile::Rfc4880,
         };
-        let mode = [Mode::Ocb, Mode::Eax]
-            .into_iter()
-            .find(|mode| mode.to_sequoia().is_supported());
-        match (self.profile.unwrap_or_else(common), mode) {
-            (Profile::Rfc9580, Some(mode)) => Ok(Container::SeipdV2 {
-                mode,
+        match self.profile.unwrap_or_else(common) {
+            Profile::Rfc9580 => Ok(Container::SeipdV2 {
+                mode: Mode::preferred(),
                 chunk: crate::writer::CHUNK,
             }),
             _ if self.padding != Padding::None => Err(Error::Unsupported {
@@ -373,92 +361,4 @@ fn writing(source: std::io::Error) -> Error {
         action: "writing the message",
         source,
     }
-}
-
-/// A signature under way.
-struct Signing {
-    builder: SignatureBuilder,
-    hash: hash::Context,
-    signer: Signer,
-}
-
-impl Signing {
-    fn new(signer: &Signer, time: Option<SystemTime>, recipients: &[Recipient]) -> Result<Self> {
-        let failed = "preparing a signature";
-        let time = time.unwrap_or_else(|| signer.time());
-        let time = Timestamp::try_from(time).map_err(Error::library(failed))?;
-        let time = SystemTime::from(time); // whole seconds
-        let mut intended: Vec<_> = recipients.iter().map(Recipient::fingerprint).collect();
-        intended.sort_unstable();
-        intended.dedup();
-        let intended: Vec<_> = intended
-            .into_iter()
-            .map(crate::Fingerprint::to_sequoia)
-            .collect();
-        let mut builder = SignatureBuilder::new(SignatureType::Binary)
-            .set_hash_algo(HASH)
-            .set_signature_creation_time(time)
-            .and_then(|builder| builder.set_intended_recipients(intended))
-            .map_err(Error::library(failed))?;
-        let version = signer.key.version();
-        if version == 6 {
-            // Makes the salt, which the one-pass packet repeats and the hash begins with (section 5.2.4).
-            builder =
-                signer.sign_with(|key| builder.pre_sign(key).map_err(Error::library(failed)))?;
-        }
-        let mut hash = HASH
-            .context()
-            .map_err(Error::library(failed))?
-            .for_signature(version);
-        if let Some(salt) = builder.prefix_salt() {
-            hash.update(salt);
-        }
-        Ok(Self {
-            builder,
-            hash,
-            signer: signer.clone(),
-        })
-    }
-
-    /// The packet that tells a reader how to hash (section 5.4).
-    fn one_pass(&self) -> Result<Vec<u8>> {
-        let key = &self.signer.key;
-        let packet: OnePassSig = match self.builder.prefix_salt() {
-            Some(salt) => {
-                let mut packet = OnePassSig6::new(SignatureType::Binary, key.fingerprint());
-                packet.set_pk_algo(key.pk_algo());
-                packet.set_hash_algo(HASH);
-                packet.set_salt(salt.to_vec());
-                packet.set_last(true);
-                packet.into()
-            }
-            None => {
-                let mut packet = OnePassSig3::new(SignatureType::Binary);
-                packet.set_pk_algo(key.pk_algo());
-                packet.set_hash_algo(HASH);
-                packet.set_issuer(key.keyid());
-                packet.set_last(true);
-                packet.into()
-            }
-        };
-        serialized(&Packet::from(packet))
-    }
-
-    fn finish(self, signer: &Signer) -> Result<Vec<u8>> {
-        let Self { builder, hash, .. } = self;
-        let signature = signer.sign_with(|key| {
-            builder
-                .sign_hash(key, hash)
-                .map_err(Error::library("signing"))
-        })?;
-        serialized(&Packet::from(signature))
-    }
-}
-
-fn serialized(packet: &Packet) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    packet
-        .serialize(&mut bytes)
-        .map_err(Error::library("writing a packet"))?;
-    Ok(bytes)
 }

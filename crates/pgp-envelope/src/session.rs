@@ -86,9 +86,9 @@ pub enum Container {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// RFC 9580 asks everybody to have it.
+    /// RFC 9580 asks everybody to have it; Nettle before 4 has not.
     Ocb,
-    /// Where the backend has no OCB.
+    /// Written where the backend has no OCB; OpenSSL has no EAX.
     Eax,
     /// Read, not written.
     Gcm,
@@ -103,6 +103,36 @@ impl Mode {
         }
     }
 
+    /// Whether the backend that this crate was built with has it.
+    ///
+    /// ```
+    /// use pgp_envelope::Mode;
+    ///
+    /// assert!(Mode::Ocb.is_supported() || Mode::Eax.is_supported());
+    /// ```
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        self.to_sequoia().is_supported()
+    }
+
+    /// What to encrypt with: OCB, which everybody reads, or EAX where the backend has no OCB.
+    pub(crate) fn preferred() -> Self {
+        match Self::Ocb.is_supported() {
+            true => Self::Ocb,
+            false => Self::Eax,
+        }
+    }
+
+    pub(crate) fn refuse_unsupported(self, what: &'static str) -> Result<()> {
+        match self.is_supported() {
+            true => Ok(()),
+            false => Err(Error::Unsupported {
+                what,
+                reason: format!("{self}, which the backend of this build lacks"),
+            }),
+        }
+    }
+
     pub(crate) fn from_id(id: u8) -> Result<Self> {
         match id {
             1 => Ok(Self::Eax),
@@ -113,5 +143,15 @@ impl Mode {
                 reason: format!("AEAD algorithm {id}"),
             }),
         }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ocb => "OCB",
+            Self::Eax => "EAX",
+            Self::Gcm => "GCM",
+        })
     }
 }

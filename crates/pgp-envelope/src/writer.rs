@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use openpgp::crypto::hash;
-use openpgp::types::HashAlgorithm;
 use sequoia_openpgp as openpgp;
+use sha1::{Digest as _, Sha1};
 
 use crate::cipher::{Aead, BLOCK, SealCfb, SealChunk};
 use crate::packet::{partial, tag, write_length};
@@ -34,7 +33,9 @@ pub(crate) struct ContainerWriter<'a> {
 
 enum Integrity {
     Aead(Aead),
-    Mdc(hash::Context),
+    /// Plain SHA-1: the code rests on the hash being one-way and encrypted, not on its being free of collisions (section 5.13.1), so
+    /// nothing looks for collisions here.
+    Mdc(Sha1),
 }
 
 impl<'a> ContainerWriter<'a> {
@@ -50,13 +51,9 @@ impl<'a> ContainerWriter<'a> {
         let (integrity, stages): (_, Vec<Box<dyn Stage>>) = match container {
             Container::SeipdV1 => {
                 preamble.output.extend(&[1]);
-                let hash = HashAlgorithm::SHA1
-                    .context()
-                    .map_err(Error::library("hashing"))?
-                    .for_digest();
                 // CFB is a chain: one thread, this one.
                 (
-                    Integrity::Mdc(hash),
+                    Integrity::Mdc(Sha1::new()),
                     vec![Box::new(SealCfb::new(key.clone()))],
                 )
             }
@@ -141,11 +138,8 @@ impl<'a> ContainerWriter<'a> {
         if let Integrity::Mdc(hash) = &mut self.integrity {
             // The modification detection code hashes its own header too (section 5.13.1).
             let header = [0xd3, 0x14];
-            let mut digest = [0; 20];
-            hash.update(&header);
-            hash.clone()
-                .digest(&mut digest)
-                .map_err(Error::library("hashing"))?;
+            hash.update(header);
+            let digest: [u8; 20] = hash.clone().finalize().into();
             self.write(&header)?;
             self.write(&digest)?;
         }

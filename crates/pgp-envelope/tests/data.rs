@@ -9,7 +9,7 @@ mod people;
 use std::{env, fs};
 
 use people::{NAMES, day, key, opener, path, policy, seal};
-use pgp_envelope::{Key, KeyOptions, Padding, Profile, Recipient, Sealer, Signer};
+use pgp_envelope::{Key, KeyOptions, Mode, Padding, Profile, Recipient, Sealer, Signer};
 
 const PAIRS: [(&str, &str, &str); 2] = [("v6", "alice-v6", "bob-v6"), ("v4", "alice-v4", "bob-v4")];
 
@@ -58,7 +58,7 @@ fn make() {
 }
 
 #[test]
-fn stored_messages_open() {
+fn stored_messages_open_or_the_backend_names_ocb_as_lacking() {
     if env::var_os("MEDSHARE_MAKE_DATA").is_some() {
         make();
     }
@@ -69,7 +69,12 @@ fn stored_messages_open() {
         let message = fs::read(path(&format!("messages/{file}.pgp"))).unwrap();
         let policy = policy();
         let (from, to) = (key(from), key(to));
-        let opened = opener(&policy, &from, &to).open(&message[..]).unwrap();
+        let result = opener(&policy, &from, &to).open(&message[..]);
+        if file.starts_with("v6") && !Mode::Ocb.is_supported() {
+            assert!(result.unwrap_err().to_string().contains("OCB"));
+            continue;
+        }
+        let opened = result.unwrap();
         assert_eq!(
             (opened.signer(), opened.signed_at()),
             (from.fingerprint(), day(1))
