@@ -1,14 +1,17 @@
 //! pgp-envelope against SHA-256 of the same bytes, and against gpg, rPGP and age, in one run. Prints throughput as a ratio to
-//! one core's SHA-256: more is better.
+//! one core's SHA-256: more is better. Then it prints how the rows compare.
 //!
 //! ```text
-//! cargo run --release --features crypto-rust    --bin envelope -- [MIB]
-//! cargo run --release --features crypto-openssl --bin envelope -- [MIB]
-//! cargo run --release --features crypto-nettle  --bin envelope -- [MIB]
+//! cargo run --release --features crypto-rust    --bin envelope -- [MIB [ROWS]]
+//! cargo run --release --features crypto-openssl --bin envelope -- [MIB [ROWS]]
+//! cargo run --release --features crypto-nettle  --bin envelope -- [MIB [ROWS]]
 //! ```
 //!
-//! 512 MiB unless said. Temporary files go where `TMPDIR` says: a folder in memory keeps the disk out of the figures.
+//! 512 MiB unless said; ROWS runs those alone whose name holds it. Temporary files go where `TMPDIR` says: a folder in memory
+//! keeps the disk out of the figures. Each row's work takes turns with the hash, and the best of each counts, so that a machine
+//! with other work disturbs both alike.
 
+use std::cell::{OnceCell, RefCell};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
 use std::num::NonZero;
@@ -28,149 +31,207 @@ use pgp_envelope::{Key, KeyOptions, Opener, Policy, Profile, Recipient, Sealer, 
 use rand::thread_rng;
 use sha2::{Digest as _, Sha256};
 
+/// The rows that were measured.
+struct Table<'a> {
+    data: &'a [u8],
+    only: Option<String>,
+    rows: RefCell<Vec<(String, f64)>>,
+}
+
+/// How often each row's work is done.
+const ROUNDS: usize = 5;
+
+impl Table<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only))
+    }
+
+    /// Measures and prints one row.
+    fn row<T>(&self, name: &str, mut work: impl FnMut() -> Result<T>) -> Result<()> {
+        if !self.wants(name) {
+            return Ok(());
+        }
+        let (mut sha, mut best) = (Duration::MAX, Duration::MAX);
+        for _ in 0..ROUNDS {
+            sha = sha.min(timed(|| Ok(black_box(Sha256::digest(self.data))))?.0);
+            best = best.min(timed(&mut work)?.0);
+        }
+        self.print(name, sha.as_secs_f64() / best.as_secs_f64());
+        println!(
+            "   {:>7.0} MiB/s",
+            (self.data.len() >> 20) as f64 / best.as_secs_f64()
+        );
+        Ok(())
+    }
+
+    fn print(&self, name: &str, ratio: f64) {
+        print!("{name:<46} {ratio:>6.3}");
+        self.rows.borrow_mut().push((name.to_owned(), ratio));
+    }
+
+    fn ratio(&self, name: &str) -> Option<f64> {
+        let rows = self.rows.borrow();
+        rows.iter().find(|row| row.0 == name).map(|row| row.1)
+    }
+
+    /// What one row is to another.
+    fn compare(&self, ours: &str, theirs: &str) {
+        if let (Some(a), Some(b)) = (self.ratio(ours), self.ratio(theirs)) {
+            println!("{:>6.2} times  {ours}  to  {theirs}", a / b);
+        }
+    }
+}
+
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     let mib: usize = args.first().map_or(Ok(512), |mib| mib.parse())?;
-    let only = args.get(1).map(String::as_str);
-    let run = |name: &str| only.is_none_or(|only| name.contains(only));
     let data = incompressible(mib << 20);
-    let sha = (0..3)
-        .map(|_| timed(|| Ok(black_box(Sha256::digest(&data)))).map(|done| done.0))
-        .min_by_key(|done| *done.as_ref().unwrap_or(&Duration::MAX))
-        .context("three runs")??;
-    let row = |name: &str, time: Duration| {
-        let ratio = sha.as_secs_f64() / time.as_secs_f64();
-        println!(
-            "{name:<44} {ratio:>6.3}   {:>7.0} MiB/s",
-            mib as f64 / time.as_secs_f64()
-        );
+    let table = Table {
+        data: &data,
+        only: args.get(1).cloned(),
+        rows: RefCell::default(),
     };
     println!("{mib} MiB, throughput as a ratio to one core's SHA-256");
-    row("SHA-256", sha);
-
-    let [raw_seal, raw_open] = raw(&data)?;
-    row("raw AES-256-OCB encrypt, 256 KiB", raw_seal);
-    row("raw AES-256-OCB decrypt, 256 KiB", raw_open);
-    row("limit of hash and encrypt in series", sha + raw_seal);
-    row("limit of hash and decrypt in series", sha + raw_open);
-
+    raw(&table)?;
     let policy = Policy::now().memory(usize::MAX);
-    let threads = [1, 2].map(|threads| NonZero::new(threads).expect("not zero"));
     for (profile, name) in [(Profile::Rfc9580, "v6"), (Profile::Rfc4880, "v4")] {
-        let made = policy.time() - Duration::from_secs(60);
-        let options = KeyOptions::new("Alice <alice@a.example>")
-            .profile(profile)
-            .created(made);
-        let key = Key::generate(&options)?.key;
-        let signer = Signer::new(&key, &policy)?;
-        let recipient = Recipient::new(&key.cert(), &policy)?;
-        let mut message = Vec::new();
-        Sealer::new()
+        ours(&table, &policy, profile, name)?;
+    }
+    if table.wants("gpg") {
+        gpg(&table, &policy)?;
+    }
+    if table.wants("age") {
+        age_rows(&table)?;
+    }
+    if table.wants("recipients") {
+        recipients(&policy)?;
+    }
+    println!();
+    for what in ["seal", "open"] {
+        let v6 = |threads| format!("pgp-envelope {what} v6, {threads} thread(s)");
+        let cipher = if what == "seal" { "encrypt" } else { "decrypt" };
+        table.compare(&v6(1), &format!("limit of hash and {cipher} in series"));
+        table.compare(&v6(2), &format!("raw AES-256 {cipher}, 256 KiB"));
+        table.compare(
+            &format!("pgp-envelope {what} v6, on files"),
+            &format!("gpg {what} v4 CFB, on files"),
+        );
+        table.compare(
+            &format!("pgp-envelope {what} v4, on files"),
+            &format!("gpg {what} v4 CFB, on files"),
+        );
+        table.compare(&v6(1), &format!("rPGP {what} v6 Ocb 256 KiB"));
+        table.compare(
+            &format!("pgp-envelope {what} v4, 1 thread(s)"),
+            &format!("rPGP {what} v4 CFB 256 KiB"),
+        );
+        table.compare(&v6(1), &format!("age {cipher} (no signature)"));
+        table.compare(&v6(2), &format!("age {cipher} (no signature)"));
+    }
+    Ok(())
+}
+
+fn key(policy: &Policy, profile: Profile) -> Result<Key> {
+    let options = KeyOptions::new("Alice <alice@a.example>")
+        .profile(profile)
+        .created(policy.time() - Duration::from_secs(60));
+    Ok(Key::generate(&options)?.key)
+}
+
+/// pgp-envelope and rPGP with one edition of OpenPGP.
+fn ours(table: &Table<'_>, policy: &Policy, profile: Profile, name: &str) -> Result<()> {
+    let len = table.data.len() as u64;
+    let key = key(policy, profile)?;
+    let cert = key.cert();
+    let signer = Signer::new(&key, policy)?;
+    let recipient = Recipient::new(&cert, policy)?;
+    let spooled = Policy::now();
+    let message = OnceCell::new();
+    let message = || -> &Vec<u8> {
+        message.get_or_init(|| {
+            let mut message = Vec::new();
+            let mut sealer = Sealer::new().signer(&signer).recipient(&recipient);
+            sealer
+                .seal(table.data, &mut message)
+                .expect("memory does not fail");
+            message
+        })
+    };
+    for threads in [1, 2] {
+        let count = NonZero::new(threads).expect("not zero");
+        let mut sealer = Sealer::new()
             .signer(&signer)
             .recipient(&recipient)
-            .seal(&data[..], &mut message)?;
-        for threads in threads {
-            let mut sealer = Sealer::new()
-                .signer(&signer)
-                .recipient(&recipient)
-                .threads(threads);
-            let label = format!("pgp-envelope seal {name}, {threads} thread(s)");
-            if run(&label) {
-                row(
-                    &label,
-                    best(|| sealer.seal(&data[..], io::sink()).map_err(Into::into))?,
-                );
-            }
-            let opener = Opener::new(&policy)
-                .key(&key)
-                .signer(&key.cert())
-                .threads(threads);
-            let label = format!("pgp-envelope open {name}, {threads} thread(s)");
-            if run(&label) {
-                row(
-                    &label,
-                    best(|| {
-                        Ok(ensure!(
-                            opener.open(&message[..])?.len() == data.len() as u64
-                        ))
-                    })?,
-                );
-            }
-            let spooled = Policy::now();
-            let opener = Opener::new(&spooled)
-                .key(&key)
-                .signer(&key.cert())
-                .threads(threads);
-            let label = format!("pgp-envelope open {name} into a file, {threads} thread(s)");
-            if run(&label) {
-                row(
-                    &label,
-                    best(|| {
-                        Ok(ensure!(
-                            opener.open(&message[..])?.len() == data.len() as u64
-                        ))
-                    })?,
-                );
-            }
-        }
-        if run("rPGP") {
-            let secret = SignedSecretKey::from_reader_single(key.to_armored().as_bytes())?.0;
-            let cert = SignedPublicKey::from_reader_single(&key.cert().to_bytes()[..])?.0;
-            let modes = match profile {
-                Profile::Rfc9580 => &[Some(AeadAlgorithm::Ocb), Some(AeadAlgorithm::Gcm)][..],
-                Profile::Rfc4880 => &[None],
-            };
-            for &mode in modes {
-                rpgp(&row, name, mode, &secret, &cert, &data)?;
-            }
-        }
-        if profile == Profile::Rfc4880 && run("gpg") {
-            gpg(&row, &key, &data)?;
+            .threads(count);
+        table.row(
+            &format!("pgp-envelope seal {name}, {threads} thread(s)"),
+            || Ok(sealer.seal(table.data, io::sink())?),
+        )?;
+        for (policy, place) in [(policy, ""), (&spooled, " into a file")] {
+            let opener = Opener::new(policy).key(&key).signer(&cert).threads(count);
+            table.row(
+                &format!("pgp-envelope open {name}{place}, {threads} thread(s)"),
+                || Ok(ensure!(opener.open(&message()[..])?.len() == len)),
+            )?;
         }
     }
-    if run("age") {
-        age_rows(&row, &data)?;
-    }
-    if run("recipients") {
-        recipients(&policy)?;
+    if table.wants("rPGP") {
+        let secret = SignedSecretKey::from_reader_single(key.to_armored().as_bytes())?.0;
+        let public = SignedPublicKey::from_reader_single(&cert.to_bytes()[..])?.0;
+        let modes = match profile {
+            Profile::Rfc9580 => &[Some(AeadAlgorithm::Ocb), Some(AeadAlgorithm::Gcm)][..],
+            Profile::Rfc4880 => &[None],
+        };
+        for &mode in modes {
+            rpgp(table, name, mode, &secret, &public)?;
+        }
     }
     Ok(())
 }
 
 /// The cipher alone, in chunks as pgp-envelope makes them; with a backend that has no OCB, EAX.
-fn raw(data: &[u8]) -> Result<[Duration; 2]> {
+fn raw(table: &Table<'_>) -> Result<()> {
     use sequoia_openpgp::crypto::SessionKey;
     use sequoia_openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
     let mode = match AEADAlgorithm::OCB.is_supported() {
         true => AEADAlgorithm::OCB,
         false => AEADAlgorithm::EAX,
     };
+    println!("the cipher is AES-256 with {mode}");
+    println!("{:<46} {:>6.3}", "SHA-256", 1.0);
     let key = SessionKey::new(32)?;
     let nonce = [1; 16];
     let nonce = &nonce[..mode.nonce_size()?];
     let context = || mode.context(SymmetricAlgorithm::AES256, &key, b"header", nonce);
     let mut sealed = vec![0; CHUNK + 16];
     let mut opened = vec![0; CHUNK];
-    context()?
-        .for_encryption()?
-        .encrypt_seal(&mut sealed, &data[..CHUNK])?;
-    let open = best(|| {
-        for _ in 0..data.len() / CHUNK {
-            context()?
-                .for_decryption()?
-                .decrypt_verify(black_box(&mut opened), black_box(&sealed))?;
-        }
-        Ok(())
-    })?;
-    let seal = best(|| {
-        for chunk in data.chunks_exact(CHUNK) {
+    table.row("raw AES-256 encrypt, 256 KiB", || {
+        for chunk in table.data.chunks_exact(CHUNK) {
             context()?
                 .for_encryption()?
                 .encrypt_seal(black_box(&mut sealed), black_box(chunk))?;
         }
         Ok(())
     })?;
-    Ok([seal, open])
+    context()?
+        .for_encryption()?
+        .encrypt_seal(&mut sealed, &table.data[..CHUNK])?;
+    table.row("raw AES-256 decrypt, 256 KiB", || {
+        for _ in 0..table.data.len() / CHUNK {
+            context()?
+                .for_decryption()?
+                .decrypt_verify(black_box(&mut opened), black_box(&sealed))?;
+        }
+        Ok(())
+    })?;
+    for cipher in ["encrypt", "decrypt"] {
+        if let Some(raw) = table.ratio(&format!("raw AES-256 {cipher}, 256 KiB")) {
+            let name = format!("limit of hash and {cipher} in series");
+            table.print(&name, 1.0 / (1.0 + 1.0 / raw));
+            println!();
+        }
+    }
+    Ok(())
 }
 
 const CHUNK: usize = 256 << 10;
@@ -195,20 +256,14 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
     Ok((start.elapsed(), done))
 }
 
-/// The better of two runs.
-fn best<T>(mut work: impl FnMut() -> Result<T>) -> Result<Duration> {
-    let first = timed(&mut work)?.0;
-    Ok(first.min(timed(&mut work)?.0))
-}
-
 fn rpgp(
-    row: &dyn Fn(&str, Duration),
+    table: &Table<'_>,
     name: &str,
     mode: Option<AeadAlgorithm>,
     key: &SignedSecretKey,
     cert: &SignedPublicKey,
-    data: &[u8],
 ) -> Result<()> {
+    let data = table.data;
     let signing = &key
         .secret_subkeys
         .iter()
@@ -244,10 +299,9 @@ fn rpgp(
         Ok(())
     };
     let label = mode.map_or("CFB".to_owned(), |mode| format!("{mode:?}"));
-    row(
-        &format!("rPGP seal {name} {label} 256 KiB"),
-        timed(|| seal(&mut io::sink()))?.0,
-    );
+    table.row(&format!("rPGP seal {name} {label} 256 KiB"), || {
+        seal(&mut io::sink())
+    })?;
     let mut sealed = Vec::new();
     seal(&mut sealed)?;
     let open = || -> Result<()> {
@@ -261,12 +315,14 @@ fn rpgp(
         );
         Ok(())
     };
-    row(&format!("rPGP open {name} {label} 256 KiB"), timed(open)?.0);
+    table.row(&format!("rPGP open {name} {label} 256 KiB"), open)?;
     Ok(())
 }
 
 /// gpg on files, as people run it: without its compression, which finds nothing here.
-fn gpg(row: &dyn Fn(&str, Duration), key: &Key, data: &[u8]) -> Result<()> {
+fn gpg(table: &Table<'_>, policy: &Policy) -> Result<()> {
+    let old = key(policy, Profile::Rfc4880)?;
+    let data = table.data;
     let folder = env::temp_dir().join(format!("envelope-gpg-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let gpg = |args: &[&str], input: Option<&[u8]>| -> Result<()> {
@@ -293,8 +349,8 @@ fn gpg(row: &dyn Fn(&str, Duration), key: &Key, data: &[u8]) -> Result<()> {
         Ok(())
     };
     fs::write(folder.join("plain"), data)?;
-    gpg(&["--import"], Some(key.to_armored().as_bytes()))?;
-    let fp = key.fingerprint().to_string();
+    gpg(&["--import"], Some(old.to_armored().as_bytes()))?;
+    let fp = old.fingerprint().to_string();
     let seal = [
         "--output",
         "sealed",
@@ -305,67 +361,32 @@ fn gpg(row: &dyn Fn(&str, Duration), key: &Key, data: &[u8]) -> Result<()> {
         "--encrypt",
         "plain",
     ];
-    row("gpg seal v4 CFB, on files", best(|| gpg(&seal, None))?);
-    row(
-        "gpg open v4 CFB, on files",
-        best(|| gpg(&["--output", "opened", "--decrypt", "sealed"], None))?,
-    );
+    table.row("gpg seal v4 CFB, on files", || gpg(&seal, None))?;
+    table.row("gpg open v4 CFB, on files", || {
+        gpg(&["--output", "opened", "--decrypt", "sealed"], None)
+    })?;
     ensure!(fs::read(folder.join("opened"))? == data);
     let policy = Policy::now();
-    let signer = Signer::new(key, &policy)?;
-    let recipient = Recipient::new(&key.cert(), &policy)?;
-    row(
-        "pgp-envelope seal v4, on files",
-        best(|| {
-            let mut sealer = Sealer::new().signer(&signer).recipient(&recipient);
-            sealer.seal(
+    for (key, name) in [(old, "v4"), (key(&policy, Profile::Rfc9580)?, "v6")] {
+        let signer = Signer::new(&key, &policy)?;
+        let recipient = Recipient::new(&key.cert(), &policy)?;
+        let mut sealer = Sealer::new().signer(&signer).recipient(&recipient);
+        table.row(&format!("pgp-envelope seal {name}, on files"), || {
+            Ok(sealer.seal(
                 fs::File::open(folder.join("plain"))?,
                 fs::File::create(folder.join("sealed"))?,
-            )?;
-            Ok(())
-        })?,
-    );
-    row(
-        "pgp-envelope open v4, on files",
-        best(|| {
-            let opener = Opener::new(&policy)
-                .key(key)
-                .signer(&key.cert())
-                .folder(&folder);
-            opener
-                .open(fs::File::open(folder.join("sealed"))?)?
-                .persist(&folder.join("opened"))?;
-            Ok(())
-        })?,
-    );
-    let modern =
-        Key::generate(&KeyOptions::new("Alice <alice@a.example>").created(policy.time()))?.key;
-    let signer = Signer::new(&modern, &policy)?;
-    let recipient = Recipient::new(&modern.cert(), &policy)?;
-    row(
-        "pgp-envelope seal v6, on files",
-        best(|| {
-            let mut sealer = Sealer::new().signer(&signer).recipient(&recipient);
-            sealer.seal(
-                fs::File::open(folder.join("plain"))?,
-                fs::File::create(folder.join("sealed"))?,
-            )?;
-            Ok(())
-        })?,
-    );
-    row(
-        "pgp-envelope open v6, on files",
-        best(|| {
-            let opener = Opener::new(&policy)
-                .key(&modern)
-                .signer(&modern.cert())
-                .folder(&folder);
-            opener
-                .open(fs::File::open(folder.join("sealed"))?)?
-                .persist(&folder.join("opened"))?;
-            Ok(())
-        })?,
-    );
+            )?)
+        })?;
+        let opener = Opener::new(&policy)
+            .key(&key)
+            .signer(&key.cert())
+            .folder(&folder);
+        table.row(&format!("pgp-envelope open {name}, on files"), || {
+            let sealed = fs::File::open(folder.join("sealed"))?;
+            Ok(opener.open(sealed)?.persist(&folder.join("opened"))?)
+        })?;
+        ensure!(fs::read(folder.join("opened"))? == data);
+    }
     let _ = Command::new("gpgconf")
         .arg("--homedir")
         .arg(&folder)
@@ -376,7 +397,8 @@ fn gpg(row: &dyn Fn(&str, Duration), key: &Key, data: &[u8]) -> Result<()> {
 }
 
 /// age encrypts without signing: it hashes nothing.
-fn age_rows(row: &dyn Fn(&str, Duration), data: &[u8]) -> Result<()> {
+fn age_rows(table: &Table<'_>) -> Result<()> {
+    let data = table.data;
     let identity = age::x25519::Identity::generate();
     let recipient = identity.to_public();
     let seal = |out: &mut dyn Write| -> Result<()> {
@@ -386,40 +408,28 @@ fn age_rows(row: &dyn Fn(&str, Duration), data: &[u8]) -> Result<()> {
         writer.finish()?;
         Ok(())
     };
-    row(
-        "age encrypt (no signature)",
-        best(|| seal(&mut io::sink()))?,
-    );
+    table.row("age encrypt (no signature)", || seal(&mut io::sink()))?;
     let mut sealed = Vec::new();
     seal(&mut sealed)?;
-    row(
-        "age decrypt (no signature)",
-        best(|| {
-            let reader = age::Decryptor::new(&sealed[..])?
-                .decrypt(iter::once(&identity as &dyn age::Identity))?;
-            let mut plaintext = Vec::with_capacity(data.len());
-            { reader }.read_to_end(&mut plaintext)?;
-            ensure!(plaintext.len() == data.len());
-            Ok(())
-        })?,
-    );
-    Ok(())
+    table.row("age decrypt (no signature)", || {
+        let reader = age::Decryptor::new(&sealed[..])?
+            .decrypt(iter::once(&identity as &dyn age::Identity))?;
+        let mut plaintext = Vec::with_capacity(data.len());
+        { reader }.read_to_end(&mut plaintext)?;
+        Ok(ensure!(plaintext.len() == data.len()))
+    })
 }
 
 /// What 999 recipients more cost.
 fn recipients(policy: &Policy) -> Result<()> {
-    let key =
-        Key::generate(&KeyOptions::new("Alice <alice@a.example>").created(policy.time()))?.key;
+    let key = key(policy, Profile::Rfc9580)?;
     let signer = Signer::new(&key, policy)?;
     let recipient = Recipient::new(&key.cert(), policy)?;
-    let seal = |n: usize| {
-        best(|| {
-            let recipients = iter::repeat_n(recipient.clone(), n);
-            Ok(Sealer::new()
-                .signer(&signer)
-                .recipients(recipients)
-                .seal(&b"a scan"[..], io::sink())?)
-        })
+    let seal = |n: usize| -> Result<Duration> {
+        let recipients = iter::repeat_n(recipient.clone(), n);
+        let mut sealer = Sealer::new().signer(&signer).recipients(recipients);
+        let mut once = || timed(|| Ok(sealer.seal(&b"a scan"[..], io::sink())?));
+        Ok(once()?.0.min(once()?.0))
     };
     let (one, thousand) = (seal(1)?, seal(1000)?);
     println!(
