@@ -8,11 +8,15 @@
     reason = "a test panics, and its numbers are small"
 )]
 
+mod reference;
+
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Key, Layout, Level, Options, Sample, Scheme, capacity, embed,
     extract, framed_bits, read_bits, recover, write_bits,
 };
 use proptest::prelude::*;
+
+use reference::Plain;
 
 fn options() -> Options {
     Options::new().scheme(Scheme::Reversible)
@@ -109,6 +113,31 @@ fn case(most: u8) -> impl Strategy<Value = Case> {
         )
 }
 
+/// What the plain loops make of a payload that fits.
+fn plain_loops<S: Sample + TryFrom<u16>>(case: &Case, payload: &[u8]) -> Vec<S> {
+    let layout = &case.layout;
+    let plain = Plain {
+        bits_stored: layout.bits_stored().into(),
+        channels: layout.channels().into(),
+        carrying: layout.carrying().into(),
+        reserved: layout
+            .reserved()
+            .map(|(low, high)| (low.into(), high.into())),
+    };
+    let mut samples: Vec<u32> = case.samples.iter().map(|&sample| sample.into()).collect();
+    let columns = layout.columns() as usize;
+    assert!(reference::reversible::embed(
+        &plain,
+        columns,
+        &mut samples,
+        payload
+    ));
+    let narrow = samples
+        .into_iter()
+        .map(|sample| S::try_from(sample as u16).ok());
+    narrow.collect::<Option<_>>().unwrap()
+}
+
 fn check<S: Sample + TryFrom<u16> + PartialEq>(case: &Case) {
     let original: Vec<S> = case
         .samples
@@ -158,6 +187,7 @@ fn check<S: Sample + TryFrom<u16> + PartialEq>(case: &Case) {
                 "reserved values stay, and none is made"
             );
         }
+        assert!(samples == plain_loops(case, payload), "as the plain loops");
         let stego = samples.clone();
         assert_eq!(
             extract(Cover::new(&stego, case.layout).unwrap(), &options()).unwrap(),
@@ -180,6 +210,9 @@ fn check<S: Sample + TryFrom<u16> + PartialEq>(case: &Case) {
             )
             .unwrap();
             assert!(other == stego, "{level:?} embeds the same");
+            let found = recover(CoverMut::new(&mut other, case.layout).unwrap(), &options);
+            assert_eq!(found.unwrap(), payload, "{level:?}");
+            assert!(other == original, "{level:?} gives every sample back");
         }
     }
 }
@@ -193,6 +226,26 @@ proptest! {
     #[test]
     fn every_sample_comes_back_16(case in case(16)) {
         check::<u16>(&case);
+    }
+
+    /// As above, in widths on both sides of a block of 64 samples, of two, and of their rows.
+    #[test]
+    fn every_width_comes_back(
+        case in case(16),
+        columns in prop::sample::select(vec![1usize, 2, 3, 4, 21, 31, 32, 33, 62, 63, 64, 65, 66, 126, 127, 128, 129, 130, 193]),
+        rows in 3usize..24,
+    ) {
+        let channels = usize::from(case.layout.channels());
+        let layout = case.layout.with_columns(columns as u32).unwrap();
+        let mut samples = picture(rows, columns, channels, layout.peak(), layout.peak() / 64, 1.5, case.share.to_bits());
+        if let Some((low, _)) = layout.reserved() {
+            samples[..columns].fill(low);
+        }
+        let case = Case { layout, samples, ..case };
+        check::<u16>(&case);
+        if layout.bits_stored() <= 8 {
+            check::<u8>(&case);
+        }
     }
 
     /// Whatever the samples, recovery ends with a payload or an error, and an error changes nothing.

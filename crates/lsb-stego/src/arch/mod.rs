@@ -12,10 +12,12 @@
 use core::fmt;
 
 pub(crate) mod kernel;
+pub(crate) mod lanes;
 pub(crate) mod masked;
 pub(crate) mod matrix;
 pub(crate) mod path;
 mod scalar;
+pub(crate) mod shift;
 mod simd;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::lanes::Plain;
 use super::simd::{BLOCK, CHACHA, ChaCha, Ends, KEYSTREAM, Lane, QUARTERS, Simd};
 
 /// The token of [`Level::portable`](super::Level::portable).
@@ -71,6 +72,8 @@ fn samples16(word: u64) -> [u16; 4] {
 
 impl Simd for Portable {
     type Bytes = [u64; 8];
+    type Narrow = Plain<u8>;
+    type Wide = Plain<u16>;
 
     #[inline(always)]
     fn splat(self, value: u8) -> Self::Bytes {

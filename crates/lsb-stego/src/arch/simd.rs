@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Debug};
 
+use super::lanes::Lanes;
+
 /// Samples per block: payload words are then whole 64-bit words for every number of bits per sample.
 pub(crate) const BLOCK: usize = 64;
 
@@ -16,6 +18,12 @@ pub(crate) const BLOCK: usize = 64;
 pub trait Simd: Copy + Send + Sync {
     /// 64 lanes of eight bits.
     type Bytes: Copy;
+
+    /// A block of samples of eight bits.
+    type Narrow: Lanes<Sample = u8, Token = Self>;
+
+    /// A block of samples of sixteen bits.
+    type Wide: Lanes<Sample = u16, Token = Self>;
 
     /// Every lane has this value.
     fn splat(self, value: u8) -> Self::Bytes;
@@ -213,6 +221,9 @@ pub trait Lane: Copy + Default + Send + Sync + Debug + Into<u16> + 'static {
     /// Bytes.
     const BYTES: u8;
 
+    /// `Simd::Narrow` or `Simd::Wide`.
+    type Block<V: Simd>: Lanes<Sample = Self, Token = V>;
+
     /// The low bits of a value.
     fn cut(value: u16) -> Self;
 
@@ -251,6 +262,7 @@ pub trait Lane: Copy + Default + Send + Sync + Debug + Into<u16> + 'static {
 impl Lane for u8 {
     const WIDTH: u32 = Self::BITS;
     const BYTES: Self = 1;
+    type Block<V: Simd> = V::Narrow;
 
     #[inline(always)]
     fn cut(value: u16) -> Self {
@@ -309,6 +321,7 @@ impl Lane for u8 {
 impl Lane for u16 {
     const WIDTH: u32 = Self::BITS;
     const BYTES: u8 = 2;
+    type Block<V: Simd> = V::Wide;
 
     #[inline(always)]
     fn cut(value: u16) -> Self {

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-/// Prints a map, flag by flag.
+/// Prints a map.
 #[derive(Debug, Default)]
 pub(super) struct MapWriter {
     bytes: Vec<u8>,
@@ -15,13 +15,20 @@ pub(super) struct MapWriter {
 }
 
 impl MapWriter {
-    pub(super) fn push(&mut self, moved: bool) {
-        if moved != self.moved {
-            self.code(self.run + 1);
-            self.moved = moved;
-            self.run = 0;
+    /// The next flags, 64 at most: the low bits.
+    pub(super) fn push(&mut self, flags: u64, count: u32) {
+        let mut at = 0;
+        while at < count {
+            let others = if self.moved { !flags } else { flags };
+            let run = (others >> at).trailing_zeros().min(count - at);
+            self.run += u64::from(run);
+            at += run;
+            if at < count {
+                self.code(self.run + 1);
+                self.moved = !self.moved;
+                self.run = 0;
+            }
         }
-        self.run += 1;
     }
 
     pub(super) fn finish(self) -> Vec<u8> {
@@ -48,7 +55,7 @@ impl MapWriter {
     }
 }
 
-/// Parses a map, flag by flag; where the bytes end, the last run goes on for ever.
+/// Parses a map; where the bytes end, the last run goes on for ever.
 #[derive(Debug)]
 pub(super) struct MapReader<'a> {
     bytes: &'a [u8],
@@ -69,13 +76,22 @@ impl<'a> MapReader<'a> {
         reader
     }
 
-    pub(super) fn next(&mut self) -> bool {
-        while self.left == 0 {
-            self.moved = !self.moved;
-            self.left = self.code();
+    /// The next flags, 64 at most, as low bits.
+    pub(super) fn take(&mut self, count: u32) -> u64 {
+        let (mut flags, mut at) = (0, 0);
+        while at < count {
+            while self.left == 0 {
+                self.moved = !self.moved;
+                self.left = self.code();
+            }
+            let run = u32::try_from(self.left).map_or(count - at, |left| left.min(count - at));
+            if self.moved {
+                flags |= (u64::MAX >> (64 - run)) << at;
+            }
+            self.left -= u64::from(run);
+            at += run;
         }
-        self.left -= 1;
-        self.moved
+        flags
     }
 
     /// A run; endless when the bytes end within the code, or no run is so long.
@@ -122,12 +138,23 @@ mod tests {
                 .enumerate()
                 .flat_map(|(i, &run)| (0..run).map(move |_| i % 2 == 1))
                 .collect();
-            let mut writer = MapWriter::default();
-            flags.iter().for_each(|&flag| writer.push(flag));
-            let bytes = writer.finish();
-            let mut reader = MapReader::new(&bytes);
-            assert!(flags.iter().all(|&flag| reader.next() == flag), "{runs:?}");
-            assert!(runs.len() > 1 || bytes.is_empty());
+            for parts in [1, 3, 64] {
+                let pieces = flags.chunks(parts).map(|part| {
+                    let bits = part.iter().rev();
+                    let bits = bits.fold(0, |bits, &flag| bits << 1 | u64::from(flag));
+                    (bits, u32::try_from(part.len()).unwrap())
+                });
+                let mut writer = MapWriter::default();
+                pieces
+                    .clone()
+                    .for_each(|(bits, count)| writer.push(bits, count));
+                let bytes = writer.finish();
+                let mut reader = MapReader::new(&bytes);
+                for (bits, count) in pieces {
+                    assert_eq!(reader.take(count), bits, "{runs:?} by {parts}");
+                }
+                assert!(runs.len() > 1 || bytes.is_empty());
+            }
         }
     }
 }

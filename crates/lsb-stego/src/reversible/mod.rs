@@ -12,13 +12,14 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::ControlFlow;
 
 use self::field::Field;
 use self::head::{FIXED, Head};
 use self::map::MapReader;
 use self::plan::{Plan, Planner};
-use self::shift::{Back, Forward, Shift};
+use self::shift::Shift;
+use crate::arch::dispatch;
+use crate::arch::shift::{Restore, Shift as Move, Unshift};
 use crate::{
     Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme, bits, frame, framed_bits,
 };
@@ -95,8 +96,8 @@ pub(crate) fn embed<S: Sample>(
     let head = [head.print(&plan.map).as_slice(), &plan.map].concat();
     let replaced = bits::read_bits(cover.as_cover(), &raw, 8 * head.len())?;
     let stream = [replaced.as_slice(), &header, payload].concat();
-    let field = Field::new(cover.as_cover())?;
-    shift_samples(&field, cover.samples_mut(), &plan, &stream);
+    let Planner { field, .. } = planner;
+    shift_samples(&field, cover.samples_mut(), &plan, &stream, options);
     bits::write_bits(cover, &raw, &head, 8 * head.len())?;
     Ok(frame_bits)
 }
@@ -118,29 +119,26 @@ fn raw(options: &Options) -> Result<Options> {
 }
 
 /// Moves samples until the stream ends.
-fn shift_samples<S: Sample>(field: &Field, samples: &mut [S], plan: &Plan, stream: &[u8]) {
-    let mut bits = stream
-        .iter()
-        .flat_map(|&byte| (0..8).map(move |at| byte >> at & 1 == 1));
-    let mut next = bits.next();
-    field.change(samples, plan.guard_row, |sample, prediction| {
-        let Some(bit) = next else {
-            return ControlFlow::Break(());
-        };
-        ControlFlow::Continue(match plan.shift.forward(sample, prediction) {
-            Forward::Skip { .. } => sample,
-            Forward::Move { to, .. } => to,
-            Forward::Carry { zero, one, .. } => {
-                next = bits.next();
-                if bit { one } else { zero }
-            }
-        })
-    });
+fn shift_samples<S: Sample>(
+    field: &Field<S>,
+    samples: &mut [S],
+    plan: &Plan,
+    stream: &[u8],
+    options: &Options,
+) {
+    let shift = Move {
+        samples,
+        region: field.region(plan.guard_row),
+        rule: plan.shift.rule(&field.layout),
+        stream,
+        bits: 8 * stream.len(),
+    };
+    dispatch(options.level, shift);
 }
 
 /// What a reversible stego image says of itself, checked.
-struct Found {
-    field: Field,
+struct Found<S> {
+    field: Field<S>,
     shift: Shift,
     guard_row: usize,
     map: Vec<u8>,
@@ -150,8 +148,8 @@ struct Found {
     payload: Vec<u8>,
 }
 
-impl Found {
-    fn read<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Self> {
+impl<S: Sample> Found<S> {
+    fn read(cover: Cover<'_, S>, options: &Options) -> Result<Self> {
         let raw = raw(options)?;
         let planner = Planner::new(cover, &raw)?;
         let held = bits::count_bits(cover, &raw)?;
@@ -183,18 +181,19 @@ impl Found {
         let map = whole.get(FIXED..).unwrap_or_default().to_vec();
         Head::check(&fixed, &map)?;
 
-        let field = Field::new(cover)?;
-        let shift = Shift::new(&cover.layout(), head.sides, head.bins);
         let mut found = Self {
-            field,
-            shift,
+            field: planner.field,
+            shift: Shift {
+                sides: head.sides,
+                bins: head.bins,
+            },
             guard_row,
             map,
             stream_bits,
             replaced: Vec::new(),
             payload: Vec::new(),
         };
-        let mut stream = found.stream(cover.samples());
+        let mut stream = found.stream(cover.samples(), options);
         let mut frame = stream.split_off(FIXED + found.map.len());
         found.replaced = stream;
         let Some((&header, payload)) = frame.split_first_chunk() else {
@@ -211,29 +210,22 @@ impl Found {
     }
 
     /// The stream's bytes; zeros where the samples end before it does, which its checksum then finds.
-    fn stream<S: Sample>(&self, samples: &[S]) -> Vec<u8> {
+    fn stream(&self, samples: &[S], options: &Options) -> Vec<u8> {
         let mut stream = vec![0; self.stream_bits.div_ceil(8)];
         let mut map = MapReader::new(&self.map);
-        let mut at = 0;
-        let _ = self
-            .field
-            .visit(samples, self.guard_row, |sample, prediction| {
-                if at == self.stream_bits {
-                    return ControlFlow::Break(());
-                }
-                if let Back::Moved { bit, flag, .. } = self.shift.back(sample, prediction)
-                    && (!flag || map.next())
-                    && let Some(bit) = bit
-                {
-                    stream[at / 8] |= u8::from(bit) << (at % 8);
-                    at += 1;
-                }
-                ControlFlow::Continue(())
-            });
+        let unshift = Unshift {
+            samples,
+            region: self.field.region(self.guard_row),
+            rule: self.shift.rule(&self.field.layout),
+            stream: &mut stream,
+            bits: self.stream_bits,
+            flags: |count| map.take(count),
+        };
+        dispatch(options.level, unshift);
         stream
     }
 
-    fn restore<S: Sample>(&self, mut cover: CoverMut<'_, S>, options: &Options) -> Result<()> {
+    fn restore(&self, mut cover: CoverMut<'_, S>, options: &Options) -> Result<()> {
         let raw = raw(options)?;
         bits::write_bits(
             cover.reborrow(),
@@ -242,20 +234,14 @@ impl Found {
             8 * self.replaced.len(),
         )?;
         let mut map = MapReader::new(&self.map);
-        let mut left = self.stream_bits;
-        self.field
-            .change(cover.samples_mut(), self.guard_row, |sample, prediction| {
-                if left == 0 {
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(match self.shift.back(sample, prediction) {
-                    Back::Moved { from, bit, flag } if !flag || map.next() => {
-                        left -= usize::from(bit.is_some());
-                        from
-                    }
-                    Back::Moved { .. } | Back::Skip => sample,
-                })
-            });
+        let restore = Restore {
+            samples: cover.samples_mut(),
+            region: self.field.region(self.guard_row),
+            rule: self.shift.rule(&self.field.layout),
+            bits: self.stream_bits,
+            flags: |count| map.take(count),
+        };
+        dispatch(options.level, restore);
         Ok(())
     }
 }

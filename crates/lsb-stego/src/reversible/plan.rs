@@ -2,14 +2,14 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::ControlFlow;
 
 use super::field::Field;
 use super::head::{FIXED, Head};
 use super::map::MapWriter;
-use super::shift::{Forward, Shift, Sides};
+use super::shift::{Shift, Sides};
 use crate::arch::dispatch;
 use crate::arch::kernel::Count;
+use crate::arch::shift::{Region, Span, Survey, Tally};
 use crate::cover::Carriers;
 use crate::{Bits, Cover, Error, Options, Result, Sample};
 
@@ -24,7 +24,7 @@ pub(super) struct Plan {
 
 /// Finds plans for a cover.
 pub(super) struct Planner<'a, S> {
-    field: Field,
+    pub(super) field: Field<S>,
     samples: &'a [S],
     carriers: Carriers,
     options: &'a Options,
@@ -39,6 +39,8 @@ struct Candidate {
     most: u64,
     /// The sum of squared changes, if the whole cover carried.
     distortion: u128,
+    /// Whether it carries that many, without a map.
+    exact: bool,
 }
 
 impl Plan {
@@ -103,7 +105,7 @@ impl<'a, S: Sample> Planner<'a, S> {
         let mut candidates = self.candidates();
         candidates.retain(|candidate| candidate.most >= needed);
         // The stream ends early where more is carried than needed.
-        candidates.sort_by_key(|candidate| {
+        candidates.sort_by_cached_key(|candidate| {
             candidate.distortion * u128::from(needed) / u128::from(candidate.most.max(1))
         });
         candidates
@@ -131,8 +133,19 @@ impl<'a, S: Sample> Planner<'a, S> {
     /// Holds a candidate against the cover. The map belongs to the head, which moves the guard row, on which the map
     /// depends: the row moves down until the head fits above it.
     fn plan(&self, candidate: &Candidate) -> Option<Plan> {
-        let shift = Shift::new(&self.field.layout, candidate.sides, candidate.bins);
+        let shift = Shift {
+            sides: candidate.sides,
+            bins: candidate.bins,
+        };
         let mut guard_row = self.guard_row(8 * FIXED)?;
+        if candidate.exact {
+            return Some(Plan {
+                shift,
+                guard_row,
+                map: Vec::new(),
+                carrying: usize::try_from(candidate.most).unwrap_or(usize::MAX),
+            });
+        }
         loop {
             let (carrying, map) = self.carried(&shift, guard_row);
             let needed = self.guard_row(8 * (FIXED + map.len()))?;
@@ -149,46 +162,24 @@ impl<'a, S: Sample> Planner<'a, S> {
     }
 
     fn carried(&self, shift: &Shift, guard_row: usize) -> (usize, Vec<u8>) {
-        let mut carrying = 0;
         let mut map = MapWriter::default();
-        let _: ControlFlow<()> = self
-            .field
-            .visit(self.samples, guard_row, |sample, prediction| {
-                match shift.forward(sample, prediction) {
-                    Forward::Skip { flag } if flag => map.push(false),
-                    Forward::Carry { flag, .. } => {
-                        carrying += 1;
-                        if flag {
-                            map.push(true);
-                        }
-                    }
-                    Forward::Move { flag, .. } if flag => map.push(true),
-                    Forward::Skip { .. } | Forward::Move { .. } => {}
-                }
-                ControlFlow::Continue(())
-            });
+        let survey = Survey {
+            samples: self.samples,
+            region: self.field.region(guard_row),
+            rule: shift.rule(&self.field.layout),
+            flags: |flags, count| map.push(flags, count),
+        };
+        let carrying = dispatch(self.options.level, survey);
         (carrying, map.finish())
     }
 
     /// Every choice worth a look, from the histogram of prediction errors.
     fn candidates(&self) -> Vec<Candidate> {
-        let most_bins = Shift::most_bins(self.field.layout.peak());
+        let layout = &self.field.layout;
+        let most_bins = Shift::most_bins(layout.peak());
         let Some(guard_row) = self.guard_row(8 * FIXED) else {
             return Vec::new();
         };
-        let mut above = vec![0u64; usize::from(most_bins) + 1];
-        let mut below = above.clone();
-        let _: ControlFlow<()> = self
-            .field
-            .visit(self.samples, guard_row, |sample, prediction| {
-                let (side, distance) = if sample >= prediction {
-                    (&mut above, sample - prediction)
-                } else {
-                    (&mut below, prediction - 1 - sample)
-                };
-                side[usize::from(distance.min(most_bins))] += 1;
-                ControlFlow::Continue(())
-            });
         let bins = (0..12)
             .flat_map(|power| [1 << power, 3 << power >> 1])
             .skip(1);
@@ -196,9 +187,34 @@ impl<'a, S: Sample> Planner<'a, S> {
             .filter(|&bins| bins <= most_bins)
             .chain([most_bins])
             .collect();
-        let (above, below) = (weigh(&above, &bins), weigh(&below, &bins));
-        let mut candidates = Vec::new();
-        for ((bins, (above, grows)), (below, falls)) in bins.into_iter().zip(above).zip(below) {
+        let [mut above, mut below] = [Weights::new(bins.len()), Weights::new(bins.len())];
+        let (mut low, mut high) = (layout.peak(), 0);
+        let region = self.field.region(guard_row);
+        // Counts have 32 bits.
+        for start in (region.start..region.end).step_by(1 << 30) {
+            let end = region.end.min(start + (1 << 30));
+            let mut counts = vec![0; 2 * usize::from(most_bins) + 3];
+            let tally = Tally {
+                samples: self.samples,
+                region: Region {
+                    start,
+                    end,
+                    ..region
+                },
+                most: S::cut(most_bins),
+                counts: &mut counts,
+            };
+            let span: Span = dispatch(self.options.level, tally);
+            (low, high) = (low.min(span.low), high.max(span.high));
+            let (lower, upper) = counts.split_at_mut(usize::from(most_bins) + 2);
+            above.add(upper, &bins);
+            lower[1..].reverse();
+            below.add(&lower[1..], &bins);
+        }
+        let mut candidates = Vec::with_capacity(3 * bins.len());
+        for (index, &bins) in bins.iter().enumerate() {
+            let (above, grows) = above.of(index, bins);
+            let (below, falls) = below.of(index, bins);
             for (sides, most, distortion) in [
                 (Sides::Above, above, grows),
                 (Sides::Below, below, falls),
@@ -209,6 +225,7 @@ impl<'a, S: Sample> Planner<'a, S> {
                     bins,
                     most,
                     distortion,
+                    exact: Shift { sides, bins }.clears(layout, low, high),
                 });
             }
         }
@@ -216,21 +233,47 @@ impl<'a, S: Sample> Planner<'a, S> {
     }
 }
 
-/// For each number of bins, the samples of a side that they hold and the squared changes of the side, times two.
-fn weigh(histogram: &[u64], bins: &[u16]) -> Vec<(u64, u128)> {
-    let all: u64 = histogram.iter().sum();
-    let (mut held, mut moved, mut from) = (0, 0u128, 0);
-    let weighed = bins.iter().map(|&bins| {
-        let bins = usize::from(bins);
-        for (distance, &count) in histogram.iter().enumerate().take(bins).skip(from) {
-            // The bit is 0 or 1: a change by the distance or one more.
-            let square = |change: usize| u128::try_from(change * change).unwrap_or(u128::MAX);
-            held += count;
-            moved += u128::from(count) * (square(distance) + square(distance + 1));
+/// What a side of the histogram says, for each number of bins.
+struct Weights {
+    all: u64,
+    /// The samples that the bins hold, and the sum of their squared changes, times two.
+    held: Vec<(u64, u128)>,
+}
+
+impl Weights {
+    fn new(count: usize) -> Self {
+        Self {
+            all: 0,
+            held: vec![(0, 0); count],
         }
-        from = bins;
-        let rest = u128::from(all - held) * 2 * u128::try_from(bins * bins).unwrap_or(u128::MAX);
-        (held, moved + rest)
-    });
-    weighed.collect()
+    }
+
+    /// Adds a histogram of distances; no sum of 2^30 of its entries and squares is above 64 bits.
+    fn add(&mut self, histogram: &[u32], bins: &[u16]) {
+        let all: u64 = histogram.iter().copied().map(u64::from).sum();
+        let (mut held, mut moved, mut from) = (0, 0, 0);
+        for (sum, &bins) in self.held.iter_mut().zip(bins) {
+            let end = usize::from(bins);
+            // The bit is 0 or 1: a change by the distance or one more.
+            if held < all {
+                let bin = histogram.get(from..end).unwrap_or_default();
+                for (distance, &count) in (from as u64..).zip(bin) {
+                    let count = u64::from(count);
+                    held += count;
+                    moved += count * (2 * distance * (distance + 1) + 1);
+                }
+            }
+            from = end;
+            sum.0 += held;
+            sum.1 += u128::from(moved);
+        }
+        self.all += all;
+    }
+
+    /// The samples that so many bins hold, and the squared changes of the side, times two.
+    fn of(&self, index: usize, bins: u16) -> (u64, u128) {
+        let (held, moved) = self.held.get(index).copied().unwrap_or_default();
+        let square = u128::from(bins) * u128::from(bins);
+        (held, moved + u128::from(self.all - held) * 2 * square)
+    }
 }

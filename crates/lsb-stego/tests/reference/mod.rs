@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod keyed;
+pub(crate) mod reversible;
 
 /// What a layout says: stored bits, channels, the mask of those that carry, reserved values.
 #[derive(Clone, Copy, Debug)]

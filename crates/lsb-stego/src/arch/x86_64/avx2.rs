@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::chacha::chacha8_avx2;
+use super::{Narrow256, Wide256};
 use crate::arch::Task;
 use crate::arch::simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Simd};
 
@@ -266,6 +267,8 @@ const fn join(low: u64, high: u64) -> u64 {
 
 impl Simd for Avx2 {
     type Bytes = [__m256i; 2];
+    type Narrow = Narrow256;
+    type Wide = Wide256;
 
     #[inline(always)]
     fn splat(self, value: u8) -> Self::Bytes {

@@ -5,6 +5,7 @@
 use core::arch::x86_64::*;
 
 use super::chacha::chacha8_avx512;
+use super::{Narrow512, Wide512};
 use crate::arch::Task;
 use crate::arch::simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Simd};
 
@@ -157,6 +158,8 @@ fn join([low, high]: [u32; 2]) -> u64 {
 
 impl Simd for Avx512 {
     type Bytes = __m512i;
+    type Narrow = Narrow512;
+    type Wide = Wide512;
 
     #[inline(always)]
     fn splat(self, value: u8) -> Self::Bytes {

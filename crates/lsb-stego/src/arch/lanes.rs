@@ -1,0 +1,189 @@
+//! A block of samples in registers: one lane per sample, as wide as it.
+
+use core::fmt::Debug;
+use core::ops::{BitAnd, BitOr, BitXor, Not};
+
+use super::scalar::Portable;
+use super::simd::BLOCK;
+
+/// 64 samples in registers of a level. Only its token makes one, so that holding one is the proof of the instructions.
+#[expect(unnameable_types, reason = "sealed: named in the types of `Lane` only")]
+pub trait Lanes:
+    Copy
+    + BitAnd<Output = Self>
+    + BitOr<Output = Self>
+    + BitXor<Output = Self>
+    + Not<Output = Self>
+    + Debug
+{
+    type Sample;
+    type Token;
+
+    /// The samples, as they are.
+    fn load(token: Self::Token, block: &[Self::Sample; BLOCK]) -> Self;
+
+    /// Every lane has this value.
+    fn splat(token: Self::Token, value: Self::Sample) -> Self;
+
+    /// All ones where the bit is set, else zero.
+    fn spread(token: Self::Token, bits: u64) -> Self;
+
+    fn store(self, block: &mut [Self::Sample; BLOCK]);
+
+    /// The sum, without what does not fit.
+    fn plus(self, other: Self) -> Self;
+
+    /// The difference, without what does not fit.
+    fn minus(self, other: Self) -> Self;
+
+    /// The mean, rounded up.
+    fn mean(self, other: Self) -> Self;
+
+    /// Half, rounded down.
+    fn half(self) -> Self;
+
+    fn min(self, other: Self) -> Self;
+
+    fn max(self, other: Self) -> Self;
+
+    /// All ones where it is at least the other, else zero.
+    fn at_least(self, other: Self) -> Self;
+
+    /// All ones where it is the other, else zero.
+    fn equal(self, other: Self) -> Self;
+
+    /// The highest bits.
+    fn signs(self) -> u64;
+
+    /// One more where `lanes` are `value`.
+    #[inline(always)]
+    fn count(self, lanes: Self, value: Self) -> Self {
+        self.minus(lanes.equal(value))
+    }
+
+    /// Its own lanes where the mask is all ones, those of the other where it is zero.
+    #[inline(always)]
+    fn where_or(self, mask: Self, other: Self) -> Self {
+        self & mask | other & !mask
+    }
+}
+
+/// Lanes without instructions: compilers make vectors of loops over arrays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain<S>([S; BLOCK]);
+
+macro_rules! plain {
+    ($sample:ty) => {
+        impl Plain<$sample> {
+            #[inline(always)]
+            fn zip(mut self, other: Self, each: impl Fn($sample, $sample) -> $sample) -> Self {
+                for (lane, other) in self.0.iter_mut().zip(other.0) {
+                    *lane = each(*lane, other);
+                }
+                self
+            }
+        }
+
+        plain!($sample: BitAnd bitand, BitOr bitor, BitXor bitxor);
+
+        impl Not for Plain<$sample> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn not(self) -> Self {
+                self.zip(self, |a, _| !a)
+            }
+        }
+
+        impl Lanes for Plain<$sample> {
+            type Sample = $sample;
+            type Token = Portable;
+
+            #[inline(always)]
+            fn load(_: Portable, block: &[$sample; BLOCK]) -> Self {
+                Self(*block)
+            }
+
+            #[inline(always)]
+            fn splat(_: Portable, value: $sample) -> Self {
+                Self([value; BLOCK])
+            }
+
+            #[inline(always)]
+            fn spread(_: Portable, bits: u64) -> Self {
+                let mut lanes = [0; BLOCK];
+                for (at, lane) in lanes.iter_mut().enumerate() {
+                    *lane = if bits >> at & 1 == 1 { !0 } else { 0 };
+                }
+                Self(lanes)
+            }
+
+            #[inline(always)]
+            fn store(self, block: &mut [$sample; BLOCK]) {
+                *block = self.0;
+            }
+
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self.zip(other, <$sample>::wrapping_add)
+            }
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                self.zip(other, <$sample>::wrapping_sub)
+            }
+
+            #[inline(always)]
+            fn mean(self, other: Self) -> Self {
+                self.zip(other, |a, b| (a | b) - ((a ^ b) >> 1))
+            }
+
+            #[inline(always)]
+            fn half(self) -> Self {
+                self.zip(self, |a, _| a >> 1)
+            }
+
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                self.zip(other, Ord::min)
+            }
+
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                self.zip(other, Ord::max)
+            }
+
+            #[inline(always)]
+            fn at_least(self, other: Self) -> Self {
+                self.zip(other, |a, b| if a >= b { !0 } else { 0 })
+            }
+
+            #[inline(always)]
+            fn equal(self, other: Self) -> Self {
+                self.zip(other, |a, b| if a == b { !0 } else { 0 })
+            }
+
+            #[inline(always)]
+            fn signs(self) -> u64 {
+                let mut bits = 0;
+                for lane in self.0.iter().rev() {
+                    bits = bits << 1 | u64::from(lane >> (<$sample>::BITS - 1));
+                }
+                bits
+            }
+        }
+    };
+    ($sample:ty: $($op:ident $method:ident),*) => {
+        $(impl $op for Plain<$sample> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                self.zip(other, <$sample>::$method)
+            }
+        })*
+    };
+}
+
+plain!(u8);
+plain!(u16);
