@@ -227,6 +227,12 @@ pub trait Lane: Copy + Default + Send + Sync + Debug + Into<u16> + 'static {
     /// The low bits of a value.
     fn cut(value: u16) -> Self;
 
+    /// The sum, without what does not fit.
+    fn plus(self, other: Self) -> Self;
+
+    /// The difference, without what does not fit.
+    fn minus(self, other: Self) -> Self;
+
     /// `Simd::load8` or `Simd::load16`.
     fn load<V: Simd>(simd: V, block: &[Self; BLOCK]) -> V::Bytes;
 
@@ -267,6 +273,16 @@ impl Lane for u8 {
     #[inline(always)]
     fn cut(value: u16) -> Self {
         value.to_le_bytes()[0]
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.wrapping_sub(other)
     }
 
     #[inline(always)]
@@ -326,6 +342,16 @@ impl Lane for u16 {
     #[inline(always)]
     fn cut(value: u16) -> Self {
         value
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.wrapping_sub(other)
     }
 
     #[inline(always)]

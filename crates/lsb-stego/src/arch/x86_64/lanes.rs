@@ -105,7 +105,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn signs(self) -> u64 {
-                proven!($signs(self.0))
+                $signs(self.0)
             }
 
             #[inline(always)]
@@ -138,7 +138,7 @@ lanes! {
     store _mm256_storeu_si256;
     splat _mm256_set1_epi8;
     spread |token: Avx2, bits| token.select(bits, 0xff);
-    signs |[a, b]: [__m256i; 2]| signs(_mm256_movemask_epi8(a), _mm256_movemask_epi8(b));
+    signs |[a, b]: [__m256i; 2]| proven!(signs(_mm256_movemask_epi8(a), _mm256_movemask_epi8(b)));
     not |a, _| _mm256_xor_si256(a, _mm256_set1_epi8(-1));
     half |a, _| _mm256_and_si256(_mm256_srli_epi16::<1>(a), _mm256_set1_epi8(0x7f));
     count |sum, lanes, value| _mm256_sub_epi8(sum, _mm256_cmpeq_epi8(lanes, value));
@@ -159,19 +159,8 @@ lanes! {
     load _mm256_loadu_si256;
     store _mm256_storeu_si256;
     splat _mm256_set1_epi16;
-    spread |token: Avx2, bits| {
-        let [a, b] = token.select(bits, 0xff);
-        proven!([
-            _mm256_cvtepi8_epi16(_mm256_castsi256_si128(a)),
-            _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(a)),
-            _mm256_cvtepi8_epi16(_mm256_castsi256_si128(b)),
-            _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(b)),
-        ])
-    };
-    signs |[a, b, c, d]: [__m256i; 4]| signs(
-        _mm256_movemask_epi8(_mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(a, b))),
-        _mm256_movemask_epi8(_mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(c, d))),
-    );
+    spread spread_wide;
+    signs signs_wide;
     not |a, _| _mm256_xor_si256(a, _mm256_set1_epi8(-1));
     half |a, _| _mm256_srli_epi16::<1>(a);
     count |sum, lanes, value| _mm256_sub_epi16(sum, _mm256_cmpeq_epi16(lanes, value));
@@ -193,7 +182,7 @@ lanes! {
     store store512;
     splat _mm512_set1_epi8;
     spread |_, bits| proven!([_mm512_movm_epi8(bits)]);
-    signs |[a]: [__m512i; 1]| _mm512_movepi8_mask(a);
+    signs |[a]: [__m512i; 1]| proven!(_mm512_movepi8_mask(a));
     not |a, _| _mm512_xor_si512(a, _mm512_set1_epi8(-1));
     half |a, _| _mm512_and_si512(_mm512_srli_epi16::<1>(a), _mm512_set1_epi8(0x7f));
     count |sum, lanes, value| _mm512_mask_sub_epi8(sum, _mm512_cmpeq_epi8_mask(lanes, value), sum, _mm512_set1_epi8(-1));
@@ -215,9 +204,9 @@ lanes! {
     store store512;
     splat _mm512_set1_epi16;
     spread |_, bits: u64| proven!([_mm512_movm_epi16(low(bits)), _mm512_movm_epi16(low(bits >> 32))]);
-    signs |[a, b]: [__m512i; 2]| {
+    signs |[a, b]: [__m512i; 2]| proven!(
         u64::from(_mm512_movepi16_mask(a)) | u64::from(_mm512_movepi16_mask(b)) << 32
-    };
+    );
     not |a, _| _mm512_xor_si512(a, _mm512_set1_epi8(-1));
     half |a, _| _mm512_srli_epi16::<1>(a);
     count |sum, lanes, value| _mm512_mask_sub_epi16(sum, _mm512_cmpeq_epi16_mask(lanes, value), sum, _mm512_set1_epi16(-1));
@@ -228,6 +217,26 @@ lanes! {
     max _mm512_max_epu16;
     at_least |a, b| _mm512_movm_epi16(_mm512_cmpge_epu16_mask(a, b));
     equal |a, b| _mm512_movm_epi16(_mm512_cmpeq_epi16_mask(a, b));
+}
+
+#[inline(always)]
+fn spread_wide(token: Avx2, bits: u64) -> [__m256i; 4] {
+    let [a, b] = token.select(bits, 0xff);
+    proven!([
+        _mm256_cvtepi8_epi16(_mm256_castsi256_si128(a)),
+        _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(a)),
+        _mm256_cvtepi8_epi16(_mm256_castsi256_si128(b)),
+        _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(b)),
+    ])
+}
+
+#[inline(always)]
+fn signs_wide([a, b, c, d]: [__m256i; 4]) -> u64 {
+    proven!(
+        let low = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(a, b));
+        let high = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(c, d));
+        signs(_mm256_movemask_epi8(low), _mm256_movemask_epi8(high))
+    )
 }
 
 /// In halves, as in `Avx512::store`.
