@@ -1,9 +1,9 @@
 //! Which store a command works on: a directory, or a Kubo daemon behind a URL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ipfs_store::{Auth, BlockStore, Cid, EmbeddedStore, Endpoint, Kubo, parse_cid};
+use ipfs_store::{Auth, BlockStore, Cid, EmbeddedStore, Endpoint, Kubo, Reach, parse_cid};
 use zeroize::Zeroizing;
 
 use crate::file;
@@ -38,20 +38,40 @@ pub(crate) enum Blocks {
 
 impl StoreArgs {
     pub(crate) fn open(&self) -> Result<Blocks> {
-        let path = match (&self.store, &self.home) {
-            (Some(url), _) if url.contains("://") => return Ok(Blocks::Kubo(self.kubo(url)?)),
-            (Some(path), _) => PathBuf::from(path),
-            (None, Some(home)) => Home::open(home)?.config().store.clone(),
+        match (&self.store, &self.home) {
+            (Some(place), _) => Blocks::open(
+                Path::new(place),
+                self.auth.as_deref(),
+                self.trust.as_deref(),
+                Reach::Local,
+            ),
+            (None, Some(home)) => Home::open(home)?.store(Reach::Local),
             (None, None) => bail!("no store: give --store, or --home for the store of a home"),
-        };
-        let store = EmbeddedStore::open(&path)
-            .with_context(|| format!("cannot open the store {}", path.display()))?;
-        Ok(Blocks::Embedded(store))
+        }
     }
+}
 
-    fn kubo(&self, url: &str) -> Result<Kubo> {
+/// Whether a place is a daemon's URL, or else a directory.
+pub(crate) fn is_url(place: &Path) -> bool {
+    place.to_str().is_some_and(|text| text.contains("://"))
+}
+
+impl Blocks {
+    /// A directory, which is made when it is not there, or the daemon behind a URL, with the files that hold its
+    /// authorization and the authorities to trust.
+    pub(crate) fn open(
+        place: &Path,
+        auth: Option<&Path>,
+        trust: Option<&Path>,
+        reach: Reach,
+    ) -> Result<Self> {
+        let Some(url) = place.to_str().filter(|_| is_url(place)) else {
+            let store = EmbeddedStore::open(place)
+                .with_context(|| format!("cannot open the store {}", place.display()))?;
+            return Ok(Self::Embedded(store));
+        };
         let mut endpoint = Endpoint::new(url);
-        if let Some(path) = &self.auth {
+        if let Some(path) = auth {
             let text = Zeroizing::new(file::read(path, PEM)?);
             let text = std::str::from_utf8(&text).ok().map(str::trim);
             let auth = match text.and_then(|text| text.split_once(':')) {
@@ -69,14 +89,12 @@ impl StoreArgs {
             };
             endpoint = endpoint.auth(auth);
         }
-        if let Some(path) = &self.trust {
+        if let Some(path) = trust {
             endpoint = endpoint.trust_only(&file::read(path, PEM)?);
         }
-        Ok(Kubo::new(endpoint)?)
+        Ok(Self::Kubo(Kubo::new(endpoint)?.reach(reach)))
     }
-}
 
-impl Blocks {
     pub(crate) fn as_store(&self) -> &dyn BlockStore {
         match self {
             Self::Embedded(store) => store,
@@ -102,6 +120,17 @@ impl Blocks {
         match self {
             Self::Embedded(store) => Ok(store.pins()?),
             Self::Kubo(kubo) => Ok(kubo.pins()?),
+        }
+    }
+
+    /// Deletes what no pin reaches: how many blocks, and, where the store says so, how many bytes.
+    pub(crate) fn gc(&self) -> Result<(u64, Option<u64>)> {
+        match self {
+            Self::Embedded(store) => {
+                let collected = store.gc()?;
+                Ok((collected.blocks, Some(collected.bytes)))
+            }
+            Self::Kubo(kubo) => Ok((kubo.gc()?, None)),
         }
     }
 }

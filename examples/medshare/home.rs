@@ -5,6 +5,8 @@
 //!   key.pgp       the secret key, passphrase-protected unless its owner said otherwise (0600)
 //!   revocation.pgp  what tells others that the key must no longer be used (0600): move it to a safe place
 //!   checkpoint    the last checkpoint seen: a ledger that does not continue it is refused
+//!   ledger.pem, store.pem   whom alone to trust for TLS, where the ledger or the store is behind a URL
+//!   store.auth    what the daemon that is the store asks for (0600)
 //!   shares/       one file per share sent or received: what a loose stego image is verified with (0600)
 //! ```
 
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use ipfs_store::EmbeddedStore;
+use ipfs_store::Reach;
 use ledger_core::{Address, Body, ChainId, Checkpoint, LogKey, Receipt, ShareId, Trust, Unsigned};
 use ledger_node::{Access, Client, Connecting, Location, Node, Opening};
 use medshare_verify::{HidingKey, Policy};
@@ -21,6 +23,7 @@ use pgp_envelope::{Cert, Key, Signer};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::blocks::Blocks;
 use crate::file;
 use crate::output::Output;
 use crate::passphrase::PassphraseArgs;
@@ -29,6 +32,12 @@ use crate::passphrase::PassphraseArgs;
 const SMALL: u64 = 16 << 20;
 /// How long a command waits for a ledger or a store that another process uses.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The authorities to trust for a node's TLS, and no others.
+pub(crate) const LEDGER_PEM: &str = "ledger.pem";
+/// The authorities to trust for a daemon's TLS, and no others.
+pub(crate) const STORE_PEM: &str = "store.pem";
+/// A daemon's authorization, as `--auth` reads it.
+pub(crate) const STORE_AUTH: &str = "store.auth";
 
 /// Which home, on every command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -166,8 +175,9 @@ impl Home {
         open_ledger(&self.config.ledger, Some(chain), output)
     }
 
-    pub(crate) fn store(&self, output: &Output) -> Result<EmbeddedStore> {
-        open_store(&self.config.store, output)
+    /// The store; one that is a daemon looks for what it lacks as far as `reach` says.
+    pub(crate) fn store(&self, reach: Reach) -> Result<Blocks> {
+        open_store(&self.config.store, &self.path, reach)
     }
 
     /// The chain, the key that signs its checkpoints, and the last checkpoint that was seen.
@@ -298,10 +308,10 @@ pub(crate) fn remote(home: &Path, url: &str, log_key: LogKey) -> Result<Access> 
     Ok(Client::connect(url, log_key, connecting(home)?)?.into())
 }
 
-/// How a home reaches a node: its last checkpoint is kept, and `ledger.pem`, if it is there, names whom to trust for TLS.
+/// How a home reaches a node: its last checkpoint is kept, and [`LEDGER_PEM`], if it is there, names whom to trust for TLS.
 pub(crate) fn connecting(home: &Path) -> Result<Connecting<'static>> {
     let connecting = Connecting::new().keep(home.join("checkpoint"));
-    let pem = home.join("ledger.pem");
+    let pem = home.join(LEDGER_PEM);
     Ok(if pem.exists() {
         connecting.roots(file::read(&pem, SMALL)?)
     } else {
@@ -321,9 +331,11 @@ pub(crate) fn open_ledger(path: &Path, chain: Option<ChainId>, output: &Output) 
     Ok(Node::open_with(path, opening)?.into())
 }
 
-/// Opens the store, which is made when it is not there.
-pub(crate) fn open_store(path: &Path, _output: &Output) -> Result<EmbeddedStore> {
-    EmbeddedStore::open(path).with_context(|| format!("cannot open the store {}", path.display()))
+/// Opens the store of a home, where [`STORE_AUTH`] and [`STORE_PEM`], if they are there, say how a daemon is asked.
+pub(crate) fn open_store(place: &Path, home: &Path, reach: Reach) -> Result<Blocks> {
+    let there = |name: &str| Some(home.join(name)).filter(|path| path.exists());
+    let (auth, trust) = (there(STORE_AUTH), there(STORE_PEM));
+    Blocks::open(place, auth.as_deref(), trust.as_deref(), reach)
 }
 
 /// Signs a transaction as the next one of its sender, and puts it into a block.

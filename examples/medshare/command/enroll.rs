@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use ipfs_store::dag;
+use ipfs_store::{Reach, dag};
 use ledger_core::{Body, Enroll, PublicKey};
 use pgp_envelope::Signer;
 use serde_json::json;
@@ -37,8 +37,8 @@ impl Args {
             .with_context(|| format!("cannot enroll {}", cert.fingerprint()))?;
         let signer = Signer::new(&home.unlocked(&self.passphrase)?, &policy)?;
 
-        let store = home.store(output)?;
-        let added = dag::add(&store, cert.to_bytes().as_slice(), share::PROFILE)?;
+        let store = home.store(Reach::Local)?;
+        let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
         store.pin(&added.cid)?;
         let body = Body::Enroll(Enroll {
             address: share::address(&cert)?,

@@ -13,29 +13,24 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        match self.store.open()? {
-            Blocks::Embedded(store) => {
-                let collected = store.gc()?;
-                let left = store.size()?;
-                output.line(format_args!(
-                    "removed {} blocks, {}; {} blocks, {}, are left",
-                    collected.blocks,
-                    size(collected.bytes),
-                    left.blocks,
-                    size(left.bytes)
-                ));
-                Ok(Outcome::done(json!({
-                    "removed_blocks": collected.blocks,
-                    "removed_bytes": collected.bytes,
-                    "left_blocks": left.blocks,
-                    "left_bytes": left.bytes,
-                })))
-            }
-            Blocks::Kubo(kubo) => {
-                let removed = kubo.gc()?;
-                output.line(format_args!("removed {removed} blocks"));
-                Ok(Outcome::done(json!({ "removed_blocks": removed })))
-            }
-        }
+        let store = self.store.open()?;
+        let (removed, bytes) = store.gc()?;
+        let Blocks::Embedded(store) = store else {
+            output.line(format_args!("removed {removed} blocks"));
+            return Ok(Outcome::done(json!({ "removed_blocks": removed })));
+        };
+        let left = store.size()?;
+        output.line(format_args!(
+            "removed {removed} blocks, {}; {} blocks, {}, are left",
+            size(bytes.unwrap_or(0)),
+            left.blocks,
+            size(left.bytes)
+        ));
+        Ok(Outcome::done(json!({
+            "removed_blocks": removed,
+            "removed_bytes": bytes,
+            "left_blocks": left.blocks,
+            "left_bytes": left.bytes,
+        })))
     }
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use ipfs_store::dag::{self, Node};
-use ipfs_store::{BlockStore, Cid};
+use ipfs_store::{BlockStore, Cid, Reach};
 use ledger_core::{Body, Grant};
 use pgp_envelope::{Cert, Key, Opener, Policy, Recipient, Signer, regrant};
 use serde_json::json;
@@ -61,13 +61,13 @@ impl Args {
 
         let key = home.unlocked(&self.passphrase)?;
         let signer = Signer::new(&key, &policy)?;
-        let store = home.store(output)?;
+        let store = home.store(Reach::Local)?;
         let head = Head {
             key: &key,
             policy: &policy,
             recipients: &recipients,
         };
-        let (root, written) = head.replace_all(&store, &state.content)?;
+        let (root, written) = head.replace_all(store.as_store(), &state.content)?;
         store.pin(&root.cid)?;
         let body = Body::Grant(Grant {
             share_id,

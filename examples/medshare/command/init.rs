@@ -2,13 +2,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use ipfs_store::Cid;
-use ipfs_store::dag;
+use ipfs_store::{Cid, Reach, dag};
 use ledger_core::{Authority, LogKey, PublicKey};
 use ledger_node::{Access, Client, Founding, Location, Node};
 use pgp_envelope::{Cert, Key, KeyOptions, Profile};
 use serde_json::json;
+use zeroize::Zeroizing;
 
+use crate::blocks;
 use crate::file;
 use crate::home::{self, Config, Home, HomeArgs};
 use crate::output::{Outcome, Output};
@@ -31,9 +32,18 @@ pub(crate) struct Args {
     /// The ledger's file, which several homes may use, or the URL of a node [default: HOME/ledger.redb]
     #[arg(long, value_name = "PATH|URL")]
     ledger: Option<PathBuf>,
-    /// The directory of the block store; several homes use the same one [default: HOME/store]
-    #[arg(long, value_name = "PATH")]
+    /// The PEM file of the authorities to trust for a node's https, and no others; it is copied into the home
+    #[arg(long, value_name = "FILE")]
+    ledger_ca: Option<PathBuf>,
+    /// The block store's directory, which several homes may use, or the URL of a Kubo daemon's RPC [default: HOME/store]
+    #[arg(long, value_name = "PATH|URL")]
     store: Option<PathBuf>,
+    /// A file with what the daemon asks for: `bearer:TOKEN` or `basic:NAME:PASSPHRASE`; it is copied into the home
+    #[arg(long, value_name = "FILE")]
+    store_auth: Option<PathBuf>,
+    /// The PEM file of the authorities to trust for the daemon's https, and no others; it is copied into the home
+    #[arg(long, value_name = "FILE")]
+    store_ca: Option<PathBuf>,
     /// The ledger's key, as its authority printed it: another ledger at the same place is refused.
     #[arg(long, value_name = "KEY")]
     trust: Option<LogKey>,
@@ -89,14 +99,27 @@ impl Args {
         file::private_directory(path)?;
         file::write(&home::key_path(path), stored.to_armored().as_bytes())?;
         file::write(&path.join("revocation.pgp"), &generated.revocation)?;
+        for (from, name) in [
+            (&self.ledger_ca, home::LEDGER_PEM),
+            (&self.store_ca, home::STORE_PEM),
+            (&self.store_auth, home::STORE_AUTH),
+        ] {
+            if let Some(from) = from {
+                let bytes = Zeroizing::new(file::read(from, 1 << 20)?);
+                file::write(&path.join(name), &bytes)?;
+            }
+        }
         let ledger = match &self.ledger {
             Some(url) if matches!(home::location(url), Location::Url(_)) => url.clone(),
             given => absolute(given.as_deref(), path, "ledger.redb")?,
         };
-        let store_path = absolute(self.store.as_deref(), path, "store")?;
+        let place = match &self.store {
+            Some(url) if blocks::is_url(url) => url.clone(),
+            given => absolute(given.as_deref(), path, "store")?,
+        };
         let cert = key.cert();
-        let store = home::open_store(&store_path, output)?;
-        let added = dag::add(&store, cert.to_bytes().as_slice(), share::PROFILE)?;
+        let store = home::open_store(&place, path, Reach::Local)?;
+        let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
         store.pin(&added.cid)?;
 
         let (node, founded) = self.open_or_found(&ledger, &cert, added.cid, output)?;
@@ -115,7 +138,7 @@ impl Args {
             ledger,
             chain: node.chain().to_string(),
             log_key: log_key.to_string(),
-            store: store_path,
+            store: place,
         };
         let home = Home::configure(path, config)?;
         let config = home.config();

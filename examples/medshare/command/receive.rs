@@ -2,6 +2,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use ipfs_store::Reach;
 use ledger_core::{Accept, Body, ShareId};
 use ledger_node::Access;
 use medshare_verify::{Claim, Evidence, Verified, file_digest, verify};
@@ -48,11 +49,11 @@ impl Args {
         let bundle = answer::prove(&ledger, &home, &share_id)?;
         drop(ledger);
         let key = home.unlocked(&self.passphrase)?;
-        let store = home.store(output)?;
+        let store = home.store(Reach::Network)?;
 
         let verified = verify(
             &Claim::new(share_id, &key),
-            &Evidence::new(&bundle, &store),
+            &Evidence::new(&bundle, store.as_store()),
             &home.trust()?,
             &home::policy(),
             |check| {

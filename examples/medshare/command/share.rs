@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use ipfs_store::Reach;
 use ledger_core::ShareId;
 use medical_image::Picture;
 use medshare_verify::{Description, file_digest};
@@ -75,8 +76,8 @@ impl Args {
         let sealed_manifest = share::seal(&manifest.to_bytes(), &signer, &recipients)?;
         let sealed_image = share::seal(&concealed.stego, &signer, &recipients)?;
 
-        let store = home.store(output)?;
-        let root = share::add_share(&store, &sealed_manifest, &sealed_image)?;
+        let store = home.store(Reach::Local)?;
+        let root = share::add_share(store.as_store(), &sealed_manifest, &sealed_image)?;
         store.pin(&root.cid)?;
         let remembered = Remembered::new(
             &name,

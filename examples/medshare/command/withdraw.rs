@@ -1,4 +1,5 @@
 use anyhow::Result;
+use ipfs_store::Reach;
 use ledger_core::{Body, Withdraw};
 use pgp_envelope::Signer;
 use serde_json::json;
@@ -48,26 +49,26 @@ impl Args {
             })
             .collect();
         drop(ledger);
-        let store = home.store(output)?;
+        let store = home.store(Reach::Local)?;
         for root in &roots {
             store.unpin(root)?;
         }
-        let collected = store.gc()?;
+        let (removed, bytes) = store.gc()?;
         home.forget(&share_id)?;
         output.line(format_args!("withdrawn    {share_id}"));
         output.line(format_args!("height       {}", receipt.height));
+        let held = bytes.map_or_else(String::new, |bytes| format!(", {},", size(bytes)));
         output.line(format_args!(
-            "removed      {} blocks, {}, from this store",
-            collected.blocks,
-            size(collected.bytes)
+            "removed      {removed} blocks{held} from {}",
+            home.config().store.display()
         ));
         output.note("what a receiver has opened, and what other stores hold, cannot be recalled");
         Ok(Outcome::done(json!({
             "share_id": share_id.to_string(),
             "height": receipt.height.0,
             "status": "withdrawn",
-            "removed_blocks": collected.blocks,
-            "removed_bytes": collected.bytes,
+            "removed_blocks": removed,
+            "removed_bytes": bytes,
         })))
     }
 }

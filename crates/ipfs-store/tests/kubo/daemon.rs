@@ -11,11 +11,12 @@ use tempfile::TempDir;
 
 /// Kubo's program, or `None`, said aloud, when it is not there.
 pub(crate) fn program() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/kubo/ipfs");
     let named = std::env::var_os("KUBO").map(PathBuf::from);
+    // this file serves the tests of the program, too, which lie at another depth
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let found = named
         .into_iter()
-        .chain([target])
+        .chain(folders.map(|folder| folder.join("target/kubo/ipfs")))
         .find(|path| path.is_file());
     if found.is_none() {
         let what = "no Kubo: `bash .ci/kubo` builds it into target/kubo, or KUBO names one";

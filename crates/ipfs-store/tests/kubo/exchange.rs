@@ -11,7 +11,6 @@ use ipfs_store::{
 use crate::common::{self, Stream};
 use crate::daemon::Daemon;
 
-#[cfg(feature = "ipfs-api")]
 #[test]
 fn the_client_of_ipfs_api_passes_the_suite() {
     use ipfs_api_backend_hyper::{IpfsClient, TryFromUri as _};
