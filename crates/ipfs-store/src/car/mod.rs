@@ -16,18 +16,23 @@
 //! # Ok::<(), ipfs_store::Error>(())
 //! ```
 
+mod front;
+#[cfg(feature = "embedded")]
 mod index;
 mod section;
 
 use std::io::{Read, Take, Write};
 
-pub(crate) use self::index::{FRONT, HEADER, Header, Offset, PRAGMA, read_index, write_index};
-pub(crate) use self::section::{MAX_PREFIX, push_section, split_prefix, write_header};
 use self::section::{Sections, Version};
+pub(crate) use self::section::{push_section, write_header};
 use crate::{Block, BlockStore, Cid, Error, Result, dag};
 
 #[cfg(feature = "embedded")]
-pub(crate) use self::section::scan;
+pub(crate) use self::{
+    front::{FRONT, HEADER, Header, PRAGMA},
+    index::{Offset, read_index, write_index},
+    section::{MAX_PREFIX, scan, split_prefix},
+};
 
 /// What was written to a CAR file, or read from one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::io::{self, Read, Take};
 
 use ipld_core::ipld::Ipld;
 
-use super::index::{FRONT, HEADER, Header, PRAGMA};
+use super::front::{FRONT, HEADER, Header, PRAGMA};
 use crate::{Cid, Error, MAX_BLOCK, Result, hash, varint};
 
 /// Most bytes that stand before a block's own: a varint, and the longest identity CID.
@@ -21,6 +21,7 @@ pub(crate) fn push_section(out: &mut Vec<u8>, cid: &Cid, len: usize) {
 }
 
 /// Splits a section's start: the length of the block, its CID, and what of the block is there.
+#[cfg(feature = "embedded")]
 pub(crate) fn split_prefix(section: &[u8]) -> Option<(usize, Cid, &[u8])> {
     let (len, rest) = varint::split(section)?;
     let mut bytes = rest;

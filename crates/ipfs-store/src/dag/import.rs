@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::join::while_working;
+use super::join::{Ends, pipeline};
 use super::node::{self, Child};
 use crate::{Block, BlockStore, Cid, Error, Profile, Result};
 
@@ -108,53 +108,62 @@ impl Node {
     }
 }
 
-/// What is hashed at once: enough leaves for some cores, three times this is the importer's memory.
-const BATCH: usize = 8 << 20;
+/// The most bytes that are read and not yet stored, on a machine with many cores.
+const UNDER_WAY: usize = 16 << 20;
 
-/// In each round the leaves of one batch are hashed, while the batch before is stored and the next one is read.
+/// The leaves are hashed while this thread stores those before, and reads those behind.
 fn import(
     put: &mut dyn FnMut(&Block) -> Result<()>,
     mut reader: impl Read,
     profile: Profile,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Node> {
-    let mut tree = Tree {
-        put,
-        profile,
-        layers: Vec::new(),
+    let mut file = File {
+        chunks: Chunks {
+            reader: &mut reader,
+            size: profile.chunk(),
+            spare: Vec::new(),
+            ended: false,
+        },
+        tree: Tree {
+            put,
+            profile,
+            layers: Vec::new(),
+        },
+        progress,
+        stored: 0,
     };
-    let mut chunks = Chunks {
-        reader: &mut reader,
-        size: profile.chunk(),
-        spare: Vec::new(),
-        ended: false,
-    };
-    let mut hashed: Vec<Result<(Block, Node)>> = Vec::new();
-    let mut read = chunks.batch()?;
-    if read.is_empty() {
-        read.push(Vec::new()); // the empty file is one empty leaf
+    pipeline(&mut file, UNDER_WAY / profile.chunk(), |chunk| {
+        leaf(chunk, profile)
+    })?;
+    if file.tree.layers.is_empty() {
+        file.take(leaf(Vec::new(), profile))?; // the empty file is one empty leaf
     }
-    let mut stored = 0;
-    while !(read.is_empty() && hashed.is_empty()) {
-        let before = std::mem::take(&mut hashed);
-        let (now, next) = while_working(
-            std::mem::take(&mut read),
-            |chunk| leaf(chunk, profile),
-            || {
-                for leaf in before {
-                    let (block, node) = leaf?;
-                    (tree.put)(&block)?;
-                    chunks.spare.push(block.into_bytes());
-                    tree.push(node.child(), 0)?;
-                    stored += node.size;
-                }
-                progress(stored);
-                chunks.batch()
-            },
-        );
-        (hashed, read) = (now, next?);
+    file.tree.finish()
+}
+
+/// A file on its way into a tree.
+struct File<'a> {
+    chunks: Chunks<'a>,
+    tree: Tree<'a>,
+    progress: &'a mut dyn FnMut(u64),
+    stored: u64,
+}
+
+impl Ends<Vec<u8>, Result<(Block, Node)>> for File<'_> {
+    fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        self.chunks.next()
     }
-    tree.finish()
+
+    fn take(&mut self, leaf: Result<(Block, Node)>) -> Result<()> {
+        let (block, node) = leaf?;
+        (self.tree.put)(&block)?;
+        self.chunks.spare.push(block.into_bytes());
+        self.tree.push(node.child(), 0)?;
+        self.stored += node.size;
+        (self.progress)(self.stored);
+        Ok(())
+    }
 }
 
 fn leaf(chunk: Vec<u8>, profile: Profile) -> Result<(Block, Node)> {
@@ -188,18 +197,12 @@ struct Chunks<'a> {
 }
 
 impl Chunks<'_> {
-    /// The next chunks; none after the end.
-    fn batch(&mut self) -> Result<Vec<Vec<u8>>> {
-        let mut chunks = Vec::new();
-        while !self.ended && chunks.len() * self.size < BATCH {
-            let mut chunk = self.spare.pop().unwrap_or_default();
-            chunk.clear();
-            self.fill(&mut chunk)?;
-            if !chunk.is_empty() {
-                chunks.push(chunk);
-            }
-        }
-        Ok(chunks)
+    /// The next chunk; none after the end.
+    fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut chunk = self.spare.pop().unwrap_or_default();
+        chunk.clear();
+        self.fill(&mut chunk)?;
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
     }
 
     fn fill(&mut self, chunk: &mut Vec<u8>) -> Result<()> {
