@@ -1,7 +1,8 @@
 //! ipfs-store against its limits and its peers, in one run:
 //! `cargo run --release --features store --bin store [-- PART]`.
 //!
-//! Parts: `import` (hashing, and durable import), `export`, `blocks` (100,000 small ones, against redb raw), `grant` (the
+//! Parts: `import` (hashing, and durable import), `export`, `blocks` (100,000 small ones, against redb and fjall
+//! raw), `grant` (the
 //! bytes that one more receiver costs), `kubo` (`ipfs add` and `ipfs cat` of the program that `.ci/kubo` builds), `memory`
 //! (the peak of this process while it imports and exports 1 GiB). Without a part: all. Ratios over 1 are faster.
 
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use fjall::{KeyspaceCreateOptions, PersistMode};
 use ipfs_store::{Block, BlockStore, Counting, EmbeddedStore, MemoryStore, Profile, dag};
 use redb::{Database, ReadableDatabase as _, TableDefinition};
 use sha2::{Digest as _, Sha256};
@@ -249,14 +251,38 @@ fn blocks() -> Result<()> {
         transaction.open_table(table)?.retain(|_, _| false)?;
         Ok(transaction.commit()?)
     })?;
-    for (what, ours, raw) in [
-        ("put", put, raw_put),
-        ("get", get, raw_get),
-        ("gc", gc, raw_gc),
+    let lsm = fjall::Database::builder(place.path().join("fjall")).open()?;
+    let keyspace = lsm.keyspace("blocks", KeyspaceCreateOptions::default)?;
+    let lsm_put = time(|| {
+        for block in &input {
+            keyspace.insert(block.cid().hash().digest(), block.bytes())?;
+        }
+        Ok(lsm.persist(PersistMode::SyncAll)?)
+    })?;
+    let lsm_get = time(|| {
+        for block in &input {
+            let found = keyspace.get(block.cid().hash().digest())?;
+            let found = found.context("it was put")?;
+            ensure!(Block::new(*block.cid(), found.to_vec())? == *block);
+        }
+        Ok(())
+    })?;
+    let lsm_gc = time(|| {
+        for block in &input {
+            keyspace.remove(block.cid().hash().digest())?;
+        }
+        Ok(lsm.persist(PersistMode::SyncAll)?)
+    })?;
+    for (what, ours, redb, fjall) in [
+        ("put", put, raw_put, lsm_put),
+        ("get", get, raw_get, lsm_get),
+        ("gc", gc, raw_gc, lsm_gc),
     ] {
         show(&format!("{what} {COUNT} x 1 KiB"), ours, len);
-        show(&format!("{what} {COUNT} x 1 KiB, redb raw"), raw, len);
-        ratio(&format!("{what} / redb raw"), raw, ours, 1.0);
+        for (peer, raw) in [("redb", redb), ("fjall", fjall)] {
+            show(&format!("{what} {COUNT} x 1 KiB, {peer} raw"), raw, len);
+            ratio(&format!("{what} / {peer} raw"), raw, ours, 1.0);
+        }
     }
     Ok(())
 }
