@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::strict::UnpackedKey;
+
 /// SHA-256 of the parts one after the other.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -172,9 +174,7 @@ impl PublicKey {
     /// order, the equation without the cofactor.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &Signature) -> bool {
-        let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-        self.point()
-            .is_some_and(|key| key.verify_strict(message, &signature).is_ok())
+        UnpackedKey::new(self).is_some_and(|key| key.verifies(message, signature))
     }
 }
 

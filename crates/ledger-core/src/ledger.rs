@@ -10,11 +10,13 @@ use crate::store::{Batch, LedgerStore, Snapshot, Table};
 use crate::tx::Body;
 use crate::{
     Address, ChainId, Digest, Error, Genesis, Header, Height, MemberState, Result, ShareId,
-    ShareState, Transaction, TxId, map,
+    ShareState, Transaction, TxId, Verified, map,
 };
 
 /// The version of the layout in a store.
-pub const FORMAT_VERSION: u64 = 1;
+pub const FORMAT_VERSION: u64 = 2;
+/// The oldest version that is still read; opening such a store makes it one of [`FORMAT_VERSION`].
+const OLDEST_FORMAT: u64 = 1;
 
 const FORMAT: &[u8] = b"format";
 const GENESIS: &[u8] = b"genesis";
@@ -121,7 +123,7 @@ impl<S: LedgerStore> Ledger<S> {
                 .try_into()
                 .map_err(|_| Error::damaged("the format version"))?,
         );
-        if found != FORMAT_VERSION {
+        if !(OLDEST_FORMAT..=FORMAT_VERSION).contains(&found) {
             return Err(Error::Format {
                 expected: FORMAT_VERSION,
                 found,
@@ -150,6 +152,12 @@ impl<S: LedgerStore> Ledger<S> {
                 "the state does not have the root of block {}",
                 head.height
             )));
+        }
+        if found < FORMAT_VERSION {
+            // the tables are the same: what is new is the journal before them, which an older version would not read
+            let mut batch = Batch::new();
+            batch.put(Table::Meta, FORMAT, FORMAT_VERSION.to_be_bytes());
+            ledger.store.commit(&batch)?;
         }
         Ok(ledger)
     }
@@ -333,20 +341,16 @@ impl<R: Snapshot> Staged<R> {
     }
 
     /// As [`Staged::apply`], for a transaction whose signature was checked ahead; it is checked again here when another
-    /// key is the sender's at this height.
+    /// transaction was checked, or another key is the sender's at this height.
     ///
     /// # Errors
     ///
     /// As [`Staged::apply`].
-    pub fn apply_verified(&mut self, verified: &crate::Verified<'_>) -> Result<Receipt> {
-        self.apply_signed(verified.transaction(), Some(verified.key()))
+    pub fn apply_verified(&mut self, tx: &Transaction, verified: &Verified) -> Result<Receipt> {
+        self.apply_signed(tx, Some(verified))
     }
 
-    fn apply_signed(
-        &mut self,
-        tx: &Transaction,
-        verified: Option<&crate::PublicKey>,
-    ) -> Result<Receipt> {
+    fn apply_signed(&mut self, tx: &Transaction, verified: Option<&Verified>) -> Result<Receipt> {
         let index = self.log.peaks.size();
         let at = Position {
             height: self.height,
@@ -354,7 +358,12 @@ impl<R: Snapshot> Staged<R> {
             index,
         };
         let sender = admit(self, &self.genesis, &self.chain, tx, at)?;
-        if verified.is_none() || verified != sender.key_at(self.height) {
+        let id = tx.id();
+        let key = sender.key_at(self.height);
+        if !verified
+            .zip(key)
+            .is_some_and(|(verified, key)| verified.says(&id, key))
+        {
             authenticate(tx.sender(), &sender, tx, self.height)?;
         }
         let change = transition(self, &self.genesis, tx, at)?;
@@ -387,7 +396,6 @@ impl<R: Snapshot> Staged<R> {
         let mut sender = self.members.get(tx.sender()).cloned().unwrap_or(sender);
         sender.sequence = sender.sequence.saturating_add(1);
         self.members.insert(*tx.sender(), sender);
-        let id = tx.id();
         self.records.push(Record {
             id,
             bytes: tx.to_bytes(),

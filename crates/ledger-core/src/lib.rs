@@ -22,6 +22,7 @@ mod rules;
 mod search;
 mod state;
 pub mod store;
+mod strict;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tx;
@@ -46,6 +47,7 @@ pub use read::Reading;
 pub use refusal::Refusal;
 pub use search::{MAX_SEARCH, ShareFilter, SharePage, StatusKind};
 pub use state::{KeySpan, MAX_SHARE_EVENTS, MemberState, ReceiverState, ShareState, Status};
+pub use strict::UnpackedKey;
 pub use tx::{
     Accept, Approval, Body, Enroll, Grant, Reject, Revoke, RevokeMember, RotateKey,
     SIGNATURE_SUFFIX, Share, Transaction, Unsigned, Verified, Withdraw, signed_digest, signing_key,

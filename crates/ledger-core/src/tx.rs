@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha512;
 
 use crate::codec::{decode, encode};
-use crate::{Address, ChainId, Commitment, PublicKey, Refusal, Result, ShareId, Signature, TxId};
+use crate::{
+    Address, ChainId, Commitment, PublicKey, Refusal, Result, ShareId, Signature, TxId, UnpackedKey,
+};
 
 /// The most bytes that a transaction takes: what two bytes of length say in a bundle of C2SP's tlog-tiles.
 pub const MAX_TRANSACTION: usize = 65_535;
@@ -538,33 +540,37 @@ impl std::fmt::Debug for Transaction {
     }
 }
 
-/// A transaction whose sender's signature was checked under a key, ahead of its turn and on any thread.
+/// Says that a transaction's signature was checked under a key, ahead of its turn and on any thread.
 ///
 /// Whether that key is the sender's at the block's height is what [`crate::Staged::apply_verified`] looks up.
-#[derive(Clone, Debug)]
-pub struct Verified<'a> {
-    tx: &'a Transaction,
+#[derive(Clone, Copy, Debug)]
+pub struct Verified {
+    id: TxId,
     key: PublicKey,
 }
 
-impl<'a> Verified<'a> {
+impl Verified {
     /// Checks the signature.
     ///
     /// # Errors
     ///
     /// [`Refusal::BadSignature`] when it does not hold under this key.
-    pub fn new(tx: &'a Transaction, key: PublicKey) -> Result<Self, Refusal> {
-        tx.verify_signature(&key).map(|()| Self { tx, key })
+    pub fn new(tx: &Transaction, key: &UnpackedKey) -> Result<Self, Refusal> {
+        if key.verifies(&signed_digest(&tx.message), tx.signature()) {
+            Ok(Self {
+                id: tx.id(),
+                key: *key.key(),
+            })
+        } else {
+            Err(Refusal::BadSignature {
+                address: *tx.sender(),
+            })
+        }
     }
 
-    /// The transaction.
-    #[must_use]
-    pub const fn transaction(&self) -> &'a Transaction {
-        self.tx
-    }
-
-    pub(crate) const fn key(&self) -> &PublicKey {
-        &self.key
+    /// Whether it is this transaction that was checked, and under this key.
+    pub(crate) fn says(&self, id: &TxId, key: &PublicKey) -> bool {
+        (&self.id, &self.key) == (id, key)
     }
 }
 

@@ -18,22 +18,32 @@ use ledger_core::testing::{Chain, Person, genesis, share, share_id};
 use ledger_core::{Error, Ledger, TxId};
 use redb::StorageBackend;
 
-/// A disk that loses what was not synced.
+/// The disks of one machine: the ledger's and the journal's two, which freeze at the same moment.
 #[derive(Clone, Debug, Default)]
-struct Disk(Arc<Mutex<State>>);
+struct Machine(Arc<Mutex<State>>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+struct Disk(Machine, usize);
 
 #[derive(Debug, Default)]
 struct State {
+    disks: [Content; 3],
+    /// Changes until the disks freeze.
+    left: Option<usize>,
+    /// Changes so far.
+    done: usize,
+}
+
+/// A disk that loses what was not synced.
+#[derive(Debug, Default)]
+struct Content {
     /// What a program sees.
     live: Vec<u8>,
     /// What is on the platter.
     synced: Vec<u8>,
     /// What was changed since: a new length, or bytes at a place.
     pending: Vec<(u64, Option<Vec<u8>>)>,
-    /// Changes until the disk freezes.
-    left: Option<usize>,
-    /// Changes so far.
-    done: usize,
 }
 
 impl State {
@@ -61,64 +71,98 @@ fn place(bytes: &mut Vec<u8>, change: &(u64, Option<Vec<u8>>)) {
     }
 }
 
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().live.len().try_into().unwrap())
+impl Disk {
+    fn with<T>(&self, run: impl FnOnce(&mut Content) -> T) -> T {
+        run(&mut self.0.0.lock().unwrap().disks[self.1])
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.0.lock().unwrap();
-        let at = usize::try_from(offset).unwrap();
-        out.copy_from_slice(
-            state
-                .live
-                .get(at..at + out.len())
-                .ok_or(io::ErrorKind::UnexpectedEof)?,
-        );
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        state.count()?;
-        place(&mut state.live, &(len, None));
-        state.pending.push((len, None));
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        state.count()?;
-        state.synced = state.live.clone();
-        state.pending.clear();
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        state.count()?;
-        let change = (offset, Some(data.to_vec()));
-        place(&mut state.live, &change);
-        state.pending.push(change);
+    /// Counts a change, and makes it unless the machine is frozen.
+    fn change(&self, run: impl FnOnce(&mut Content)) -> io::Result<()> {
+        self.0.0.lock().unwrap().count()?;
+        self.with(run);
         Ok(())
     }
 }
 
-impl Disk {
-    /// The disk after the power came back: of what was not synced, some changes made it and some did not.
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.with(|disk| disk.live.len().try_into().unwrap()))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let at = usize::try_from(offset).unwrap();
+        self.with(|disk| {
+            let bytes = disk.live.get(at..at + out.len());
+            out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change(|disk| {
+            place(&mut disk.live, &(len, None));
+            disk.pending.push((len, None));
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.change(|disk| {
+            disk.synced = disk.live.clone();
+            disk.pending.clear();
+        })
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.change(|disk| {
+            let change = (offset, Some(data.to_vec()));
+            place(&mut disk.live, &change);
+            disk.pending.push(change);
+        })
+    }
+}
+
+impl Content {
+    /// The disk after the power came back: of what was not synced, some changes made it and some did not; of a long write
+    /// each page for itself.
     fn after_power_loss(&self, chance: u64) -> Self {
-        let state = self.0.lock().unwrap();
-        let mut live = state.synced.clone();
-        for (number, change) in (0..).zip(&state.pending) {
-            let lucky = chance.rotate_left(number % 64) & 1 == 1;
-            // a file system keeps the order of lengths and of what lies in them
-            if lucky || change.1.is_none() {
-                place(&mut live, change);
+        let mut live = self.synced.clone();
+        let mut number = 0_u32;
+        for (at, bytes) in &self.pending {
+            let Some(bytes) = bytes else {
+                // a file system keeps the order of lengths and of what lies in them
+                place(&mut live, &(*at, None));
+                continue;
+            };
+            for (part, page) in (0..).zip(bytes.chunks(4096)) {
+                number += 1;
+                if chance.rotate_left(number % 64) & 1 == 1 {
+                    place(&mut live, &(at + part * 4096, Some(page.to_vec())));
+                }
             }
         }
-        let state = State {
+        Self {
             synced: live.clone(),
             live,
+            pending: Vec::new(),
+        }
+    }
+}
+
+impl Machine {
+    fn disks(&self) -> [Disk; 3] {
+        [0, 1, 2].map(|number| Disk(self.clone(), number))
+    }
+
+    /// The store on its disks, which writes to its tables often.
+    fn store(&self) -> ledger_core::Result<RedbStore> {
+        RedbStore::over(self.disks(), 24 << 10)
+    }
+
+    fn after_power_loss(&self, chance: u64) -> Self {
+        let state = self.0.lock().unwrap();
+        let disks = state.disks.each_ref();
+        let state = State {
+            disks: disks.map(|disk| disk.after_power_loss(chance)),
             ..State::default()
         };
         Self(Arc::new(Mutex::new(state)))
@@ -126,10 +170,10 @@ impl Disk {
 }
 
 /// Records shares until the disk freezes; the names of those that were answered.
-fn work(disk: Disk, shares: u64) -> Vec<TxId> {
+fn work(machine: &Machine, shares: u64) -> Vec<TxId> {
     let mut answered = Vec::new();
     let alice = Person::new(0);
-    let Ok(store) = RedbStore::over(disk) else {
+    let Ok(store) = machine.store() else {
         return answered;
     };
     let Ok(ledger) = Ledger::found(store, genesis(1, 1)) else {
@@ -149,16 +193,19 @@ fn work(disk: Disk, shares: u64) -> Vec<TxId> {
 #[test]
 fn nothing_answered_is_lost_whenever_the_disk_freezes() {
     const SHARES: u64 = 6;
-    let whole = Disk::default();
-    assert_eq!(work(whole.clone(), SHARES).len(), 6);
+    let whole = Machine::default();
+    assert_eq!(work(&whole, SHARES).len(), 6);
     let changes = whole.0.lock().unwrap().done;
     assert!(changes > 50, "{changes} changes");
     for left in 0..changes {
-        let disk = Disk::default();
-        disk.0.lock().unwrap().left = Some(left);
-        let answered = work(disk.clone(), SHARES);
+        let machine = Machine::default();
+        machine.0.lock().unwrap().left = Some(left);
+        let answered = work(&machine, SHARES);
         for chance in [0, u64::MAX, 0x5555_5555_5555_5555, 0x9249_2492_4924_9249] {
-            let ledger = match RedbStore::over(disk.after_power_loss(chance)).and_then(Ledger::open)
+            let ledger = match machine
+                .after_power_loss(chance)
+                .store()
+                .and_then(Ledger::open)
             {
                 Ok(ledger) => ledger,
                 // frozen before the founding was answered
@@ -197,11 +244,11 @@ fn nothing_answered_is_lost_at_random_moments() {
         mixed ^ (mixed >> 27)
     };
     for cycle in 1..=cycles {
-        let disk = Disk::default();
-        disk.0.lock().unwrap().left = Some(60 + usize::try_from(random(cycle) % 400).unwrap());
-        let answered = work(disk.clone(), 40);
-        let after = disk.after_power_loss(random(cycle + cycles));
-        let ledger = match RedbStore::over(after).and_then(Ledger::open) {
+        let machine = Machine::default();
+        machine.0.lock().unwrap().left = Some(60 + usize::try_from(random(cycle) % 400).unwrap());
+        let answered = work(&machine, 40);
+        let after = machine.after_power_loss(random(cycle + cycles));
+        let ledger = match after.store().and_then(Ledger::open) {
             Ok(ledger) => ledger,
             Err(_) if answered.is_empty() => continue,
             Err(error) => panic!("cycle {cycle}, {} answered: {error}", answered.len()),
@@ -216,10 +263,10 @@ fn nothing_answered_is_lost_at_random_moments() {
 
 #[test]
 fn a_full_disk_is_an_error_and_the_ledger_goes_on_after() {
-    let disk = Disk::default();
-    work(disk.clone(), 2);
-    disk.0.lock().unwrap().left = Some(3);
-    let ledger = RedbStore::over(disk.clone()).and_then(Ledger::open);
+    let machine = Machine::default();
+    work(&machine, 2);
+    machine.0.lock().unwrap().left = Some(3);
+    let ledger = machine.store().and_then(Ledger::open);
     if let Ok(ledger) = ledger {
         let alice = Person::new(0);
         let mut staged = ledger.begin(0).unwrap();
@@ -230,7 +277,9 @@ fn a_full_disk_is_an_error_and_the_ledger_goes_on_after() {
         let error = ledger.commit(&staged.finish().unwrap()).unwrap_err();
         assert!(matches!(error, Error::Store { .. }), "{error}");
     }
-    let ledger = RedbStore::over(disk.after_power_loss(0))
+    let ledger = machine
+        .after_power_loss(0)
+        .store()
         .and_then(Ledger::open)
         .unwrap();
     assert_eq!(ledger.audit(|_, _| {}).unwrap().transactions, 2);

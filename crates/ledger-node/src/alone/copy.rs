@@ -31,7 +31,10 @@ impl Node {
     ///
     /// [`Error::File`] when something is at `path` already, or a failure of either store; nothing is left at `path` then.
     pub fn backup(&self, path: &Path, progress: impl FnMut(u64)) -> Result<()> {
-        write_new(path, |store| self.ledger.copy_to(&store, progress))
+        write_new(path, |store| {
+            self.ledger.copy_to(&store, progress)?;
+            store.close()
+        })
     }
 
     /// Reads an export into a new file, with every signature and every rule, and opens it.
@@ -60,7 +63,7 @@ impl Node {
             let ledger = Ledger::import(store, from, &extra, progress)?;
             fits = right(ledger.genesis());
             if fits {
-                Ok(())
+                ledger.into_store().close()
             } else {
                 Err(ledger_core::Error::Empty)
             }
@@ -70,7 +73,8 @@ impl Node {
     }
 }
 
-/// Fills a new ledger under a temporary name beside `path` and renames it when it is whole.
+/// Fills a new ledger under a temporary name beside `path` and renames it when it is whole; `fill` closes the store, so
+/// that one file is all of it.
 fn write_new(path: &Path, fill: impl FnOnce(RedbStore) -> ledger_core::Result<()>) -> Result<()> {
     let file = |source| Error::File {
         path: path.to_owned(),

@@ -3,6 +3,7 @@
 //! No server is needed: a command opens the file, does its work and closes it; another one that comes meanwhile waits.
 //! The node's key lies in the file, because alone, who can write the file is the node.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,8 @@ use std::thread;
 use ed25519_dalek::SigningKey;
 use ledger_core::store::{Opening as FileOpening, RedbSnapshot, RedbStore};
 use ledger_core::{
-    Audit, ChainId, Genesis, Header, Height, Ledger, LogKey, Nonce, PublicKey, Reading, Receipt,
-    Refusal, Transaction, Verified,
+    Address, Audit, ChainId, Genesis, Header, Height, Ledger, LogKey, Nonce, PublicKey, Reading,
+    Receipt, Refusal, Transaction, UnpackedKey, Verified,
 };
 use zeroize::Zeroizing;
 
@@ -31,6 +32,8 @@ const NODE_KEY: &str = "node key";
 const GROUP: usize = 1000;
 /// From how many transactions on their signatures are checked on several threads.
 const PARALLEL: usize = 16;
+/// How many members' keys are kept unpacked, in two hundred bytes each.
+const KEYS: usize = 4096;
 
 /// A ledger in one file, run by this process alone.
 pub struct Node {
@@ -42,11 +45,14 @@ pub struct Node {
     // who holds it makes a block of everything that waits
     writer: Mutex<()>,
     queue: Mutex<Vec<Arc<Job>>>,
+    // the keys that signatures are checked under ahead; one that is not valid any more is noticed in turn
+    keys: Mutex<BTreeMap<Address, UnpackedKey>>,
 }
 
 /// A transaction that waits for its block.
 struct Job {
     tx: Transaction,
+    verified: Option<Verified>,
     outcome: Mutex<Option<Result<Receipt>>>,
 }
 
@@ -137,6 +143,7 @@ impl Node {
 
     fn new(ledger: Ledger<RedbStore>, key: Option<SigningKey>, path: &Path, clock: Clock) -> Self {
         let (writer, queue) = (Mutex::new(()), Mutex::new(Vec::new()));
+        let keys = Mutex::new(BTreeMap::new());
         Self {
             ledger,
             key,
@@ -144,6 +151,7 @@ impl Node {
             clock,
             writer,
             queue,
+            keys,
         }
     }
 
@@ -193,6 +201,7 @@ impl Node {
     pub fn submit(&self, tx: &Transaction) -> Result<Receipt> {
         let job = Arc::new(Job {
             tx: tx.clone(),
+            verified: self.verify_ahead(tx),
             outcome: Mutex::new(None),
         });
         lock(&self.queue).push(Arc::clone(&job));
@@ -216,12 +225,23 @@ impl Node {
     ///
     /// A failure of the store, after which nothing of the block is in the ledger.
     pub fn submit_all(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
+        // before the lock: another thread's block is written meanwhile
+        let verified = self.verify_all(txs);
         let _writer = lock(&self.writer);
-        self.write(&txs.iter().collect::<Vec<_>>())
+        self.write(txs.iter().zip(verified))
+    }
+
+    /// As [`Node::submit_all`], for transactions whose signatures [`Node::verify_ahead`] checked.
+    pub(crate) fn submit_verified(
+        &self,
+        txs: &[(Transaction, Option<Verified>)],
+    ) -> Result<Vec<Result<Receipt, Refusal>>> {
+        let _writer = lock(&self.writer);
+        self.write(txs.iter().map(|(tx, verified)| (tx, *verified)))
     }
 
     fn write_jobs(&self, jobs: &[Arc<Job>]) {
-        let outcomes = self.write(&jobs.iter().map(|job| &job.tx).collect::<Vec<_>>());
+        let outcomes = self.write(jobs.iter().map(|job| (&job.tx, job.verified)));
         match outcomes {
             Ok(outcomes) => {
                 for (job, outcome) in jobs.iter().zip(outcomes) {
@@ -243,17 +263,19 @@ impl Node {
     }
 
     /// One block of these transactions; the caller holds the writer's lock.
-    fn write(&self, txs: &[&Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
+    fn write<'a>(
+        &self,
+        txs: impl Iterator<Item = (&'a Transaction, Option<Verified>)>,
+    ) -> Result<Vec<Result<Receipt, Refusal>>> {
         self.key()?;
-        let verified = self.verify_ahead(txs)?;
         let mut staged = self
             .ledger
             .begin(self.now())
             .map_err(|error| self.at(error))?;
-        let mut outcomes = Vec::with_capacity(txs.len());
-        for (tx, verified) in txs.iter().zip(&verified) {
-            let outcome = match verified {
-                Some(verified) => staged.apply_verified(verified),
+        let mut outcomes = Vec::new();
+        for (tx, verified) in txs {
+            let outcome = match &verified {
+                Some(verified) => staged.apply_verified(tx, verified),
                 None => staged.apply(tx),
             };
             outcomes.push(match outcome {
@@ -269,46 +291,53 @@ impl Node {
         Ok(outcomes)
     }
 
-    /// Checks the signatures of many transactions on every core, under the keys that their senders have now. What does
-    /// not hold is decided in its turn.
-    fn verify_ahead<'a>(&self, txs: &[&'a Transaction]) -> Result<Vec<Option<Verified<'a>>>> {
-        if txs.len() < PARALLEL {
-            return Ok(txs.iter().map(|_| None).collect());
-        }
-        let reading = self.view()?;
-        let height = Height(reading.head().height.0.saturating_add(1));
-        let keys = txs.iter().map(|tx| {
-            let member = reading
-                .member(tx.sender())
-                .map_err(|error| self.at(error))?;
-            Ok(member.and_then(|member| member.key_at(height).copied()))
-        });
-        let keys = keys.collect::<Result<Vec<_>>>()?;
+    /// Checks the signatures of many transactions on every core.
+    fn verify_all(&self, txs: &[Transaction]) -> Vec<Option<Verified>> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let part = txs.len().div_ceil(threads);
-        Ok(thread::scope(|scope| {
-            let parts = txs.chunks(part).zip(keys.chunks(part));
-            let parts: Vec<_> = parts
-                .map(|(txs, keys)| {
-                    scope.spawn(move || {
-                        let verify = |(tx, key): (&&'a Transaction, &Option<PublicKey>)| {
-                            Verified::new(tx, (*key)?).ok()
-                        };
-                        txs.iter().zip(keys).map(verify).collect::<Vec<_>>()
-                    })
-                })
+        let verify = |txs: &[Transaction]| {
+            let verified = txs.iter().map(|tx| self.verify_ahead(tx));
+            verified.collect::<Vec<_>>()
+        };
+        if threads == 1 || txs.len() < PARALLEL {
+            return verify(txs);
+        }
+        thread::scope(|scope| {
+            let (first, rest) = txs.split_at(txs.len().div_ceil(threads));
+            let parts: Vec<_> = rest
+                .chunks(first.len())
+                .map(|part| (part.len(), scope.spawn(move || verify(part))))
                 .collect();
-            // a thread that cannot answer leaves its part to be checked in turn
-            let answer = |(part, txs): (thread::ScopedJoinHandle<'_, Vec<_>>, &[&Transaction])| {
-                part.join()
-                    .unwrap_or_else(|_| txs.iter().map(|_| None).collect())
-            };
-            parts
-                .into_iter()
-                .zip(txs.chunks(part))
-                .flat_map(answer)
-                .collect()
-        }))
+            let mut verified = verify(first);
+            for (length, part) in parts {
+                // a thread that cannot answer leaves its part to be checked in turn
+                verified.extend(part.join().unwrap_or_else(|_| vec![None; length]));
+            }
+            verified
+        })
+    }
+
+    /// Checks a transaction's signature under the key that its sender has now, ahead of its turn and on any thread. What
+    /// does not hold is decided in its turn.
+    pub(crate) fn verify_ahead(&self, tx: &Transaction) -> Option<Verified> {
+        let known = lock(&self.keys).get(tx.sender()).copied();
+        if let Some(verified) = known.and_then(|key| Verified::new(tx, &key).ok()) {
+            return Some(verified);
+        }
+        let reading = self.view().ok()?;
+        let member = reading.member(tx.sender()).ok()??;
+        let next = Height(reading.head().height.0.saturating_add(1));
+        let key = member.key_at(next)?;
+        if known.is_some_and(|known| known.key() == key) {
+            return None;
+        }
+        let key = UnpackedKey::new(key)?;
+        let mut keys = lock(&self.keys);
+        if keys.len() >= KEYS {
+            keys.clear();
+        }
+        keys.insert(*tx.sender(), key);
+        drop(keys);
+        Verified::new(tx, &key).ok()
     }
 
     /// Whether the transaction would be accepted now. Only [`Node::submit`] decides.

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::{CONTENT_TYPE, LOCATION, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::store::{Order, RedbSnapshot};
-use ledger_core::{Address, Question, Reading, Transaction, TxId};
+use ledger_core::{Address, Question, Reading, Receipt, Transaction, TxId};
 use serde::Deserialize;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -59,7 +60,12 @@ pub(super) async fn submit(
     let tx = read(&headers, &body)?;
     let (id, cid) = (tx.id(), tx.cid().to_string());
     let (answer, answered) = oneshot::channel();
-    let submission = Submission { tx, answer };
+    let verified = shared.node.verify_ahead(&tx);
+    let submission = Submission {
+        tx,
+        verified,
+        answer,
+    };
     shared
         .queue
         .try_send(submission)
@@ -78,33 +84,7 @@ pub(super) async fn submit(
         .is_none_or(|prefer| prefer != "respond-async");
     let mut response = if wait {
         let outcome = answered.await.map_err(|_| Problem::stopping())?;
-        shared
-            .read(move |shared, reading| {
-                let (receipt, status) = match outcome {
-                    Ok(receipt) => ((receipt.index, receipt.height.0), StatusCode::CREATED),
-                    // said twice: the first answer was lost on its way
-                    Err(problem) => match known(reading, &id)? {
-                        Some(receipt) => (receipt, StatusCode::OK),
-                        None => return Err(problem),
-                    },
-                };
-                let view = ReceiptView {
-                    id: id.to_string(),
-                    cid,
-                    index: Some(receipt.0),
-                    height: Some(receipt.1),
-                };
-                let question = Question {
-                    older: since.older,
-                    blocks: vec![ledger_core::Height(receipt.1)],
-                    transactions: vec![receipt.0],
-                    ..Question::default()
-                };
-                Found::new(view, question)
-                    .status(status)
-                    .reply(form, shared, reading)
-            })
-            .await?
+        answered_by(&shared, outcome, (id, cid), since, form).await?
     } else {
         let view = ReceiptView {
             id: id.to_string(),
@@ -112,10 +92,53 @@ pub(super) async fn submit(
             index: None,
             height: None,
         };
-        axum::response::IntoResponse::into_response((StatusCode::ACCEPTED, axum::Json(view)))
+        (StatusCode::ACCEPTED, Json(view)).into_response()
     };
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
+}
+
+/// The reply when the writer has answered.
+async fn answered_by(
+    shared: &Arc<Shared>,
+    outcome: Answered<Receipt>,
+    (id, cid): (TxId, String),
+    since: Since,
+    form: Representation,
+) -> Answered<Response> {
+    let view = move |(index, height)| ReceiptView {
+        id: id.to_string(),
+        cid,
+        index: Some(index),
+        height: Some(height),
+    };
+    if let (Ok(receipt), Representation::Json) = (&outcome, form) {
+        // nothing has to be looked up, so no other thread is waited for
+        let view = view((receipt.index, receipt.height.0));
+        let vary = [(VARY, HeaderValue::from_static("accept"))];
+        return Ok((StatusCode::CREATED, vary, Json(view)).into_response());
+    }
+    shared
+        .read(move |shared, reading| {
+            let (receipt, status) = match outcome {
+                Ok(receipt) => ((receipt.index, receipt.height.0), StatusCode::CREATED),
+                // said twice: the first answer was lost on its way
+                Err(problem) => match known(reading, &id)? {
+                    Some(receipt) => (receipt, StatusCode::OK),
+                    None => return Err(problem),
+                },
+            };
+            let question = Question {
+                older: since.older,
+                blocks: vec![ledger_core::Height(receipt.1)],
+                transactions: vec![receipt.0],
+                ..Question::default()
+            };
+            Found::new(view(receipt), question)
+                .status(status)
+                .reply(form, shared, reading)
+        })
+        .await
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Answered<Transaction> {

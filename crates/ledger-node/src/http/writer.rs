@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use ledger_core::{Receipt, Transaction};
+use axum::http::StatusCode;
+use ledger_core::{Receipt, Refusal, Transaction, Verified};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::metrics::Metrics;
@@ -20,6 +21,8 @@ const GROUP: usize = 1000;
 /// A transaction that waits for its block, and who waits for its receipt.
 pub(super) struct Submission {
     pub(super) tx: Transaction,
+    /// Its signature, checked by whoever submits: every core takes part, while the block before is written.
+    pub(super) verified: Option<Verified>,
     pub(super) answer: oneshot::Sender<Result<Receipt, Problem>>,
 }
 
@@ -62,10 +65,10 @@ fn write(
 ) {
     let (txs, answers): (Vec<_>, Vec<_>) = group
         .into_iter()
-        .map(|submission| (submission.tx, submission.answer))
+        .map(|submission| ((submission.tx, submission.verified), submission.answer))
         .unzip();
     let start = Instant::now();
-    let outcomes = node.submit_all(&txs);
+    let outcomes = node.submit_verified(&txs);
     let healthy = outcomes.is_ok();
     // everybody hears the same failure in its own words
     let failure = |error: &Error| {
@@ -76,39 +79,44 @@ fn write(
         };
         metrics.failed(status);
     };
-    let mut recorded = None;
-    match outcomes {
+    let answered: Vec<Result<Receipt, Problem>> = match outcomes {
         Ok(outcomes) => {
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                match &outcome {
-                    Ok(receipt) => recorded = Some(receipt.index),
-                    Err(refusal) => metrics.refused(refusal.code()),
-                }
-                // who does not listen any more finds the transaction by its id
-                let _ = answer.send(outcome.map_err(|refusal| Error::Refused(refusal).into()));
-            }
             metrics.block(txs.len(), start.elapsed());
+            let outcome = |outcome: Result<Receipt, Refusal>| {
+                outcome.map_err(|refusal| {
+                    metrics.refused(refusal.code());
+                    Error::Refused(refusal).into()
+                })
+            };
+            outcomes.into_iter().map(outcome).collect()
         }
         Err(error) => {
             failure(&error);
             let words = error.to_string();
-            let mut first = Some(Problem::from(error));
-            for answer in answers {
-                let problem = first.take().unwrap_or_else(|| {
-                    Problem::new(
-                        axum::http::StatusCode::INSUFFICIENT_STORAGE,
-                        "store",
-                        words.clone(),
-                    )
-                });
-                let _ = answer.send(Err(problem));
-            }
+            let others = || {
+                let full = StatusCode::INSUFFICIENT_STORAGE;
+                Err(Problem::new(full, "store", words.clone()))
+            };
+            let first = Err(Problem::from(error));
+            std::iter::once(first)
+                .chain(std::iter::repeat_with(others))
+                .take(answers.len())
+                .collect()
         }
-    }
+    };
+    let last = answered
+        .iter()
+        .rev()
+        .find_map(|answer| answer.as_ref().ok());
     progress.send_modify(|progress| {
         progress.healthy = healthy;
-        if let Some(index) = recorded {
-            progress.size = index + 1;
+        if let Some(receipt) = last {
+            progress.size = receipt.index + 1;
         }
     });
+    // last, so that whoever has an answer finds everything else that says so
+    for (answer, outcome) in answers.into_iter().zip(answered) {
+        // who does not listen any more finds the transaction by its id
+        let _ = answer.send(outcome);
+    }
 }

@@ -1,0 +1,112 @@
+//! A disk that may be full for a while.
+
+use std::io;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use redb::{BackendError, StorageBackend};
+
+/// How long to wait before the disk is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A disk that waits for room instead of failing, as long as it is told to be patient.
+///
+/// redb does nothing more after its disk failed once, not even read. The journal has everything that was answered, so the
+/// tables can wait until there is room again; who commits meanwhile hears from the journal that the disk is full.
+#[derive(Debug)]
+pub(super) struct Patient<B> {
+    disk: B,
+    patience: Arc<Patience>,
+}
+
+/// Whether a full disk is waited for, and whether it is now.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    pub(super) patient: AtomicBool,
+    pub(super) waiting: AtomicBool,
+}
+
+impl<B> Patient<B> {
+    pub(super) const fn new(disk: B, patience: Arc<Patience>) -> Self {
+        Self { disk, patience }
+    }
+
+    fn wait<T>(&self, run: impl Fn(&B) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match run(&self.disk) {
+                Err(error) if full(&error) && self.patience.patient.load(Ordering::Acquire) => {
+                    self.patience.waiting.store(true, Ordering::Release);
+                    thread::sleep(PAUSE);
+                }
+                other => {
+                    self.patience.waiting.store(false, Ordering::Release);
+                    return other;
+                }
+            }
+        }
+    }
+}
+
+fn full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+impl<B: StorageBackend> StorageBackend for Patient<B> {
+    fn len(&self) -> io::Result<u64> {
+        self.disk.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.disk.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.wait(|disk| disk.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.disk.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.wait(|disk| disk.write(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.disk.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.disk.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.disk.try_lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.disk.unlock_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.disk.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.disk.lock_shared_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.disk.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,550 @@
+//! The journal: each commit appended whole to one of two files, so that a commit is one write and one sync in one place.
+//!
+//! ```text
+//! page, 4096 bytes
+//!    0  "mslj"                 4 bytes
+//!    4  part, parts            4 bytes each, big-endian: which page of how many this is of its record
+//!   12  generation             8 bytes: which fill of the journal; even ones in file 0, odd ones in file 1
+//!   20  number                 8 bytes: which commit
+//!   28  zero                   4 bytes
+//!   32  4064 bytes of the record, zero behind its end
+//!
+//! record
+//!    0  previous               32 bytes: the digest of the commit before
+//!   32  digest                 32 bytes: SHA-256 of previous and body
+//!   64  length                 8 bytes
+//!   72  body                   table, entries: 1 and 4 bytes; then for each entry the length of its key, the key, the length
+//!                              of its value plus one (0: removed), the value; lengths of 4 bytes
+//! ```
+//!
+//! Headers stand where no content can stand, so nothing that somebody records can look like one. A record that does not
+//! have its digest was being written when the machine stopped, and was not answered; unless a later record follows, which
+//! is written only after an answer: then it is damage.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use redb::StorageBackend;
+use redb::backends::FileBackend;
+
+use super::super::{Batch, Table};
+use super::tables::failed_disk;
+use crate::hash::sha256;
+use crate::{Error, Result};
+
+const PAGE: usize = 4096;
+const HEADER: usize = 32;
+const ROOM: usize = PAGE - HEADER;
+const MAGIC: [u8; 4] = *b"mslj";
+/// What stands before the body of a record.
+const FRONT: usize = 72;
+
+/// Where a file of the journal lies.
+pub(super) trait Disk: fmt::Debug + Send + Sync {
+    fn len(&self) -> io::Result<u64>;
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+    fn set_len(&self, length: u64) -> io::Result<()>;
+    fn sync(&self) -> io::Result<()>;
+    /// Forgets everything, not durably.
+    fn clear(&self) -> io::Result<()>;
+}
+
+impl<B: StorageBackend> Disk for B {
+    fn len(&self) -> io::Result<u64> {
+        StorageBackend::len(self)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        StorageBackend::read(self, offset, out)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        StorageBackend::write(self, offset, data)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        StorageBackend::set_len(self, length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        StorageBackend::set_len(self, 0)
+    }
+}
+
+/// A file that is there only while something is in it.
+#[derive(Debug)]
+pub(super) struct Lazy {
+    path: PathBuf,
+    file: Mutex<Option<FileBackend>>,
+}
+
+impl Lazy {
+    /// A file beside the ledger's.
+    pub(super) fn beside(path: &Path, number: usize) -> Self {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("-journal{number}"));
+        Self {
+            path: name.into(),
+            file: Mutex::new(None),
+        }
+    }
+
+    /// Does something with the file, if it is there or may be made.
+    fn with<T>(
+        &self,
+        make: bool,
+        run: impl FnOnce(&FileBackend) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(make);
+            // the node's key may be in it
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let opened = match options.open(&self.path) {
+                Err(error) if !make && error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                other => other?,
+            };
+            if make {
+                self.sync_name()?;
+            }
+            *file = Some(FileBackend::new(opened).map_err(io::Error::other)?);
+        }
+        file.as_ref().map(run).transpose()
+    }
+
+    /// Makes the file's name durable.
+    #[cfg(unix)]
+    fn sync_name(&self) -> io::Result<()> {
+        let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+
+    #[cfg(not(unix))]
+    fn sync_name(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Disk for Lazy {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.with(false, Disk::len)?.unwrap_or(0))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let read = self.with(false, |file| Disk::read(file, offset, out))?;
+        read.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.with(true, |file| Disk::write(file, offset, data))
+            .map(drop)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.with(true, |file| Disk::set_len(file, length))
+            .map(drop)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(true, Disk::sync).map(drop)
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Up to where commits are known: the number of the last one, and its digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) commit: u64,
+    pub(super) digest: [u8; 32],
+}
+
+/// The journal of a store.
+pub(super) struct Journal {
+    disks: [Box<dyn Disk>; 2],
+    /// By how many pages a file grows: zeros are written ahead, so that a commit changes no length.
+    growth: u64,
+    /// Whether what lies in a file is of this journal.
+    ours: [bool; 2],
+    generation: u64,
+    /// Pages of this generation.
+    end: u64,
+    mark: Mark,
+}
+
+impl Journal {
+    /// The journal after these commits, of which the tables have all before this generation; `found` gets each commit that
+    /// they do not have, with its generation and the mark after it.
+    pub(super) fn open(
+        disks: [Box<dyn Disk>; 2],
+        growth: u64,
+        generation: u64,
+        mark: Mark,
+        mut found: impl FnMut(u64, Mark, &Batch),
+    ) -> Result<Self> {
+        let mut journal = Self {
+            disks,
+            growth,
+            ours: [false; 2],
+            generation,
+            end: 0,
+            mark,
+        };
+        for generation in [generation, generation.saturating_add(1)] {
+            journal.replay(generation, &mut found)?;
+        }
+        Ok(journal)
+    }
+
+    fn disk(&self, generation: u64) -> (&dyn Disk, usize) {
+        let at = usize::from(generation % 2 == 1);
+        let [even, odd] = &self.disks;
+        (if at == 0 { even } else { odd }.as_ref(), at)
+    }
+
+    /// Reads a generation from its start to the last commit that was answered.
+    fn replay(&mut self, generation: u64, found: &mut impl FnMut(u64, Mark, &Batch)) -> Result<()> {
+        let (disk, at) = self.disk(generation);
+        let length = disk
+            .len()
+            .map_err(|error| failed_disk("reading the journal", error))?;
+        let pages = length / PAGE as u64;
+        let read = |page: u64| -> Result<[u8; PAGE]> {
+            let mut bytes = [0; PAGE];
+            disk.read(page * PAGE as u64, &mut bytes)
+                .map_err(|error| failed_disk("reading the journal", error))?;
+            Ok(bytes)
+        };
+        let (mut page, mut mark) = (0, self.mark);
+        while page < pages {
+            let number = mark.commit + 1;
+            let Some(record) = record(&read, page, pages, generation, number)? else {
+                break;
+            };
+            let (taken, previous, digest, body) = record;
+            if previous != mark.digest {
+                return Err(Error::damaged(format!(
+                    "commit {number} in the journal does not continue what lies in the ledger"
+                )));
+            }
+            if sha256(&[&previous, &body]) != digest {
+                break;
+            }
+            let batch = decode(&body).ok_or_else(|| {
+                Error::damaged(format!("commit {number} in the journal has no content"))
+            })?;
+            mark = Mark {
+                commit: number,
+                digest,
+            };
+            found(generation, mark, &batch);
+            page += taken;
+        }
+        // what follows an unanswered commit is older, or nothing
+        for later in page..pages {
+            let header = Header::read(&read(later)?);
+            if header.is_some_and(|header| {
+                header.generation == generation && header.number > mark.commit + 1
+            }) {
+                return Err(Error::damaged(format!(
+                    "commit {} in the journal is not what was written",
+                    mark.commit + 1
+                )));
+            }
+        }
+        if page > 0 {
+            (self.generation, self.end, self.mark) = (generation, page, mark);
+            if let Some(ours) = self.ours.get_mut(at) {
+                *ours = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which fill of the journal this is, and up to where it goes.
+    pub(super) const fn position(&self) -> (u64, Mark) {
+        (self.generation, self.mark)
+    }
+
+    /// Begins the next fill, in the other file; what is in that one must be in the tables.
+    pub(super) const fn turn(&mut self) {
+        self.generation += 1;
+        self.end = 0;
+    }
+
+    /// Appends a commit, durably; its number.
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<u64> {
+        let failed = |error| failed_disk("writing a block", error);
+        let (bytes, mark) = encode(batch, self.generation, self.mark);
+        let pages = bytes.len() as u64 / PAGE as u64;
+        let (disk, at) = self.disk(self.generation);
+        if !self.ours.get(at).is_some_and(|ours| *ours) {
+            // a file of another time, left by a copy that replaced the ledger
+            disk.clear().map_err(failed)?;
+        }
+        let length = disk.len().map_err(failed)? / PAGE as u64;
+        let end = self.end + pages;
+        if end > length {
+            let new = end.next_multiple_of(self.growth.max(1));
+            disk.set_len(new * PAGE as u64).map_err(failed)?;
+            let zeros = usize::try_from(new - end).unwrap_or_default() * PAGE;
+            disk.write(end * PAGE as u64, &vec![0; zeros])
+                .map_err(failed)?;
+        }
+        disk.write(self.end * PAGE as u64, &bytes).map_err(failed)?;
+        disk.sync().map_err(failed)?;
+        if let Some(ours) = self.ours.get_mut(at) {
+            *ours = true;
+        }
+        (self.end, self.mark) = (end, mark);
+        Ok(mark.commit)
+    }
+
+    /// Forgets both files, when the tables have everything.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        self.ours = [false; 2];
+        for disk in &self.disks {
+            disk.clear()
+                .map_err(|error| failed_disk("emptying the journal", error))?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands before the content of a page.
+struct Header {
+    part: u32,
+    parts: u32,
+    generation: u64,
+    number: u64,
+}
+
+impl Header {
+    fn read(page: &[u8; PAGE]) -> Option<Self> {
+        let (magic, rest) = page.split_first_chunk::<4>()?;
+        let (part, rest) = rest.split_first_chunk::<4>()?;
+        let (parts, rest) = rest.split_first_chunk::<4>()?;
+        let (generation, rest) = rest.split_first_chunk::<8>()?;
+        let (number, _) = rest.split_first_chunk::<8>()?;
+        (*magic == MAGIC).then_some(Self {
+            part: u32::from_be_bytes(*part),
+            parts: u32::from_be_bytes(*parts),
+            generation: u64::from_be_bytes(*generation),
+            number: u64::from_be_bytes(*number),
+        })
+    }
+
+    fn bytes(&self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        let parts = [
+            MAGIC.as_slice(),
+            &self.part.to_be_bytes(),
+            &self.parts.to_be_bytes(),
+            &self.generation.to_be_bytes(),
+            &self.number.to_be_bytes(),
+        ];
+        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        bytes
+    }
+}
+
+/// A record's pages, previous digest, digest and body.
+type Record = (u64, [u8; 32], [u8; 32], Vec<u8>);
+
+/// The record that starts at a page, when all its pages are there. Memory grows with the pages that are, not with what one
+/// claims.
+fn record(
+    read: &impl Fn(u64) -> Result<[u8; PAGE]>,
+    first: u64,
+    pages: u64,
+    generation: u64,
+    number: u64,
+) -> Result<Option<Record>> {
+    let mut bytes = Vec::new();
+    let mut parts = 1;
+    let mut part = 0;
+    while part < parts {
+        if first + u64::from(part) >= pages {
+            return Ok(None);
+        }
+        let page = read(first + u64::from(part))?;
+        let Some(header) = Header::read(&page) else {
+            return Ok(None);
+        };
+        if part == 0 {
+            parts = header.parts;
+        }
+        let fits = (header.part, header.parts) == (part, parts)
+            && (header.generation, header.number) == (generation, number);
+        if !fits {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(page.get(HEADER..).unwrap_or_default());
+        part += 1;
+    }
+    let read = (|| {
+        let (previous, rest) = bytes.split_first_chunk::<32>()?;
+        let (digest, rest) = rest.split_first_chunk::<32>()?;
+        let (length, rest) = rest.split_first_chunk::<8>()?;
+        let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+        Some((
+            u64::from(parts),
+            *previous,
+            *digest,
+            rest.get(..length)?.to_vec(),
+        ))
+    })();
+    Ok(read)
+}
+
+/// The pages of a commit, and the mark after it.
+fn encode(batch: &Batch, generation: u64, before: Mark) -> (Vec<u8>, Mark) {
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
+    let mut record = Vec::with_capacity(batch.bytes() * 9 / 8 + PAGE);
+    record.extend(before.digest);
+    record.resize(FRONT, 0);
+    for (table, changes) in batch.changes() {
+        record.push(table as u8);
+        let count = record.len();
+        record.extend([0; 4]);
+        let mut entries = 0_usize;
+        for (key, value) in changes {
+            entries += 1;
+            record.extend(length(key.len()));
+            record.extend(key);
+            record.extend(length(value.map_or(0, |value| value.len() + 1)));
+            record.extend(value.unwrap_or_default());
+        }
+        if let Some(place) = record.get_mut(count..count + 4) {
+            place.copy_from_slice(&length(entries));
+        }
+    }
+    let body = record.get(FRONT..).unwrap_or_default();
+    let digest = sha256(&[&before.digest, body]);
+    let size = u64::try_from(body.len()).unwrap_or(u64::MAX).to_be_bytes();
+    for (to, from) in record.iter_mut().skip(32).zip(digest.iter().chain(&size)) {
+        *to = *from;
+    }
+    let mark = Mark {
+        commit: before.commit + 1,
+        digest,
+    };
+    let parts = u32::try_from(record.len().div_ceil(ROOM)).unwrap_or(u32::MAX);
+    let mut pages = Vec::with_capacity(record.len().div_ceil(ROOM) * PAGE);
+    for (part, content) in (0..).zip(record.chunks(ROOM)) {
+        let header = Header {
+            part,
+            parts,
+            generation,
+            number: mark.commit,
+        };
+        pages.extend(header.bytes());
+        pages.extend(content);
+    }
+    pages.resize(pages.len().next_multiple_of(PAGE), 0);
+    (pages, mark)
+}
+
+/// The changes that a body spells.
+fn decode(mut rest: &[u8]) -> Option<Batch> {
+    fn length(rest: &mut &[u8]) -> Option<usize> {
+        let (bytes, behind) = rest.split_first_chunk::<4>()?;
+        *rest = behind;
+        usize::try_from(u32::from_be_bytes(*bytes)).ok()
+    }
+    fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+        let (taken, behind) = rest.split_at_checked(length)?;
+        *rest = behind;
+        Some(taken)
+    }
+    let mut batch = Batch::new();
+    while let Some((table, behind)) = rest.split_first() {
+        rest = behind;
+        let table = *Table::ALL.get(usize::from(*table))?;
+        for _ in 0..length(&mut rest)? {
+            let key = length(&mut rest)?;
+            let key = take(&mut rest, key)?;
+            match length(&mut rest)? {
+                0 => batch.remove(table, key),
+                size => batch.put(table, key, take(&mut rest, size - 1)?),
+            }
+        }
+    }
+    Some(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch() -> Batch {
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, *b"head", *b"value");
+        batch.put(Table::Node, [], []);
+        batch.put(Table::Transaction, [7; 8], vec![3; 3 * PAGE]);
+        batch.remove(Table::State, [1; 32]);
+        batch
+    }
+
+    #[test]
+    fn a_commit_is_read_as_it_was_written() {
+        let before = Mark {
+            commit: 41,
+            digest: [9; 32],
+        };
+        let (bytes, mark) = encode(&batch(), 6, before);
+        assert_eq!((bytes.len(), mark.commit), (4 * PAGE, 42));
+        let read = |page: u64| {
+            let at = usize::try_from(page).unwrap() * PAGE;
+            Ok(*bytes[at..].first_chunk::<PAGE>().unwrap())
+        };
+        let found = record(&read, 0, 4, 6, 42).unwrap().unwrap();
+        assert_eq!((found.0, found.1, found.2), (4, [9; 32], mark.digest));
+        assert_eq!(decode(&found.3), Some(batch()));
+        for (first, pages, generation, number) in
+            [(1, 4, 6, 42), (0, 3, 6, 42), (0, 4, 5, 42), (0, 4, 6, 41)]
+        {
+            assert!(
+                record(&read, first, pages, generation, number)
+                    .unwrap()
+                    .is_none()
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_ends_early_is_none() {
+        let (bytes, _) = encode(&batch(), 0, Mark::default());
+        let body: Vec<_> = bytes
+            .chunks(PAGE)
+            .flat_map(|page| &page[HEADER..])
+            .copied()
+            .collect();
+        let length = u64::from_be_bytes(*body[64..].first_chunk().unwrap());
+        let body = &body[FRONT..FRONT + usize::try_from(length).unwrap()];
+        assert_eq!(decode(body), Some(batch()));
+        // a body may end between two tables, so cut inside each
+        let whole = (0..body.len())
+            .filter(|&end| decode(&body[..end]).is_some())
+            .count();
+        assert_eq!(whole, 4, "the empty body and one, two and three tables");
+    }
+}

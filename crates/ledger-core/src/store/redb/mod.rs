@@ -1,0 +1,420 @@
+//! The durable store: a redb file, with a journal before it.
+//!
+//! ```text
+//! commit ──▶ journal, one write and one sync ──▶ answered
+//!        ──▶ overlay in memory ─────────────────▶ read from now on
+//!                 └──▶ 32 MiB later, on a thread of its own: sorted, into the tables
+//! ```
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use redb::{Database, ReadableDatabase};
+
+use self::disk::{Patience, Patient};
+use self::journal::{Disk, Journal, Lazy, Mark};
+use self::overlay::Overlay;
+use self::tables::{failed, failed_disk, guarded, opened};
+use super::{Batch, LedgerStore};
+use crate::{Error, Result};
+
+mod disk;
+mod journal;
+mod overlay;
+mod snapshot;
+mod tables;
+
+pub use self::snapshot::RedbSnapshot;
+
+/// From how many bytes on the overlay goes to the tables.
+const FULL: usize = 32 << 20;
+/// How long to wait for the tables before looking again.
+const PAUSE: Duration = Duration::from_millis(1);
+/// How many pages of 4 KiB a file of the journal grows by.
+const GROWTH: u64 = 256;
+
+/// A ledger in one redb file; one process at a time has it open.
+///
+/// Every commit is durable when it returns: it is appended to a journal, two files beside the ledger's, with one sync.
+/// From time to time what the journal has goes to the file's tables; on closing all of it goes there, and the journal is
+/// removed. A process that was killed leaves the journal, and the next opening reads it: the three files belong together
+/// then. At most 128 MiB of changes wait for the tables.
+///
+/// redb's quick repair is on, so that a file left behind by a killed process opens at once instead of after a walk over
+/// all of it; its second sync also means that the newest state of the tables is known by its place and not by a checksum
+/// that whoever fills the ledger could aim at.
+pub struct RedbStore {
+    shared: Arc<Shared>,
+    writer: Mutex<Writer>,
+    /// How many bytes make the overlay full, and which thread writes it to the tables then.
+    full: usize,
+    flushing: Flushing,
+}
+
+/// Which thread writes to the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flushing {
+    /// One of its own, while commits go on.
+    Aside,
+    /// The one that commits.
+    #[cfg(feature = "testing")]
+    Inline,
+}
+
+/// What the thread that writes to the tables needs.
+struct Shared {
+    database: Database,
+    /// A full disk is waited for while a thread of its own writes to the tables.
+    patience: Arc<Patience>,
+    view: Mutex<View>,
+}
+
+/// What the next snapshot sees.
+struct View {
+    commit: u64,
+    overlay: Arc<Overlay>,
+    /// What is on its way to the tables.
+    leaving: Option<Leaving>,
+}
+
+#[derive(Clone)]
+struct Leaving {
+    overlay: Arc<Overlay>,
+    /// The generation of the journal that follows it, and the last commit in it.
+    next: u64,
+    mark: Mark,
+}
+
+/// What only one thread at a time does.
+struct Writer {
+    journal: Journal,
+    /// The first commit goes to the tables: an older version of this program, which knows no journal, must find the new
+    /// format's number there.
+    direct: bool,
+    flush: Option<JoinHandle<Result<()>>>,
+}
+
+/// What to do about a path where no file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are two")]
+pub enum Opening {
+    /// Makes the file.
+    Create,
+    /// Fails.
+    Existing,
+}
+
+impl RedbStore {
+    /// Opens a file, with the journal beside it if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] while another process has it open, [`Error::Empty`], [`Error::Damaged`] when redb notices damage or the journal is not
+    /// what was written, [`Error::Store`] when the storage fails or there is no file.
+    pub fn open(path: &Path, opening: Opening) -> Result<Self> {
+        Self::open_with_cache(path, opening, 64 << 20)
+    }
+
+    /// Opens a file with another amount of memory for pages than 64 MiB.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedbStore::open`].
+    pub fn open_with_cache(path: &Path, opening: Opening, bytes: usize) -> Result<Self> {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true);
+        options.create(opening == Opening::Create);
+        let failed = |error| failed_disk("opening the file", error);
+        let file = options.open(path).map_err(failed)?;
+        // redb would make a database of it
+        if opening == Opening::Existing && file.metadata().map_err(failed)?.len() == 0 {
+            return Err(Error::Empty);
+        }
+        let journal = [0, 1].map(|number| Box::new(Lazy::beside(path, number)) as Box<dyn Disk>);
+        let mut builder = Database::builder();
+        builder.set_cache_size(bytes);
+        guarded(|| {
+            let backend = redb::backends::FileBackend::new(file).map_err(opened)?;
+            Self::with(
+                &builder,
+                backend,
+                journal,
+                GROWTH,
+                FULL,
+                Flushing::Aside,
+            )
+        })
+    }
+
+    /// A ledger over other disks than files, the second and the third for the journal, which writes to its tables on the
+    /// committing thread after `full` bytes: for tests that break disks on purpose.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedbStore::open`].
+    #[cfg(feature = "testing")]
+    pub fn over<D: redb::StorageBackend>(disks: [D; 3], full: usize) -> Result<Self> {
+        let [file, even, odd] = disks;
+        let journal: [Box<dyn Disk>; 2] = [Box::new(even), Box::new(odd)];
+        let builder = Database::builder();
+        Self::with(&builder, file, journal, 4, full, Flushing::Inline)
+    }
+
+    fn with(
+        builder: &redb::Builder,
+        file: impl redb::StorageBackend,
+        disks: [Box<dyn Disk>; 2],
+        growth: u64,
+        full: usize,
+        flushing: Flushing,
+    ) -> Result<Self> {
+        let patience = Arc::new(Patience::default());
+        let file = Patient::new(file, Arc::clone(&patience));
+        let database = builder.create_with_backend(file).map_err(opened)?;
+        let done = tables::done(&database)?;
+        let (first, mark) = done.unwrap_or_default();
+        let overlays = [(); 2].map(|()| Arc::new(Overlay::default()));
+        // up to where the first of both goes
+        let mut turned = mark;
+        let journal = Journal::open(disks, growth, first, mark, |generation, mark, batch| {
+            let [old, new] = &overlays;
+            if generation == first {
+                turned = mark;
+                old.insert(mark.commit, batch);
+            } else {
+                new.insert(mark.commit, batch);
+            }
+        })?;
+        let (generation, mark) = journal.position();
+        let [old, new] = overlays;
+        let (overlay, leaving) = if generation == first {
+            (old, None)
+        } else {
+            let leaving = Leaving {
+                overlay: old,
+                next: generation,
+                mark: turned,
+            };
+            (new, Some(leaving))
+        };
+        let view = View {
+            commit: mark.commit,
+            overlay,
+            leaving,
+        };
+        let shared = Shared {
+            database,
+            patience,
+            view: Mutex::new(view),
+        };
+        let writer = Writer {
+            journal,
+            direct: done.is_none(),
+            flush: None,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            writer: Mutex::new(writer),
+            full,
+            flushing,
+        })
+    }
+
+    /// Writes everything to the tables and removes the journal; so does dropping, which cannot tell whether it went well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when the storage fails: nothing is lost then, and the next opening reads the journal.
+    pub fn close(mut self) -> Result<()> {
+        self.settle()
+    }
+
+    /// Checks every page of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when one is not what was written, or a failure of the storage.
+    pub fn check_pages(&mut self) -> Result<()> {
+        self.settle()?;
+        guarded(|| {
+            let Some(shared) = Arc::get_mut(&mut self.shared) else {
+                return Err(Error::Busy);
+            };
+            match shared.database.check_integrity() {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Error::damaged("a page of the file is not what was written")),
+                Err(error) => Err(opened(error)),
+            }
+        })
+    }
+
+    /// Writes everything to the tables and empties the journal.
+    fn settle(&mut self) -> Result<()> {
+        self.shared.patience.patient.store(false, Ordering::Release);
+        let writer = self
+            .writer
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(flush) = writer.flush.take() {
+            // tried once more below
+            let _ = joined(flush);
+        }
+        self.shared.flush()?;
+        if lock(&self.shared.view).overlay.bytes() > 0 {
+            self.shared.turn(&mut writer.journal);
+            self.shared.flush()?;
+        }
+        writer.journal.clear()
+    }
+
+    /// Makes room before a commit: starts writing a full overlay to the tables, and waits for the one before when two
+    /// times as much waits as that should be.
+    fn make_room(&self, writer: &mut Writer) -> Result<()> {
+        let bytes = lock(&self.shared.view).overlay.bytes();
+        if bytes < self.full {
+            return Ok(());
+        }
+        let most = bytes >= self.full.saturating_mul(2);
+        while most
+            && writer
+                .flush
+                .as_ref()
+                .is_some_and(|flush| !flush.is_finished())
+        {
+            if self.shared.patience.waiting.load(Ordering::Acquire) {
+                let full = std::io::ErrorKind::StorageFull;
+                return Err(failed_disk("writing a block", full.into()));
+            }
+            thread::sleep(PAUSE);
+        }
+        if writer.flush.as_ref().is_some_and(JoinHandle::is_finished) {
+            match writer.flush.take().map(joined) {
+                Some(Err(error)) if most => return Err(error),
+                _ => {}
+            }
+        }
+        if writer.flush.is_some() {
+            return Ok(());
+        }
+        if lock(&self.shared.view).leaving.is_none() {
+            self.shared.turn(&mut writer.journal);
+        }
+        match self.flushing {
+            Flushing::Aside => {
+                let shared = Arc::clone(&self.shared);
+                let flush = move || {
+                    shared.patience.patient.store(true, Ordering::Release);
+                    shared.flush()
+                };
+                let thread = thread::Builder::new().name("ledger-tables".to_owned());
+                let thread = thread.spawn(flush);
+                writer.flush = Some(thread.map_err(|error| failed_disk("writing a block", error))?);
+                Ok(())
+            }
+            #[cfg(feature = "testing")]
+            Flushing::Inline => self.shared.flush(),
+        }
+    }
+}
+
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        // what did not reach the tables is in the journal
+        let _ = self.settle();
+    }
+}
+
+impl fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbStore").finish_non_exhaustive()
+    }
+}
+
+impl LedgerStore for RedbStore {
+    type Snapshot = RedbSnapshot;
+
+    fn snapshot(&self) -> Result<RedbSnapshot> {
+        let view = lock(&self.shared.view);
+        // under the lock: what leaves the overlay is in the tables that are seen
+        let transaction = self
+            .shared
+            .database
+            .begin_read()
+            .map_err(|error| failed("starting to read", error))?;
+        let leaving = view.leaving.as_ref();
+        Ok(RedbSnapshot {
+            transaction,
+            overlays: [
+                Some(Arc::clone(&view.overlay)),
+                leaving.map(|leaving| Arc::clone(&leaving.overlay)),
+            ],
+            commit: view.commit,
+            opened: std::array::from_fn(|_| std::sync::OnceLock::new()),
+        })
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<()> {
+        let mut writer = lock(&self.writer);
+        if writer.direct {
+            let alone = Overlay::default();
+            alone.insert(0, batch);
+            let (generation, mark) = writer.journal.position();
+            guarded(|| tables::write(&self.shared.database, &alone.read(), generation, &mark))?;
+            writer.direct = false;
+            return Ok(());
+        }
+        self.make_room(&mut writer)?;
+        let commit = writer.journal.append(batch)?;
+        let mut view = lock(&self.shared.view);
+        view.overlay.insert(commit, batch);
+        view.commit = commit;
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Gives the overlay away to the tables, and begins another one with another fill of the journal.
+    fn turn(&self, journal: &mut Journal) {
+        let mut view = lock(&self.view);
+        journal.turn();
+        let (next, mark) = journal.position();
+        let overlay = std::mem::take(&mut view.overlay);
+        view.leaving = Some(Leaving {
+            overlay,
+            next,
+            mark,
+        });
+    }
+
+    /// Writes to the tables what is on its way there.
+    fn flush(&self) -> Result<()> {
+        let leaving = lock(&self.view).leaving.clone();
+        let Some(leaving) = leaving else {
+            return Ok(());
+        };
+        guarded(|| {
+            let new = leaving.overlay.read();
+            tables::write(&self.database, &new, leaving.next, &leaving.mark)
+        })?;
+        lock(&self.view).leaving = None;
+        Ok(())
+    }
+}
+
+/// What a thread had to say; one that panicked met bytes that redb did not write.
+fn joined(flush: JoinHandle<Result<()>>) -> Result<()> {
+    guarded(|| {
+        flush
+            .join()
+            .unwrap_or_else(|_| Err(Error::damaged("writing to the tables stopped")))
+    })
+}
+
+/// A lock's content also after a panic elsewhere: what it guards is whole at any moment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

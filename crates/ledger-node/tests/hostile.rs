@@ -1,0 +1,218 @@
+//! A server that is killed under load, and one whose disk is full: what it answered is there, and it goes on.
+
+#![cfg(all(target_os = "linux", feature = "http"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{env, thread};
+
+use ledger_core::testing::{Person, share};
+use ledger_core::{ChainId, Transaction, TxId, Unsigned};
+use ledger_node::http::{Server, Settings};
+use ledger_node::{Founding, Node};
+
+const LEDGER: &str = "MEDSHARE_HOSTILE_LEDGER";
+const SENDERS: u32 = 4;
+
+/// Not a test of its own: the server that is killed.
+#[test]
+fn child() {
+    let Some(path) = env::var_os(LEDGER) else {
+        return;
+    };
+    let node = Node::open(path.as_ref()).unwrap();
+    let settings = Settings::new().rate(None).stop_on_signals();
+    let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings).unwrap();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\nserving {}", server.url()).unwrap();
+    out.flush().unwrap();
+    drop(out);
+    server.run().unwrap();
+}
+
+/// Starts it behind a shell that first runs `before`.
+fn spawn(path: &Path, before: &str) -> (Child, String) {
+    let mut child = Command::new("sh")
+        .args([
+            "-c",
+            &format!("{before} exec \"$0\" --exact child --nocapture"),
+        ])
+        .arg(env::current_exe().unwrap())
+        .env(LEDGER, path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("serving ").map(str::to_owned));
+    (child, url.expect("the server says where it is"))
+}
+
+fn found(path: &Path) -> ChainId {
+    let node = Node::found(path, Founding::new("test", Person::new(0).authority())).unwrap();
+    for (sequence, member) in (0..).zip(1..=SENDERS) {
+        let person = Person::new(0);
+        let body = Person::new(member).enrollment();
+        let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
+        node.submit(&tx.sign(&person.key)).unwrap();
+    }
+    node.chain()
+}
+
+/// A share whose name no other sender or sequence has.
+fn next(chain: ChainId, sender: u32, sequence: u64, description: usize) -> Transaction {
+    let person = Person::new(sender);
+    let mut body = share(u64::from(sender) << 32 | sequence, &[&Person::new(1)]);
+    if let ledger_core::Body::Share(share) = &mut body {
+        share.description = Some("x".repeat(description));
+    }
+    let now = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap()
+        .as_secs();
+    Unsigned::new(chain, person.address, sequence, now, body).sign(&person.key)
+}
+
+fn post(agent: &ureq::Agent, url: &str, tx: &Transaction) -> Option<(u16, String, String)> {
+    let request = agent
+        .post(format!("{url}/v1/transactions"))
+        .header("content-type", "application/cbor");
+    let mut response = request.send(tx.as_bytes()).ok()?;
+    let kind = response.headers().get("content-type");
+    let kind = kind.map(|kind| kind.to_str().unwrap().to_owned());
+    let text = response.body_mut().read_to_string().ok()?;
+    Some((response.status().as_u16(), kind.unwrap_or_default(), text))
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(20)));
+    config.build().into()
+}
+
+/// `MEDSHARE_CRASH_CYCLES=500 cargo test -p ledger-node --test hostile` is the long mode.
+#[test]
+fn a_server_killed_under_load_has_what_it_answered() {
+    let cycles: u64 = env::var("MEDSHARE_CRASH_CYCLES").map_or(6, |n| n.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let chain = found(&path);
+    let mut answered: Vec<TxId> = Vec::new();
+    for cycle in 0..cycles {
+        let node = Node::open(&path).unwrap();
+        let sequences = [1, 2, 3, 4].map(|sender| {
+            let address = Person::new(sender).address;
+            (sender, node.next_sequence(&address).unwrap())
+        });
+        drop(node);
+        let (mut child, url) = spawn(&path, "");
+        let dead = AtomicBool::new(false);
+        let new = thread::scope(|scope| {
+            let threads = sequences.map(|(sender, first)| {
+                let (url, dead) = (&url, &dead);
+                scope.spawn(move || {
+                    let (agent, mut new) = (agent(), Vec::new());
+                    for sequence in first.. {
+                        let tx = next(chain, sender, sequence, 10);
+                        match post(&agent, url, &tx) {
+                            Some((201, _, text)) => {
+                                assert!(text.contains(&tx.id().to_string()), "{text}");
+                                new.push(tx.id());
+                            }
+                            // the connection ended with the server
+                            None => break,
+                            Some(other) => {
+                                assert!(dead.load(Ordering::SeqCst), "{other:?}");
+                                break;
+                            }
+                        }
+                    }
+                    new
+                })
+            });
+            thread::sleep(Duration::from_micros(150_000 + cycle * 104_729 % 90_000));
+            dead.store(true, Ordering::SeqCst);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            threads.map(|thread| thread.join().unwrap()).concat()
+        });
+        assert!(!new.is_empty(), "cycle {cycle} recorded nothing");
+        answered.extend(new);
+        let node = Node::open(&path).unwrap();
+        for id in &answered {
+            assert!(
+                node.find(id).unwrap().is_some(),
+                "cycle {cycle}: {id} is lost"
+            );
+        }
+        node.verify_chain(|_, _| {}).unwrap();
+    }
+}
+
+/// The limit of a file's size stands for the end of the disk: it can be lifted while the server runs, without a mount.
+#[test]
+fn a_full_disk_is_a_507_and_the_server_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let chain = found(&path);
+    // room for the journal's first mebibyte, in blocks of 512 bytes
+    let (mut child, url) = spawn(&path, "trap '' XFSZ; ulimit -S -f 2048;");
+    let agent = agent();
+    let mut recorded = Vec::new();
+    let mut refused = None;
+    for sequence in 0..400 {
+        let tx = next(chain, 1, sequence, 12_000);
+        let (status, kind, text) = post(&agent, &url, &tx).unwrap();
+        if status != 201 {
+            refused = Some((tx, status, kind, text));
+            break;
+        }
+        recorded.push(tx.id());
+    }
+    let (tx, status, kind, text) = refused.expect("the disk is full at some time");
+    assert_eq!(
+        (status, kind.as_str()),
+        (507, "application/problem+json"),
+        "{text}"
+    );
+    assert!(
+        recorded.len() > 10 && text.contains("\"code\":\"store\""),
+        "{text}"
+    );
+    // what is recorded is still read, and the server says how it is
+    let read = agent
+        .get(format!("{url}/v1/transactions/{}", recorded[0]))
+        .call();
+    assert_eq!(read.unwrap().status(), 200);
+    assert_eq!(post(&agent, &url, &tx).unwrap().0, 507, "it is still full");
+    let ready = agent.get(format!("{url}/ready")).call().unwrap();
+    assert_eq!(ready.status(), 503, "not ready while it cannot record");
+    let lifted = Command::new("prlimit")
+        .args(["--pid", &child.id().to_string(), "--fsize=unlimited"])
+        .status();
+    assert!(lifted.unwrap().success(), "prlimit of util-linux");
+    let (status, _, text) = post(&agent, &url, &tx).unwrap();
+    assert_eq!(status, 201, "{text}");
+    assert_eq!(
+        agent.get(format!("{url}/ready")).call().unwrap().status(),
+        200
+    );
+    recorded.push(tx.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let node = Node::open(&path).unwrap();
+    for id in &recorded {
+        assert!(node.find(id).unwrap().is_some());
+    }
+    node.verify_chain(|_, _| {}).unwrap();
+}
