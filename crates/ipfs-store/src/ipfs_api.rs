@@ -33,9 +33,10 @@ impl IpfsApi {
             .enable_all()
             .build()
             .map_err(|source| Error::io("making a runtime", source))?;
-        let mut options = GlobalOptions::default();
-        options.offline = Some(true);
-        options.timeout = Some(Duration::from_secs(30));
+        let options = GlobalOptions {
+            offline: Some(true),
+            timeout: Some(Duration::from_secs(30)),
+        };
         let client = BackendWithGlobalOptions::new(client, options);
         Ok(Self { client, runtime })
     }
@@ -75,16 +76,20 @@ impl BlockStore for IpfsApi {
         if Block::inline(cid)?.is_some() {
             return Ok(());
         }
-        let mut options = request::BlockPut::default();
-        options.format = Some(match cid.codec() {
+        let codec = match cid.codec() {
             DAG_PB => "protobuf",
             DAG_CBOR => "cbor",
             _ => "raw",
-        });
-        options.mhtype = Some(match cid.hash().code() {
+        };
+        let function = match cid.hash().code() {
             SHA2_512 => "sha2-512",
             _ => "sha2-256",
-        });
+        };
+        let options = request::BlockPut {
+            format: Some(codec),
+            mhtype: Some(function),
+            ..request::BlockPut::default()
+        };
         let bytes = Cursor::new(block.bytes().to_vec());
         let put = self.client.block_put_with_options(bytes, options);
         let answer = self
