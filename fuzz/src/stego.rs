@@ -4,6 +4,8 @@
 //! one says that there is a key, and the others name the scheme: 0 and 1 replacement, 2 matching, 3 to 9 matrix embedding of
 //! two parity bits and more. The seventh is the length of the payload, in bytes or as a share of what the cover holds.
 
+use lsb_stego::cost::Costs;
+use lsb_stego::trellis::Trellis;
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
     embed, extract, framed_bits, read_bits, recover,
@@ -17,6 +19,7 @@ pub const TARGETS: &[Target] = &[
     ("stego_roundtrip", roundtrip),
     ("stego_recover", recover_arbitrary),
     ("stego_reversible", reversible),
+    ("stego_adaptive", adaptive),
 ];
 
 /// Extraction from arbitrary samples gives a payload that fits them, or an error; every level gives the same.
@@ -55,7 +58,70 @@ pub fn reversible(data: &[u8]) {
     with_columns(data, embed_reversibly, embed_reversibly);
 }
 
+/// Arbitrary samples give a payload that fits them, or an error. What is embedded where costs are least comes back, moves
+/// samples by one at most and none to or from an end or a reserved value, and fits if and only if the capacity says so. The
+/// first byte chooses height and costs; the seven of all targets come next, then the number of columns.
+pub fn adaptive(data: &[u8]) {
+    let Some((&choice, rest)) = data.split_first() else {
+        return;
+    };
+    let Ok(trellis) = Trellis::new(7 + (choice & 3)) else {
+        return;
+    };
+    let costs = match choice >> 2 & 3 {
+        0 => Costs::Uniform,
+        1 => Costs::Suniward,
+        _ => Costs::Hill,
+    };
+    let scheme = Scheme::Adaptive { costs, trellis };
+    columned(rest, scheme, embed_adaptively, embed_adaptively);
+}
+
+fn embed_adaptively<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
+    extract_from(case, samples);
+    let mut stego = samples.to_vec();
+    let Ok(mut cover) = CoverMut::new(&mut stego, case.layout) else {
+        return;
+    };
+    let Ok(capacity) = capacity(cover.as_cover(), &case.options) else {
+        return;
+    };
+    // Of 254 parts, and of 255 one byte too long.
+    let payload_len = match usize::from(case.payload_len) {
+        255 => capacity.payload_bytes() + 1,
+        share => capacity.payload_bytes() * share / 254,
+    };
+    let payload = vec![case.payload_len; payload_len];
+    let embedded = embed(cover.reborrow(), &payload, &case.options);
+    if framed_bits(payload.len()) > capacity.bits() {
+        let refused = Error::TooSmall {
+            needed_bytes: payload.len(),
+            available_bytes: capacity.payload_bytes(),
+        };
+        assert_eq!(embedded, Err(refused));
+        assert!(stego == samples);
+        return;
+    }
+    assert!(embedded.is_ok());
+    assert_eq!(extract(cover.as_cover(), &case.options), Ok(payload));
+    let peak = case.layout.peak();
+    let fixed = |value: u16| {
+        let reserved = case.layout.reserved();
+        let reserved = reserved.is_some_and(|(low, high)| (low..=high).contains(&value));
+        value == 0 || value == peak || reserved
+    };
+    for (&before, &after) in samples.iter().zip(&stego) {
+        let (before, after): (u16, u16) = (before.into(), after.into());
+        assert!(before.abs_diff(after) <= 1 && before & !peak == after & !peak);
+        assert!(before == after || !fixed(before & peak) && !fixed(after & peak));
+    }
+}
+
 fn with_columns(data: &[u8], narrow: fn(&Case, &[u8]), wide: fn(&Case, &[u16])) {
+    columned(data, Scheme::Reversible, narrow, wide);
+}
+
+fn columned(data: &[u8], scheme: Scheme, narrow: fn(&Case, &[u8]), wide: fn(&Case, &[u16])) {
     let Some((mut case, rest)) = Case::parse(data) else {
         return;
     };
@@ -66,7 +132,7 @@ fn with_columns(data: &[u8], narrow: fn(&Case, &[u8]), wide: fn(&Case, &[u16])) 
         return;
     };
     case.layout = layout;
-    case.options = case.options.scheme(Scheme::Reversible);
+    case.options = case.options.scheme(scheme);
     let stride = usize::from(columns) * usize::from(layout.channels());
     let rows = |samples: usize| samples - samples % stride;
     case.with_samples(
