@@ -141,3 +141,42 @@ pub(crate) fn failed(source: io::Error) -> Error {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_and_file_read_and_seek_alike() {
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[1]).collect();
+        for limit in [usize::MAX, 2_000_000, 0] {
+            let mut storage = Storage::new(limit, None);
+            bytes
+                .chunks(70_000)
+                .for_each(|chunk| storage.write(chunk).unwrap());
+            assert_eq!(
+                (storage.len(), storage.is_memory()),
+                (3_000_000, limit == usize::MAX)
+            );
+            let mut plaintext = storage.reader().unwrap();
+            let mut four = [0; 4];
+            for (to, at) in [
+                (SeekFrom::Start(1_048_574), 1_048_574),
+                (SeekFrom::Current(-4), 1_048_574),
+                (SeekFrom::End(-4), 2_999_996),
+            ] {
+                assert_eq!(plaintext.seek(to).unwrap(), at);
+                plaintext.read_exact(&mut four).unwrap();
+                assert_eq!(bytes[usize::try_from(at).unwrap()..][..4], four);
+            }
+            assert_eq!(plaintext.read(&mut four).unwrap(), 0, "the end");
+            assert!(plaintext.seek(SeekFrom::Current(-3_000_001)).is_err());
+            assert_eq!(plaintext.seek(SeekFrom::End(9)).unwrap(), 3_000_009);
+            assert_eq!(plaintext.read(&mut four).unwrap(), 0, "behind the end");
+            plaintext.rewind().unwrap();
+            let mut all = Vec::new();
+            plaintext.read_to_end(&mut all).unwrap();
+            assert!(all == bytes);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Without GnuPG the test says that it is left out, unless `MEDSHARE_FORBID_SKIPS` is set: then it fails.
 
-#![cfg(feature = "gpg-agent")]
+#![cfg(all(feature = "gpg-agent", unix))]
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
