@@ -232,6 +232,7 @@ impl Node {
     }
 
     /// As [`Node::submit_all`], for transactions whose signatures [`Node::verify_ahead`] checked.
+    #[cfg(feature = "http")]
     pub(crate) fn submit_verified(
         &self,
         txs: &[(Transaction, Option<Verified>)],
