@@ -8,7 +8,7 @@
 //!    Survey   counts those that carry, and says which need a flag
 //!    Shift    x <- x moved away from p by min(e, T), and by the next payload bit where e < T
 //!    Unshift  next payload bit <- lowest bit of e where e < 2 T
-//!    Restore  x <- x moved back
+//!    Restore  does so, and x <- x moved back
 //! ```
 //!
 //! Rows are not told apart: where a block crosses from one row to the next, samples at the edges get predictions that mean
@@ -98,9 +98,13 @@ impl<S: Lane> Region<'_, S> {
     #[inline(always)]
     fn values<V: Simd>(&self, simd: V, samples: &[S], at: usize) -> [S::Block<V>; 2] {
         let stored = S::Block::<V>::splat(simd, self.stored);
+        let whole = self.stored == S::cut(u16::MAX);
         let [left, right] = [at - self.channels, at + self.channels];
         let [up, down] = [at - self.stride, at + self.stride];
-        let value = |at: usize| load(simd, samples, at) & stored;
+        let value = |at: usize| {
+            let value = load(simd, samples, at);
+            if whole { value } else { value & stored }
+        };
         let beside = value(left).mean(value(right));
         let across = value(up).mean(value(down));
         // The mean of means, step by step: LLVM makes the instruction of one mean, but widens the lanes for two.
@@ -177,7 +181,7 @@ impl<S: Lane> Rule<S> {
     #[inline(always)]
     fn lanes<V: Simd>(self, simd: V) -> Lined<S::Block<V>> {
         let splat = |value: S| S::Block::<V>::splat(simd, value);
-        let bins = splat(self.bins);
+        let (bins, one) = (splat(self.bins), splat(S::cut(1)));
         let reserved = self.reserved.map(|reserved| Reserved {
             values: reserved.values.map(splat),
             above: reserved.above.map(splat),
@@ -192,7 +196,7 @@ impl<S: Lane> Rule<S> {
                 reserved,
             },
             twice: bins.plus(bins),
-            one: splat(S::cut(1)),
+            one,
         }
     }
 }
@@ -309,12 +313,20 @@ impl<L: Lanes> Lined<L> {
     fn back(&self, [y, p]: [L; 2], carrying: L) -> Back<L> {
         let (up, e) = side([y, p]);
         let (from, inner) = self.inverse(y, e, up);
-        let moved = self.moves(y, up, carrying) & !self.zone(from, up);
-        let bit = e & self.one;
-        let zero = away(y, bit & inner, !up);
+        let (moves, bit) = (self.moves(y, up, carrying), e & self.one);
+        // Elsewhere a moved sample neither came from a zone nor could be in one, whatever its bit.
+        let near = y.at_least(self.rule.top);
+        let ends = moves & near.where_or(up, self.rule.bins.at_least(y));
+        let (moved, flag) = if self.rule.reserved.is_none() && ends.signs() == 0 {
+            (moves, ends)
+        } else {
+            let moved = moves & !self.zone(from, up);
+            let zero = away(y, bit & inner, !up);
+            (moved, moved & self.meets(zero, inner, up))
+        };
         Back {
             moved,
-            flag: moved & self.meets(zero, inner, up),
+            flag,
             inner,
             from,
             bit,
@@ -328,7 +340,7 @@ const ROOM: usize = 64;
 /// Distances per side that are counted in vectors, one after the other until every error is.
 const NEAR: usize = 8;
 
-/// Counts prediction errors; `counts` has an entry per code.
+/// Counts prediction errors; `counts` has two entries per code, in two tables, which are to be added up.
 ///
 /// A code is 0 where a sample does not carry, `most + 2 + e` above and `most + 1 - e` below, where larger distances than
 /// `most` count as `most`. In most pictures nearly all errors are small, and those are counted in vectors, 64 samples in
@@ -475,8 +487,13 @@ impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
             self.skip = 8;
         }
         self.skip -= 1;
-        for &code in codes.as_flattened() {
-            if let Some(count) = self.counts.get_mut(usize::from(code.into())) {
+        // Two tables, so that one count does not wait for itself where many errors are the same.
+        let (even, odd) = self.counts.split_at_mut(self.counts.len() / 2);
+        for &[a, b] in codes.as_flattened().as_chunks().0 {
+            if let Some(count) = even.get_mut(usize::from(a.into())) {
+                *count += 1;
+            }
+            if let Some(count) = odd.get_mut(usize::from(b.into())) {
                 *count += 1;
             }
         }
@@ -539,13 +556,14 @@ impl<S: Lane, F: FnMut(u64, u32)> Task for Survey<'_, S, F> {
     }
 }
 
-/// Moves samples until the stream ends, `bits` of it.
+/// Moves samples until the stream ends, `bits` of it: those that the rule says, or those that have moved before.
 pub(crate) struct Shift<'a, S> {
     pub(crate) samples: &'a mut [S],
     pub(crate) region: Region<'a, S>,
     pub(crate) rule: Rule<S>,
     pub(crate) stream: &'a [u8],
     pub(crate) bits: usize,
+    pub(crate) moved: Option<&'a [u64]>,
 }
 
 impl<S: Lane> Task for Shift<'_, S> {
@@ -566,6 +584,13 @@ impl<S: Lane> Task for Shift<'_, S> {
                 inner,
                 step,
             } = rule.forward([x, p], carrying);
+            let go = match self.moved {
+                None => go,
+                Some(moved) => {
+                    let moved = moved.get((at - self.region.start) / BLOCK);
+                    S::Block::<V>::spread(simd, moved.copied().unwrap_or(0))
+                }
+            };
             let carry = (go & inner).signs();
             let (keep, count) = first(simd, carry, left);
             left -= count as usize;
@@ -591,8 +616,11 @@ fn replace<V: Simd, S: Lane>(
     at: usize,
     value: S::Block<V>,
 ) {
-    let others = !S::Block::<V>::splat(simd, region.stored);
-    let whole = load(simd, samples, at) & others | value;
+    let whole = if region.stored == S::cut(u16::MAX) {
+        value
+    } else {
+        load(simd, samples, at) & !S::Block::<V>::splat(simd, region.stored) | value
+    };
     let rest = samples.get_mut(at..region.end).unwrap_or_default();
     if let Some(block) = rest.first_chunk_mut() {
         whole.store(block);
@@ -660,13 +688,16 @@ fn skipped<V: Simd>(simd: V, flagged: u64, flags: &mut impl FnMut(u32) -> u64) -
     flagged & !simd.deposit(flags(flagged.count_ones()), flagged)
 }
 
-/// Moves samples back until `bits` of the stream have been passed.
+/// Moves samples back and reads `bits` of the stream, or those that there are; `flags` as in `Unshift`. What moved is kept,
+/// a bit for each sample of the region, so that `Shift` can do it again.
 pub(crate) struct Restore<'a, S, F> {
     pub(crate) samples: &'a mut [S],
     pub(crate) region: Region<'a, S>,
     pub(crate) rule: Rule<S>,
+    pub(crate) stream: &'a mut [u8],
     pub(crate) bits: usize,
     pub(crate) flags: F,
+    pub(crate) moved: &'a mut [u64],
 }
 
 impl<S: Lane, F: FnMut(u32) -> u64> Task for Restore<'_, S, F> {
@@ -675,29 +706,33 @@ impl<S: Lane, F: FnMut(u32) -> u64> Task for Restore<'_, S, F> {
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) {
         let rule = self.rule.lanes(simd);
+        let mut sink = Sink::new(self.stream, 0);
         let mut left = self.bits;
         let mut ahead = Ahead::new(simd, self.region, self.samples);
-        while left > 0
-            && let Some((at, [y, p], carrying)) = ahead.next(simd, self.samples)
-        {
+        for kept in self.moved {
+            if left == 0 {
+                break;
+            }
+            let Some((at, [y, p], carrying)) = ahead.next(simd, self.samples) else {
+                break;
+            };
             let back = rule.back([y, p], carrying);
             let skipped = skipped(simd, back.flag.signs(), &mut self.flags);
             let carry = (back.moved & back.inner).signs() & !skipped;
             let (keep, count) = first(simd, carry, left);
             left -= count as usize;
+            let bits = back.bit.equal(rule.one).signs();
+            sink.put(simd.compress(bits, carry & keep), count);
             let keep = keep & !skipped;
             let moved = if keep == !0 {
                 back.moved
             } else {
                 back.moved & S::Block::<V>::spread(simd, keep)
             };
-            replace(
-                simd,
-                self.samples,
-                &self.region,
-                at,
-                back.from.where_or(moved, y),
-            );
+            *kept = moved.signs();
+            let restored = back.from.where_or(moved, y);
+            replace(simd, self.samples, &self.region, at, restored);
         }
+        sink.finish();
     }
 }

@@ -215,7 +215,7 @@ impl Ends {
 
 /// A width of samples: sends a block to the operation of its width.
 #[expect(unnameable_types, reason = "sealed: the supertrait of `Sample`")]
-pub trait Lane: Copy + Default + Send + Sync + Debug + Into<u16> + 'static {
+pub trait Lane: Copy + Default + PartialEq + Send + Sync + Debug + Into<u16> + 'static {
     /// Bits.
     const WIDTH: u32;
     /// Bytes.

@@ -1,7 +1,8 @@
 use core::ops::Range;
 
 use super::roots;
-use crate::arch::{Lane, Simd, Task, dispatch};
+use crate::arch::lanes::Lanes;
+use crate::arch::{BLOCK, Simd, Task, dispatch};
 use crate::join::{Join, Serial};
 use crate::plane::{PART, fold, planes};
 use crate::{Cover, Level, Result, Sample};
@@ -126,7 +127,7 @@ impl<S: Sample> Task for Count<'_, S> {
     type Output = Counts;
 
     #[inline(always)]
-    fn run<V: Simd>(self, _: V) -> Counts {
+    fn run<V: Simd>(self, simd: V) -> Counts {
         let Image {
             samples,
             columns,
@@ -134,88 +135,77 @@ impl<S: Sample> Task for Count<'_, S> {
             stored,
         } = self.0;
         // All rows as one, and then without the pairs across their ends: short rows would spend their time on tails.
-        let neighbours = |from: usize, to: usize| {
-            let (r, s) = (&samples[from..to - channels], &samples[from + channels..to]);
-            if S::WIDTH == 8 {
-                neighbours8(r, s, stored)
-            } else {
-                neighbours16(r, s, stored)
-            }
-        };
-        if samples.is_empty() {
+        let Some(pairs) = samples.len().checked_sub(channels) else {
             return Counts::default();
-        }
-        let mut counts = neighbours(0, samples.len());
+        };
+        let counts = neighbours(simd, &samples[..pairs], &samples[channels..], stored);
+        let mut across = Counts::default();
         for start in (columns * channels..samples.len()).step_by(columns * channels) {
-            counts = counts.without(neighbours(start - channels, start + channels));
+            let (r, s) = (
+                &samples[start - channels..start],
+                &samples[start..][..channels],
+            );
+            for (&r, &s) in r.iter().zip(s) {
+                across.pair(r.into() & stored, s.into() & stored);
+            }
         }
-        counts
+        counts.without(across)
     }
 }
 
-/// Defines a function that counts over 32 lanes at once, as wide as the samples; they are emptied before they overflow.
-///
-/// A macro and plain indices, because the compiler turns these loops into SIMD instructions of the level, and the same loops
-/// generic over the width, or all three in one, into code that is seven times slower.
-macro_rules! neighbours {
-    ($name:ident, $lane:ty) => {
-        #[inline(always)]
-        #[allow(
-            clippy::cast_possible_truncation,
-            trivial_numeric_casts,
-            reason = "the samples are as wide as the lanes, of one width or the other"
-        )]
-        fn $name<S: Lane>(r: &[S], s: &[S], stored: u16) -> Counts {
-            const N: usize = 32;
-            let mask = stored as $lane;
-            let mut counts = Counts {
-                pairs: r.len() as u64,
-                ..Counts::default()
-            };
-            let (r, r_rest) = r.as_chunks::<N>();
-            let (s, s_rest) = s.as_chunks::<N>();
-            for (r, s) in r
-                .chunks(<$lane>::MAX as usize)
-                .zip(s.chunks(<$lane>::MAX as usize))
-            {
-                let mut lanes = [[0 as $lane; N]; 3];
-                let [equal, close, in_x] = &mut lanes;
-                for (r, s) in r.iter().zip(s) {
-                    let (mut a, mut b) = ([0 as $lane; N], [0 as $lane; N]);
-                    for i in 0..N {
-                        a[i] = r[i].into() as $lane & mask;
-                    }
-                    for i in 0..N {
-                        b[i] = s[i].into() as $lane & mask;
-                    }
-                    for i in 0..N {
-                        equal[i] = equal[i].wrapping_add((a[i] == b[i]) as $lane);
-                    }
-                    for i in 0..N {
-                        close[i] = close[i].wrapping_add(((a[i] ^ b[i]) < 2) as $lane);
-                    }
-                    for i in 0..N {
-                        // With every bit inverted, greater is less.
-                        let odd = (0 as $lane).wrapping_sub(b[i] & 1);
-                        in_x[i] = in_x[i].wrapping_add(((a[i] ^ odd) < (b[i] ^ odd)) as $lane);
-                    }
-                }
-                let [equal, close, in_x] =
-                    lanes.map(|lanes| lanes.into_iter().map(u64::from).sum::<u64>());
-                counts.equal += equal;
-                counts.close += close;
-                counts.x += in_x;
-            }
-            for (&r, &s) in r_rest.iter().zip(s_rest) {
-                let (r, s) = (r.into() & stored, s.into() & stored);
-                counts.equal += u64::from(r == s);
-                counts.close += u64::from(r ^ s < 2);
-                counts.x += u64::from(if s & 1 == 0 { r < s } else { r > s });
-            }
-            counts
-        }
-    };
+impl Counts {
+    #[inline(always)]
+    fn pair(&mut self, r: u16, s: u16) {
+        // With every bit inverted, greater is less.
+        let odd = 0u16.wrapping_sub(s & 1);
+        self.pairs += 1;
+        self.equal += u64::from(r == s);
+        self.close += u64::from(r ^ s < 2);
+        self.x += u64::from(r ^ odd < s ^ odd);
+    }
 }
 
-neighbours!(neighbours8, u8);
-neighbours!(neighbours16, u16);
+/// Blocks after which lanes that count are emptied: fewer than a lane of eight bits can count.
+const FULL: usize = 255;
+
+/// Counts pairs of samples at one place, 64 at a time.
+#[inline(always)]
+fn neighbours<V: Simd, S: Sample>(simd: V, r: &[S], s: &[S], stored: u16) -> Counts {
+    let splat = |value: u16| S::Block::<V>::splat(simd, S::cut(value));
+    let (zero, one, mask) = (splat(0), splat(1), splat(stored));
+    let mut counts = Counts::default();
+    let (r, r_rest) = r.as_chunks::<BLOCK>();
+    let (s, s_rest) = s.as_chunks::<BLOCK>();
+    for (r, s) in r.chunks(FULL).zip(s.chunks(FULL)) {
+        let (mut equal, mut close, mut x) = (zero, zero, zero);
+        for (r, s) in r.iter().zip(s) {
+            let r = S::Block::<V>::load(simd, r) & mask;
+            let s = S::Block::<V>::load(simd, s) & mask;
+            let odd = zero.minus(s & one);
+            equal = equal.count(r, s);
+            close = close.minus(one.at_least(r ^ s));
+            // Where r is at least s, which is where it does not count.
+            x = x.count((r ^ odd).max(s ^ odd), r ^ odd);
+        }
+        let blocks = BLOCK as u64 * r.len() as u64;
+        counts.pairs += blocks;
+        counts.equal += total(equal);
+        counts.close += total(close);
+        counts.x += blocks - total(x);
+    }
+    for (&r, &s) in r_rest.iter().zip(s_rest) {
+        counts.pair(r.into() & stored, s.into() & stored);
+    }
+    counts
+}
+
+/// The sum of all lanes.
+#[inline(always)]
+fn total<S: Sample, L: Lanes<Sample = S>>(lanes: L) -> u64 {
+    let mut counts = [S::default(); BLOCK];
+    lanes.store(&mut counts);
+    counts
+        .into_iter()
+        .map(|count| u64::from(count.into()))
+        .sum()
+}

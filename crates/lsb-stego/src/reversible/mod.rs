@@ -18,8 +18,8 @@ use self::head::{FIXED, Head};
 use self::map::MapReader;
 use self::plan::{Plan, Planner};
 use self::shift::Shift;
-use crate::arch::dispatch;
 use crate::arch::shift::{Restore, Shift as Move, Unshift};
+use crate::arch::{BLOCK, dispatch};
 use crate::{
     Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme, bits, frame, framed_bits,
 };
@@ -63,8 +63,7 @@ pub fn recover<S: Sample>(cover: CoverMut<'_, S>, options: &Options) -> Result<V
     }
     options.keyless()?;
     let found = Found::read(cover.as_cover(), options)?;
-    found.restore(cover, options)?;
-    Ok(found.payload)
+    found.restore(cover, options)
 }
 
 /// The bits that a cover holds, the frame's included: those of the best sides and bins.
@@ -104,7 +103,9 @@ pub(crate) fn embed<S: Sample>(
 
 /// Extracts a payload.
 pub(crate) fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
-    Found::read(cover, options).map(|found| found.payload)
+    let found = Found::read(cover, options)?;
+    let stream = found.stream(cover.samples(), options);
+    found.parse(&stream).map(|(_, payload)| payload.to_vec())
 }
 
 /// The options of the head: replacement of one bit per sample.
@@ -132,6 +133,7 @@ fn shift_samples<S: Sample>(
         rule: plan.shift.rule(&field.layout),
         stream,
         bits: 8 * stream.len(),
+        moved: None,
     };
     dispatch(options.level, shift);
 }
@@ -143,9 +145,6 @@ struct Found<S> {
     guard_row: usize,
     map: Vec<u8>,
     stream_bits: usize,
-    /// The bits that the head replaced.
-    replaced: Vec<u8>,
-    payload: Vec<u8>,
 }
 
 impl<S: Sample> Found<S> {
@@ -181,7 +180,7 @@ impl<S: Sample> Found<S> {
         let map = whole.get(FIXED..).unwrap_or_default().to_vec();
         Head::check(&fixed, &map)?;
 
-        let mut found = Self {
+        Ok(Self {
             field: planner.field,
             shift: Shift {
                 sides: head.sides,
@@ -190,23 +189,23 @@ impl<S: Sample> Found<S> {
             guard_row,
             map,
             stream_bits,
-            replaced: Vec::new(),
-            payload: Vec::new(),
-        };
-        let mut stream = found.stream(cover.samples(), options);
-        let mut frame = stream.split_off(FIXED + found.map.len());
-        found.replaced = stream;
-        let Some((&header, payload)) = frame.split_first_chunk() else {
-            return Err(Error::NoPayload);
-        };
+        })
+    }
+
+    /// The bits that the head replaced, and the payload.
+    fn parse<'a>(&self, stream: &'a [u8]) -> Result<(&'a [u8], &'a [u8])> {
+        let head = FIXED + self.map.len();
+        let (replaced, frame) = stream.split_at_checked(head).ok_or(Error::NoPayload)?;
+        let (&header, payload) = frame.split_first_chunk().ok_or(Error::NoPayload)?;
         let header = frame::Header::parse(header, 0)?;
         if header.payload_len != payload.len() {
-            return Err(claimed(header.payload_len, payload.len()));
+            return Err(Error::ClaimedLength {
+                claimed_bytes: header.payload_len,
+                available_bytes: payload.len(),
+            });
         }
         header.check(payload)?;
-        frame.drain(..frame::HEADER);
-        found.payload = frame;
-        Ok(found)
+        Ok((replaced, payload))
     }
 
     /// The stream's bytes; zeros where the samples end before it does, which its checksum then finds.
@@ -225,23 +224,42 @@ impl<S: Sample> Found<S> {
         stream
     }
 
-    fn restore(&self, mut cover: CoverMut<'_, S>, options: &Options) -> Result<()> {
+    /// Gives the samples back and the payload; where that is none, the samples are as they were found.
+    fn restore(&self, mut cover: CoverMut<'_, S>, options: &Options) -> Result<Vec<u8>> {
         let raw = raw(options)?;
-        bits::write_bits(
-            cover.reborrow(),
-            &raw,
-            &self.replaced,
-            8 * self.replaced.len(),
-        )?;
+        let region = self.field.region(self.guard_row);
+        let rule = self.shift.rule(&self.field.layout);
+        let bits = self.stream_bits;
+        let mut stream = vec![0; bits.div_ceil(8)];
+        let mut moved = vec![0; region.end.saturating_sub(region.start).div_ceil(BLOCK)];
         let mut map = MapReader::new(&self.map);
         let restore = Restore {
             samples: cover.samples_mut(),
-            region: self.field.region(self.guard_row),
-            rule: self.shift.rule(&self.field.layout),
-            bits: self.stream_bits,
+            region,
+            rule,
+            stream: &mut stream,
+            bits,
             flags: |count| map.take(count),
+            moved: &mut moved,
         };
         dispatch(options.level, restore);
-        Ok(())
+        match self.parse(&stream) {
+            Ok((replaced, payload)) => {
+                bits::write_bits(cover, &raw, replaced, 8 * replaced.len())?;
+                Ok(payload.to_vec())
+            }
+            Err(error) => {
+                let again = Move {
+                    samples: cover.samples_mut(),
+                    region,
+                    rule,
+                    stream: &stream,
+                    bits,
+                    moved: Some(&moved),
+                };
+                dispatch(options.level, again);
+                Err(error)
+            }
+        }
     }
 }

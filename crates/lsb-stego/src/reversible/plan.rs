@@ -193,7 +193,8 @@ impl<'a, S: Sample> Planner<'a, S> {
         // Counts have 32 bits.
         for start in (region.start..region.end).step_by(1 << 30) {
             let end = region.end.min(start + (1 << 30));
-            let mut counts = vec![0; 2 * usize::from(most_bins) + 3];
+            let codes = 2 * usize::from(most_bins) + 3;
+            let mut counts = vec![0; 2 * codes];
             let tally = Tally {
                 samples: self.samples,
                 region: Region {
@@ -206,6 +207,10 @@ impl<'a, S: Sample> Planner<'a, S> {
             };
             let span: Span = dispatch(self.options.level, tally);
             (low, high) = (low.min(span.low), high.max(span.high));
+            let (counts, others) = counts.split_at_mut(codes);
+            for (count, other) in counts.iter_mut().zip(others) {
+                *count += *other;
+            }
             let (lower, upper) = counts.split_at_mut(usize::from(most_bins) + 2);
             above.add(upper, &bins);
             lower[1..].reverse();

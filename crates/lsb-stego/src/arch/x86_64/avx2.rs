@@ -460,20 +460,30 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn step8(self, block: &mut [u8; BLOCK], bits: u64, mask: u64, up: u64, ends: &Ends) {
-        let differ = self.broadcast((self.lowest8(block) ^ bits) & mask);
-        let up = self.broadcast(up);
+        let (bits, up, some) = (
+            self.broadcast(bits),
+            self.broadcast(up),
+            self.broadcast(mask),
+        );
         let splat = |value: u16| avx2!(_mm256_set1_epi8(value.to_le_bytes()[0].cast_signed()));
         let (parts, _) = block.as_chunks_mut::<32>();
         for (part, index) in parts
             .iter_mut()
             .zip([const { index(0, 8) }, const { index(4, 8) }])
         {
-            let (samples, differ, up) = (
+            let (samples, bits, up) = (
                 self.load(part),
-                self.lanes(differ, index),
+                self.lanes(bits, index),
                 self.lanes(up, index),
             );
             let stepped = avx2!(
+                // 1 where a sample is to be another.
+                let differ = _mm256_and_si256(_mm256_xor_si256(samples, bits), _mm256_set1_epi8(1));
+                let differ = if mask == !0 {
+                    differ
+                } else {
+                    _mm256_and_si256(differ, self.lanes(some, index))
+                };
                 let value = _mm256_and_si256(samples, splat(ends.stored));
                 let up = if ends.reserved() {
                     let equal = |end: [u16; 2]| _mm256_or_si256(
@@ -488,7 +498,7 @@ impl Simd for Avx2 {
                 };
                 // -1 where up, else 1: what is subtracted.
                 let step = _mm256_or_si256(up, _mm256_set1_epi8(1));
-                _mm256_sub_epi8(samples, _mm256_and_si256(step, differ))
+                _mm256_sub_epi8(samples, _mm256_sign_epi8(differ, step))
             );
             self.store(part, stepped);
         }
@@ -496,8 +506,11 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn step16(self, block: &mut [u16; BLOCK], bits: u64, mask: u64, up: u64, ends: &Ends) {
-        let differ = self.broadcast((self.lowest16(block) ^ bits) & mask);
-        let up = self.broadcast(up);
+        let (bits, up, some) = (
+            self.broadcast(bits),
+            self.broadcast(up),
+            self.broadcast(mask),
+        );
         let splat = |value: u16| avx2!(_mm256_set1_epi16(value.cast_signed()));
         let (parts, _) = block.as_chunks_mut::<16>();
         for (part, index) in parts
@@ -506,7 +519,13 @@ impl Simd for Avx2 {
         {
             let samples = self.load_words(part);
             let stepped = avx2!(
-                let [differ, up] = [differ, up].map(|word| self.word_lanes(word, index));
+                let [bits, up] = [self.word_lanes(bits, index), self.word_lanes(up, index)];
+                let differ = _mm256_and_si256(_mm256_xor_si256(samples, bits), _mm256_set1_epi16(1));
+                let differ = if mask == !0 {
+                    differ
+                } else {
+                    _mm256_and_si256(differ, self.word_lanes(some, index))
+                };
                 let value = _mm256_and_si256(samples, splat(ends.stored));
                 let equal = |end: [u16; 2]| _mm256_or_si256(
                     _mm256_cmpeq_epi16(value, splat(end[0])),
@@ -514,7 +533,7 @@ impl Simd for Avx2 {
                 );
                 let up = _mm256_or_si256(_mm256_andnot_si256(equal(ends.high), up), equal(ends.low));
                 let step = _mm256_or_si256(up, _mm256_set1_epi16(1));
-                _mm256_sub_epi16(samples, _mm256_and_si256(step, differ))
+                _mm256_sub_epi16(samples, _mm256_sign_epi16(differ, step))
             );
             self.store_words(part, stepped);
         }

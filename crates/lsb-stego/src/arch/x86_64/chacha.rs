@@ -91,7 +91,7 @@ pub(super) fn chacha8_avx2(state: &ChaCha, counter: u64, blocks: &mut [u8; KEYST
         for (x, start) in x.iter_mut().zip(start) {
             *x = _mm256_add_epi32(*x, start);
         }
-        let [low, high] = [0, 8].map(|first| transposed256(&x, first));
+        let (low, high) = (transposed256(&x, 0), transposed256(&x, 8));
         let (blocks, _) = half.as_chunks_mut::<32>();
         let (blocks, _) = blocks.as_chunks_mut::<2>();
         for ([to_low, to_high], (low, high)) in blocks.iter_mut().zip(low.into_iter().zip(high)) {
@@ -112,28 +112,30 @@ fn store256(bytes: &mut [u8; 32], value: __m256i) {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn transposed256(x: &[__m256i; 16], first: usize) -> [__m256i; 8] {
-    let pair = |i: usize| {
-        let (a, b) = (x[first + i], x[first + i + 1]);
-        [_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b)]
-    };
-    let [p, q, r, s] = [0, 2, 4, 6].map(pair);
-    let quad = |p: [__m256i; 2], q: [__m256i; 2]| {
-        [
-            _mm256_unpacklo_epi64(p[0], q[0]),
-            _mm256_unpackhi_epi64(p[0], q[0]),
-            _mm256_unpacklo_epi64(p[1], q[1]),
-            _mm256_unpackhi_epi64(p[1], q[1]),
-        ]
-    };
-    let (low, high) = (quad(p, q), quad(r, s));
-    core::array::from_fn(|lane| {
-        let (low, high) = (low[lane % 4], high[lane % 4]);
-        if lane < 4 {
-            _mm256_permute2x128_si256::<0x20>(low, high)
-        } else {
-            _mm256_permute2x128_si256::<0x31>(low, high)
-        }
-    })
+    macro_rules! quad {
+        ($first:expr) => {{
+            let [a, b, c, d] = [x[$first], x[$first + 1], x[$first + 2], x[$first + 3]];
+            let (p, q) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+            let (r, s) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+            [
+                _mm256_unpacklo_epi64(p, r),
+                _mm256_unpackhi_epi64(p, r),
+                _mm256_unpacklo_epi64(q, s),
+                _mm256_unpackhi_epi64(q, s),
+            ]
+        }};
+    }
+    let (low, high) = (quad!(first), quad!(first + 4));
+    [
+        _mm256_permute2x128_si256::<0x20>(low[0], high[0]),
+        _mm256_permute2x128_si256::<0x20>(low[1], high[1]),
+        _mm256_permute2x128_si256::<0x20>(low[2], high[2]),
+        _mm256_permute2x128_si256::<0x20>(low[3], high[3]),
+        _mm256_permute2x128_si256::<0x31>(low[0], high[0]),
+        _mm256_permute2x128_si256::<0x31>(low[1], high[1]),
+        _mm256_permute2x128_si256::<0x31>(low[2], high[2]),
+        _mm256_permute2x128_si256::<0x31>(low[3], high[3]),
+    ]
 }
 
 /// Sixteen blocks at once.
@@ -160,21 +162,30 @@ pub(super) fn chacha8_avx512(state: &ChaCha, counter: u64, blocks: &mut [u8; KEY
     for (x, start) in x.iter_mut().zip(start) {
         *x = _mm512_add_epi32(*x, start);
     }
-    // Squares of four words within each quarter of a register, then quarters across registers.
-    let square = |first: usize| {
-        let pair = |i: usize| {
-            let (a, b) = (x[first + i], x[first + i + 1]);
-            [_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b)]
-        };
-        let (p, q) = (pair(0), pair(2));
-        [
-            _mm512_unpacklo_epi64(p[0], q[0]),
-            _mm512_unpackhi_epi64(p[0], q[0]),
-            _mm512_unpacklo_epi64(p[1], q[1]),
-            _mm512_unpackhi_epi64(p[1], q[1]),
-        ]
-    };
-    let [a, b, c, d] = [0, 4, 8, 12].map(square);
+    // Squares of four words within each quarter of a register, then quarters across registers. Macros rather than
+    // closures, of which some would be calls.
+    macro_rules! square {
+        ($a:literal $b:literal $c:literal $d:literal) => {{
+            let (p, q) = (
+                _mm512_unpacklo_epi32(x[$a], x[$b]),
+                _mm512_unpackhi_epi32(x[$a], x[$b]),
+            );
+            let (r, s) = (
+                _mm512_unpacklo_epi32(x[$c], x[$d]),
+                _mm512_unpackhi_epi32(x[$c], x[$d]),
+            );
+            [
+                _mm512_unpacklo_epi64(p, r),
+                _mm512_unpackhi_epi64(p, r),
+                _mm512_unpacklo_epi64(q, s),
+                _mm512_unpackhi_epi64(q, s),
+            ]
+        }};
+    }
+    let a = square!(0 1 2 3);
+    let b = square!(4 5 6 7);
+    let c = square!(8 9 10 11);
+    let d = square!(12 13 14 15);
     let (blocks, _) = blocks.as_chunks_mut::<64>();
     for lane in 0..4 {
         let (a, b, c, d) = (a[lane], b[lane], c[lane], d[lane]);
