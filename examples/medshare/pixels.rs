@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use lsb_stego::cost::Costs;
+use lsb_stego::trellis::Trellis;
 use lsb_stego::{Bits, Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme};
 use medical_image::{Picture, Samples};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,19 @@ pub(crate) enum SchemeName {
     Matrix,
     /// Histogram shifting of prediction errors: `extract --restore` gives the cover file back.
     Reversible,
+    /// A trellis code changes samples by one where it shows least; see `--costs` and `--height`.
+    Adaptive,
+}
+
+/// A model of costs by the name that the command line knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostsName {
+    /// HILL: far from smooth ground.
+    Hill,
+    /// S-UNIWARD: where wavelets find much in every direction.
+    Suniward,
+    /// Every sample the same: fewest changes.
+    Uniform,
 }
 
 impl SchemeName {
@@ -34,6 +49,7 @@ impl SchemeName {
             Self::Matching => "matching",
             Self::Matrix => "matrix",
             Self::Reversible => "reversible",
+            Self::Adaptive => "adaptive",
         }
     }
 }
@@ -50,6 +66,12 @@ pub(crate) struct SchemeArgs {
     /// Parity bits of matrix embedding.
     #[arg(long, value_name = "P", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
     pub(crate) parity: u8,
+    /// What changes cost under the adaptive scheme; extraction does not ask.
+    #[arg(long, value_enum, value_name = "MODEL", default_value = "hill")]
+    pub(crate) costs: CostsName,
+    /// Constraint height of the adaptive scheme's code: nearer to the bound, and slower, by one.
+    #[arg(long, value_name = "H", default_value_t = 10, value_parser = clap::value_parser!(u8).range(7..=12))]
+    pub(crate) height: u8,
     /// The stego key: a file of 32 random bytes, for one cover only; without it, extraction finds nothing.
     #[arg(long, value_name = "K")]
     pub(crate) key_file: Option<PathBuf>,
@@ -65,6 +87,14 @@ impl SchemeArgs {
             SchemeName::Matching => Scheme::Matching,
             SchemeName::Matrix => Scheme::Matrix(Hamming::new(self.parity)?),
             SchemeName::Reversible => Scheme::Reversible,
+            SchemeName::Adaptive => Scheme::Adaptive {
+                costs: match self.costs {
+                    CostsName::Hill => Costs::Hill,
+                    CostsName::Suniward => Costs::Suniward,
+                    CostsName::Uniform => Costs::Uniform,
+                },
+                trellis: Trellis::new(self.height)?,
+            },
         };
         let options = Options::new().scheme(scheme).bits(Bits::new(self.bits)?);
         let Some(path) = &self.key_file else {

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
+use lsb_stego::cost::Costs;
 use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
 use lsb_stego::metric::{Peak, compare_par, ssim_par};
+use lsb_stego::trellis::Trellis;
 use lsb_stego::{
     Cover, CoverMut, Error, Hamming, Key, Layout, Options, Sample, Scheme, capacity, embed,
     extract, framed_bits, recover,
@@ -26,6 +28,10 @@ pub(crate) enum Method {
     Matrix,
     /// Histogram shifting of prediction errors; the cover comes back.
     Reversible,
+    /// A trellis code of height 10 with the costs of HILL, with a key.
+    Hill,
+    /// A trellis code of height 10 with the costs of S-UNIWARD, with a key.
+    Suniward,
 }
 
 impl Method {
@@ -36,6 +42,8 @@ impl Method {
             Self::Matching => "matching",
             Self::Matrix => "matrix",
             Self::Reversible => "reversible",
+            Self::Hill => "HILL",
+            Self::Suniward => "S-UNIWARD",
         }
     }
 
@@ -51,6 +59,10 @@ impl Method {
         };
         let of = |scheme| Options::new().scheme(scheme);
         let one = |options| vec![(None, options)];
+        let adaptive = |costs| {
+            let trellis = Trellis::default();
+            one(of(Scheme::Adaptive { costs, trellis }).key(key()))
+        };
         match self {
             Self::Replacement => one(of(Scheme::Replacement)),
             Self::Keyed => one(of(Scheme::Replacement).key(key())),
@@ -61,6 +73,8 @@ impl Method {
                 .map(|code| (Some(code.bits()), of(Scheme::Matrix(code)).key(key())))
                 .collect(),
             Self::Reversible => one(of(Scheme::Reversible)),
+            Self::Hill => adaptive(Costs::Hill),
+            Self::Suniward => adaptive(Costs::Suniward),
         }
     }
 }

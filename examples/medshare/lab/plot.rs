@@ -124,7 +124,7 @@ impl Plot {
 
 /// A mark of its own shape, so that print without colour tells lines apart.
 pub(crate) fn marker(style: usize, x: f64, y: f64) -> String {
-    let d = match style % 6 {
+    let d = match style % 7 {
         0 => format!(
             "M{:.1} {y:.1}a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0",
             x - 3.4
@@ -133,7 +133,14 @@ pub(crate) fn marker(style: usize, x: f64, y: f64) -> String {
         2 => format!("M{x:.1} {:.1}l4.2 7h-8.4z", y - 4.4),
         3 => format!("M{x:.1} {:.1}l4.2 4.2l-4.2 4.2l-4.2 -4.2z", y - 4.2),
         4 => format!("M{x:.1} {:.1}l4.2 -7h-8.4z", y + 4.4),
-        _ => format!("M{:.1} {y:.1}h8M{x:.1} {:.1}v8", x - 4.0, y - 4.0),
+        5 => format!("M{:.1} {y:.1}h8M{x:.1} {:.1}v8", x - 4.0, y - 4.0),
+        _ => format!(
+            "M{:.1} {:.1}l6 6M{:.1} {:.1}l6 -6",
+            x - 3.0,
+            y - 3.0,
+            x - 3.0,
+            y + 3.0
+        ),
     };
     format!("<path class='mark s{style}' d='{d}'/>")
 }
