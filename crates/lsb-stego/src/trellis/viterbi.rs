@@ -10,8 +10,9 @@
 //!
 //! 1. Every column has its lowest and its highest bit set. So the first element of a block meets states of which the upper
 //!    half does not exist yet: that half is made from the other, nothing is compared, and the state itself is the decision.
-//! 2. A state and the one it may come from are each other's. They are worked on together, in place, eight pairs at a time,
-//!    the lower half against the upper; the lowest three bits of the column are a fixed shuffle of eight lanes.
+//! 2. A state and the one it may come from are each other's. They are worked on together, sixteen pairs at a time, the
+//!    lower half against the upper; the lowest four bits of the column are a fixed shuffle of sixteen lanes. The results go
+//!    to a second array: in place, compilers store under a mask, and the next load waits for that (half as fast).
 //! 3. Decisions of 32 elements are shifted into one word per state, so that no mask leaves the vector registers.
 //! 4. The least metric is taken off all whenever the words are full: `f32` keeps its precision however long the segment.
 
@@ -22,7 +23,7 @@ use super::Segment;
 use crate::arch::{Level, Simd, Task, dispatch};
 
 /// States that are worked on at once.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// Elements whose decisions are in one word.
 const WORD: usize = 32;
@@ -36,20 +37,21 @@ pub(crate) trait Solve: Send {
 /// The solver of a constraint height of 7 to 12.
 pub(crate) fn solver(height: u8) -> Box<dyn Solve> {
     match height {
-        7 => Viterbi::<8>::boxed(),
-        8 => Viterbi::<16>::boxed(),
-        9 => Viterbi::<32>::boxed(),
-        10 => Viterbi::<64>::boxed(),
-        11 => Viterbi::<128>::boxed(),
-        _ => Viterbi::<256>::boxed(),
+        7 => Viterbi::<4>::boxed(),
+        8 => Viterbi::<8>::boxed(),
+        9 => Viterbi::<16>::boxed(),
+        10 => Viterbi::<32>::boxed(),
+        11 => Viterbi::<64>::boxed(),
+        _ => Viterbi::<128>::boxed(),
     }
 }
 
 /// Half of the states, by lanes.
 type Half<T, const N: usize> = [[T; LANES]; N];
 
-/// One value per state.
+/// One value per state; vectors of them never cross a line of the cache.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct States<T, const N: usize> {
     low: Half<T, N>,
     high: Half<T, N>,
@@ -72,7 +74,7 @@ impl<T: Copy, const N: usize> States<T, N> {
     }
 }
 
-/// The metrics and the decisions of `16 N` states.
+/// The metrics and the decisions of `32 N` states.
 struct Viterbi<const N: usize> {
     metrics: States<f32, N>,
     next: States<f32, N>,
@@ -107,7 +109,7 @@ impl<const N: usize> Solve for Viterbi<N> {
             core::mem::swap(&mut self.metrics, &mut self.next);
         }
         let last = usize::from(segment.wanted.last().copied().unwrap_or(0));
-        let ends = (0..8 * N).map(|state| 2 * state + last);
+        let ends = (0..LANES * N).map(|state| 2 * state + last);
         let cheapest = ends.min_by(|&a, &b| self.metrics.at(a).total_cmp(&self.metrics.at(b)))?;
         if self.metrics.at(cheapest) == f32::INFINITY {
             return None;
@@ -134,7 +136,7 @@ impl<const N: usize> Viterbi<N> {
                 }
             }
             element -= 1;
-            if state >= 8 * N {
+            if state >= LANES * N {
                 changes.push(segment.places[element]);
                 state ^= usize::from(columns[0]);
             }
@@ -191,7 +193,11 @@ impl<const N: usize> Task for Forward<'_, N> {
                     1 => step::<N, 1>(metrics, next, word, blocks, cost),
                     3 => step::<N, 3>(metrics, next, word, blocks, cost),
                     5 => step::<N, 5>(metrics, next, word, blocks, cost),
-                    _ => step::<N, 7>(metrics, next, word, blocks, cost),
+                    7 => step::<N, 7>(metrics, next, word, blocks, cost),
+                    9 => step::<N, 9>(metrics, next, word, blocks, cost),
+                    11 => step::<N, 11>(metrics, next, word, blocks, cost),
+                    13 => step::<N, 13>(metrics, next, word, blocks, cost),
+                    _ => step::<N, 15>(metrics, next, word, blocks, cost),
                 }
                 core::mem::swap(&mut metrics, &mut next);
             }
@@ -224,25 +230,26 @@ fn begin<const N: usize>(
     cost: f32,
 ) {
     let blocks = usize::from(column) / LANES;
-    match (usize::from(column) % LANES, before) {
-        (1, 0) => halve::<N, 1, 0>(metrics, next, blocks, cost),
-        (1, _) => halve::<N, 1, 1>(metrics, next, blocks, cost),
-        (3, 0) => halve::<N, 3, 0>(metrics, next, blocks, cost),
-        (3, _) => halve::<N, 3, 1>(metrics, next, blocks, cost),
-        (5, 0) => halve::<N, 5, 0>(metrics, next, blocks, cost),
-        (5, _) => halve::<N, 5, 1>(metrics, next, blocks, cost),
-        (_, 0) => halve::<N, 7, 0>(metrics, next, blocks, cost),
-        (_, _) => halve::<N, 7, 1>(metrics, next, blocks, cost),
+    if before == 0 {
+        halve::<N, 0>(metrics, next);
+    } else {
+        halve::<N, 1>(metrics, next);
+    }
+    match usize::from(column) % LANES {
+        1 => raise::<N, 1>(next, blocks, cost),
+        3 => raise::<N, 3>(next, blocks, cost),
+        5 => raise::<N, 5>(next, blocks, cost),
+        7 => raise::<N, 7>(next, blocks, cost),
+        9 => raise::<N, 9>(next, blocks, cost),
+        11 => raise::<N, 11>(next, blocks, cost),
+        13 => raise::<N, 13>(next, blocks, cost),
+        _ => raise::<N, 15>(next, blocks, cost),
     }
 }
 
+/// The states whose lowest bit is the wanted one become the lower half.
 #[inline(always)]
-fn halve<const N: usize, const X: usize, const BIT: usize>(
-    metrics: &States<f32, N>,
-    next: &mut States<f32, N>,
-    blocks: usize,
-    cost: f32,
-) {
+fn halve<const N: usize, const BIT: usize>(metrics: &States<f32, N>, next: &mut States<f32, N>) {
     let (lower, upper) = next.low.split_at_mut(N / 2);
     for (from, to) in [(&metrics.low, lower), (&metrics.high, upper)] {
         let pairs = from.as_flattened().as_chunks::<2>().0;
@@ -250,6 +257,11 @@ fn halve<const N: usize, const X: usize, const BIT: usize>(
             *kept = pair[BIT];
         }
     }
+}
+
+/// The upper half from the lower: what a change of the first element leads to.
+#[inline(always)]
+fn raise<const N: usize, const X: usize>(next: &mut States<f32, N>, blocks: usize, cost: f32) {
     for index in 0..N {
         let kept = next.low[index];
         next.high[(index ^ blocks) & (N - 1)] = swapped::<f32, X>(kept).map(|m| m + cost);
