@@ -39,6 +39,8 @@ const PAGE: usize = 4096;
 const HEADER: usize = 32;
 const ROOM: usize = PAGE - HEADER;
 const MAGIC: [u8; 4] = *b"mslj";
+/// Up to how many pages a file doubles: 16 MiB.
+const MOST_GROWTH: u64 = 4096;
 /// What stands before the body of a record.
 const FRONT: usize = 72;
 
@@ -178,7 +180,7 @@ pub(super) struct Mark {
 /// The journal of a store.
 pub(super) struct Journal {
     disks: [Box<dyn Disk>; 2],
-    /// By how many pages a file grows: zeros are written ahead, so that a commit changes no length.
+    /// By how many pages a file grows at least: zeros are written ahead, so that a commit changes no length.
     growth: u64,
     /// Whether what lies in a file is of this journal.
     ours: [bool; 2],
@@ -301,7 +303,9 @@ impl Journal {
         let length = disk.len().map_err(failed)? / PAGE as u64;
         let end = self.end + pages;
         if end > length {
-            let new = end.next_multiple_of(self.growth.max(1));
+            // twice as long each time, so that few syncs change a length
+            let new = end.max(length.min(MOST_GROWTH) * 2);
+            let new = new.next_multiple_of(self.growth.max(1));
             disk.set_len(new * PAGE as u64).map_err(failed)?;
             let zeros = usize::try_from(new - end).unwrap_or_default() * PAGE;
             disk.write(end * PAGE as u64, &vec![0; zeros])

@@ -34,7 +34,7 @@ pub use self::snapshot::RedbSnapshot;
 const FULL: usize = 32 << 20;
 /// How long to wait for the tables before looking again.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How many pages of 4 KiB a file of the journal grows by.
+/// How many pages of 4 KiB a file of the journal grows by at least.
 const GROWTH: u64 = 256;
 
 /// A ledger in one redb file; one process at a time has it open.
@@ -139,14 +139,7 @@ impl RedbStore {
         builder.set_cache_size(bytes);
         guarded(|| {
             let backend = redb::backends::FileBackend::new(file).map_err(opened)?;
-            Self::with(
-                &builder,
-                backend,
-                journal,
-                GROWTH,
-                FULL,
-                Flushing::Aside,
-            )
+            Self::with(&builder, backend, journal, GROWTH, FULL, Flushing::Aside)
         })
     }
 
