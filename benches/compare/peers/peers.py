@@ -1,0 +1,152 @@
+"""Times of peers beside those of lsb-stego, on the same samples and payloads, in memory, one core, in one run.
+
+`peers/run` installs what this needs. A ratio is how many times faster lsb-stego is; `!` marks a gate that is missed.
+The peers are run as their users would: numpy in chunks that stay in the cache, the others by their own functions.
+"""
+
+import contextlib
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+
+import numpy as np
+from PIL import Image
+
+import conseal.hill._costmap
+import conseal.suniward._costmap
+import stego_lsb.bit_manipulation
+from stegano import lsb as stegano
+from stegpy import lsb as stegpy
+
+ours, only = sys.argv[1], " ".join(sys.argv[2:])
+folder = tempfile.TemporaryDirectory()
+rng = np.random.default_rng(1)
+missed = 0
+
+
+def picture(columns, rows, channels):
+    """A slope with grain, 8 bits: what is timed does not depend on the values, but for costs."""
+    row, column = np.mgrid[0:rows, 0:columns]
+    slope = (row * 0.05 + column * 0.08)[:, :, None] % 180 + 30
+    grain = rng.normal(0, 1 + 8 * (column[:, :, None] > columns / 2), (rows, columns, channels))
+    return np.clip(slope + grain, 1, 254).astype(np.uint8)
+
+
+def median(run, most=5):
+    run()
+    times = []
+    while len(times) < most and sum(times) < 4:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def of_ours(operation, samples, length):
+    path = os.path.join(folder.name, f"{id(samples)}.raw")
+    if not os.path.exists(path):
+        samples.tofile(path)
+    rows, columns, channels = samples.shape
+    words = [ours, operation, path, "8", columns, channels, length]
+    return float(subprocess.run(list(map(str, words)), check=True, capture_output=True).stdout)
+
+
+def row(what, size, peer, mine, gate):
+    global missed
+    ratio = peer / mine
+    mark = "!" if gate and ratio < gate else " "
+    missed += mark == "!"
+    gate = f"gate {gate}" if gate else ""
+    print(f"{what:34} {size:12} {peer * 1e3:11.2f} ms {mine * 1e3:9.3f} ms {ratio:10.1f}x{mark} {gate}", flush=True)
+
+
+CHUNK = 1 << 15
+
+
+def numpy_write(samples, payload):
+    """LSB replacement in place, chunk by chunk."""
+    flat = samples.reshape(-1)
+    for start in range(0, len(payload), CHUNK // 8):
+        bits = np.unpackbits(payload[start : start + CHUNK // 8], bitorder="little")
+        part = flat[8 * start : 8 * start + len(bits)]
+        np.bitwise_and(part, 0xFE, out=part)
+        np.bitwise_or(part, bits, out=part)
+
+
+def numpy_read(samples, length):
+    flat = samples.reshape(-1)
+    payload = np.empty(length, np.uint8)
+    for start in range(0, length, CHUNK // 8):
+        count = min(CHUNK // 8, length - start)
+        part = flat[8 * start : 8 * (start + count)] & 1
+        payload[start : start + count] = np.packbits(part, bitorder="little")
+    return payload
+
+
+def numpy_keyed(samples, payload):
+    """Positions of a permutation of all, as keyed scatter is usually written."""
+    flat = samples.reshape(-1)
+    places = np.random.default_rng(7).permutation(flat.size)[: 8 * len(payload)]
+    flat[places] = (flat[places] & 0xFE) | np.unpackbits(payload, bitorder="little")
+
+
+print({name: version(name) for name in ("numpy", "stego-lsb", "stegpy", "stegano", "conseal")})
+print(f"{'operation':34} {'image':12} {'peer':>14} {'lsb-stego':>12} {'ratio':>11}")
+for name, columns, rows, channels in (
+    ("1 MP grey", 1024, 1024, 1),
+    ("1 MP RGB", 1024, 1024, 3),
+    ("24 MP grey", 6000, 4000, 1),
+    ("24 MP RGB", 6000, 4000, 3),
+):
+    if only not in name:
+        continue
+    samples = picture(columns, rows, channels)
+    small = rows < 2000
+    for share in (10, 100):
+        length = samples.size // 8 * share // 100
+        payload = rng.integers(0, 256, length, dtype=np.uint8)
+        size = f"{name} {share}%"
+        stego = samples.copy()
+        numpy_write(stego, payload)
+        assert (numpy_read(stego, length) == payload).all()
+        mine = of_ours("write", samples, length)
+        row("numpy, write", size, median(lambda: numpy_write(stego, payload)), mine, 3.5 if small else 2)
+        row("numpy, read", size, median(lambda: numpy_read(stego, length)), of_ours("read", samples, length), None)
+        if share == 10:
+            keyed = of_ours("keyed", samples, length)
+            row("numpy, keyed permutation", size, median(lambda: numpy_keyed(stego, payload), 2), keyed, 150)
+        carrier, data = samples.tobytes(), payload.tobytes()
+        interleave = stego_lsb.bit_manipulation.lsb_interleave_bytes
+        row("stego-lsb, write", size, median(lambda: interleave(carrier, data, 1), 3), mine, 28)
+        if small:
+            message = np.frombuffer(data, np.uint8)
+            # It prints what it does.
+            with contextlib.redirect_stdout(io.StringIO()):
+                taken = median(lambda: stegpy.encode_message(samples.reshape(-1).copy(), message, 1), 3)
+            row("stegpy, write", size, taken, mine, 50)
+        if small and channels == 3 and share == 10:
+            image, text = Image.fromarray(samples), "x" * (length - 16)
+            row("Stegano, hide", size, median(lambda: stegano.hide(image.copy(), text), 1), mine, 5000)
+    if small and channels == 1:
+        grey = samples[:, :, 0]
+        for operation, model, gate in (
+            ("hill", conseal.hill._costmap, 50),
+            ("suniward", conseal.suniward._costmap, 60),
+        ):
+            taken = median(lambda: model.compute_cost(grey), 3)
+            row(f"conseal, {operation}", name, taken, of_ours(operation, samples, 0), gate)
+        for operation, gate in (("stc10", 3e6), ("stc7", None)):
+            for part in (2, 10):
+                taken = of_ours(operation, samples, part)
+                speed = samples.size / taken
+                mark = "!" if gate and speed < gate else " "
+                missed += mark == "!"
+                if operation == "stc7":
+                    row(f"phasm-core, STC h = 7, 1/{part}", name, of_ours("phasm7", samples, part), taken, 5)
+                print(f"{operation}, one bit in {part}: {speed / 1e6:.2f} M samples/s{mark} {'gate 3' if gate else ''}")
+sys.exit(missed > 0)
