@@ -252,39 +252,52 @@ impl Cuts {
 
 /// The blocks of a segment: block `j` of `bits` ends before element `(j + 1) * elements / bits`.
 struct Blocks {
-    elements: usize,
     bits: usize,
-    block: usize,
-    end: usize,
-    /// The next element.
-    at: usize,
-    /// Its number in the block.
+    /// The elements of a block at least, and what they leave over of all.
+    quotient: usize,
+    remainder: usize,
+    /// What has been left over so far, below `bits`.
+    over: usize,
+    /// The elements of this block.
+    width: usize,
+    /// Those of them that have passed.
     within: usize,
 }
 
 impl Blocks {
     fn new(elements: usize, bits: usize) -> Self {
-        Self {
-            elements,
+        let bits = bits.max(1);
+        let mut blocks = Self {
             bits,
-            block: 0,
-            end: share(elements, 1, bits),
-            at: 0,
+            quotient: elements / bits,
+            remainder: elements % bits,
+            over: 0,
+            width: 0,
             within: 0,
+        };
+        blocks.next();
+        blocks
+    }
+
+    #[inline(always)]
+    const fn next(&mut self) {
+        self.within = 0;
+        self.width = self.quotient;
+        self.over += self.remainder;
+        if self.over >= self.bits {
+            self.over -= self.bits;
+            self.width += 1;
         }
     }
 
-    /// Passes an element, in a block of those that are left; whether it is the last of its block.
+    /// Passes an element; whether it is the last of its block.
     #[inline(always)]
-    fn pass(&mut self) -> bool {
-        self.at += 1;
+    const fn pass(&mut self) -> bool {
         self.within += 1;
-        if self.at < self.end {
+        if self.within < self.width {
             return false;
         }
-        self.block += 1;
-        self.within = 0;
-        self.end = share(self.elements, self.block + 1, self.bits);
+        self.next();
         true
     }
 }
