@@ -1,7 +1,10 @@
 //! Benchmarks of lsb-stego: every operation at every level of this CPU, and copying the same samples as the limit.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use lsb_stego::{Bits, Cover, CoverMut, Layout, Level, Options, Sample, read_bits, write_bits};
+use lsb_stego::{
+    Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity, embed,
+    read_bits, recover, write_bits,
+};
 use std::hint::black_box;
 
 const SIZES: [(&str, usize); 2] = [("64KiB", 64 << 10), ("4MiB", 4 << 20)];
@@ -24,10 +27,32 @@ pub(crate) fn define(c: &mut Criterion) {
         });
         assert_eq!(copy, narrow);
         for level in Level::available() {
+            let plain = Options::new().level(level);
             for bits in [Bits::One, Bits::Two, Bits::Four] {
-                both(&mut group, name, &narrow, level, bits);
+                let mode = format!("{}bit", bits.get());
+                both(
+                    &mut group,
+                    name,
+                    &narrow,
+                    &plain.clone().bits(bits),
+                    (&mode, level, 1),
+                );
             }
-            both(&mut group, name, &wide, level, Bits::One);
+            let keyed = plain.clone().key(Key::new([7; 32]));
+            let matching = plain.clone().scheme(Scheme::Matching);
+            let code = Hamming::new(3).expect("a code");
+            let matrix = plain.clone().scheme(Scheme::Matrix(code));
+            for (options, mode, share) in [
+                (&keyed, "_white", 1),
+                (&keyed, "_keyed_eighth", 8),
+                (&matching, "_matching", 1),
+                (&matrix, "_matrix3", 1),
+            ] {
+                both(&mut group, name, &narrow, options, (mode, level, share));
+                both(&mut group, name, &wide, options, (mode, level, share));
+            }
+            both(&mut group, name, &wide, &plain, ("1bit", level, 1));
+            reversible(&mut group, name, bytes, level);
         }
         group.finish();
     }
@@ -35,34 +60,82 @@ pub(crate) fn define(c: &mut Criterion) {
 
 type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-/// Embeds into every sample and extracts again, raw.
-fn both<S: Sample>(group: &mut Group<'_>, size: &str, samples: &[S], level: Level, bits: Bits) {
+/// Embeds a share of the capacity and extracts again, raw.
+fn both<S: Sample>(
+    group: &mut Group<'_>,
+    size: &str,
+    samples: &[S],
+    options: &Options,
+    (mode, level, share): (&str, Level, usize),
+) {
     let layout = Layout::new(if S::BITS == 8 { 8 } else { 16 }).expect("8 and 16 are depths");
-    let options = Options::new().bits(bits).level(level);
-    let bit_len = samples.len() * usize::from(bits.get());
+    let held = Cover::new(samples, layout).and_then(|cover| capacity(cover, options));
+    let bit_len = held.expect("a capacity").bits() / share / 8 * 8;
     let payload: Vec<u8> = numbers()
         .flat_map(u64::to_le_bytes)
         .take(bit_len / 8)
         .collect();
     let mut stego = samples.to_vec();
     let cover = CoverMut::new(&mut stego, layout).expect("whole pixels");
-    write_bits(cover, &options, &payload, bit_len).expect("it fits");
-    let read = Cover::new(&stego, layout).and_then(|cover| read_bits(cover, &options, bit_len));
+    write_bits(cover, options, &payload, bit_len).expect("it fits");
+    let read = Cover::new(&stego, layout).and_then(|cover| read_bits(cover, options, bit_len));
     assert_eq!(read.expect("it fits"), payload);
     let id = |operation: &str| {
-        let operation = format!("{operation}{}bit_u{}/{}", bits.get(), S::BITS, level.name());
+        let operation = format!("{operation}{mode}_u{}/{}", S::BITS, level.name());
         BenchmarkId::new(operation, size)
     };
     group.bench_function(id("embed"), |b| {
         b.iter(|| {
             let cover = CoverMut::new(black_box(&mut stego), layout).expect("whole pixels");
-            write_bits(cover, &options, black_box(&payload), bit_len).expect("it fits");
+            write_bits(cover, options, black_box(&payload), bit_len).expect("it fits");
         });
     });
     let cover = Cover::new(&stego, layout).expect("whole pixels");
     group.bench_function(id("extract"), |b| {
-        b.iter(|| read_bits(black_box(cover), &options, bit_len).expect("it fits"));
+        b.iter(|| read_bits(black_box(cover), options, bit_len).expect("it fits"));
     });
+}
+
+/// Embeds a bit in ten samples of a noisy slope, and recovers the slope; the copy before each is part of it.
+fn reversible(group: &mut Group<'_>, size: &str, bytes: usize, level: Level) {
+    let layout = Layout::new(8).and_then(|layout| layout.with_columns(256));
+    let layout = layout.expect("a layout");
+    let options = Options::new().scheme(Scheme::Reversible).level(level);
+    let noise = numbers().flat_map(u64::to_le_bytes).take(bytes);
+    let original: Vec<u8> = noise
+        .zip(0usize..)
+        .map(|(noise, i)| (i % 256 / 2 + 40).to_le_bytes()[0] + noise % 4)
+        .collect();
+    let payload: Vec<u8> = numbers()
+        .flat_map(u64::to_le_bytes)
+        .take(bytes / 80)
+        .collect();
+    let mut samples = original.clone();
+    let id = |operation: &str| BenchmarkId::new(format!("{operation}_u8/{}", level.name()), size);
+    group.bench_function(id("embed_reversible"), |b| {
+        b.iter(|| {
+            samples.copy_from_slice(&original);
+            let cover = CoverMut::new(black_box(&mut samples), layout).expect("whole rows");
+            embed(cover, black_box(&payload), &options).expect("it fits");
+        });
+    });
+    samples.copy_from_slice(&original);
+    let cover = CoverMut::new(&mut samples, layout).expect("whole rows");
+    embed(cover, &payload, &options).expect("it fits");
+    let stego = samples.clone();
+    let mut found = Vec::new();
+    group.bench_function(id("recover_reversible"), |b| {
+        b.iter(|| {
+            samples.copy_from_slice(&stego);
+            let cover = CoverMut::new(black_box(&mut samples), layout).expect("whole rows");
+            found = recover(cover, &options).expect("it is there");
+        });
+    });
+    // A filter may have left the benchmark out.
+    if !found.is_empty() {
+        assert_eq!(found, payload);
+        assert_eq!(samples, original);
+    }
 }
 
 /// Numbers that look random, the same ever after (splitmix64).

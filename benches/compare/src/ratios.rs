@@ -340,9 +340,50 @@ impl std::fmt::Debug for Named<'_> {
 /// Two cores against one: the second figure is the throughput of both.
 #[cfg(feature = "rayon")]
 impl Run {
+    /// What two threads can do at all on this machine: copying, and computing without memory.
+    fn limits(&self) {
+        for kib in [4096, 8192, 16384, 65536, 262_144] {
+            let id = format!("cores/limit/copy/{kib} KiB");
+            if !self.wants(&id) {
+                continue;
+            }
+            let size = kib << 10;
+            let source = &self.data[..size];
+            let (mut one, mut two) = (vec![0u8; size], vec![0u8; size]);
+            let (ratio, time) = paired(
+                || black_box(&mut one[..]).copy_from_slice(black_box(source)),
+                || {
+                    let (low, high) = black_box(&mut two[..]).split_at_mut(size / 2);
+                    let (from_low, from_high) = black_box(source).split_at(size / 2);
+                    rayon::join(
+                        || low.copy_from_slice(from_low),
+                        || high.copy_from_slice(from_high),
+                    );
+                },
+            );
+            assert!(one == two);
+            print!("{id:36}");
+            self.cell(ratio, None, 0, size, time);
+            println!(" T10");
+        }
+        let id = "cores/limit/arithmetic";
+        if self.wants(id) {
+            let sum = |count: usize| numbers().take(count).fold(0u64, |a, b| a ^ b);
+            let count = 1 << 21;
+            let (ratio, time) = paired(
+                || _ = black_box((sum(black_box(count)), sum(black_box(count)))),
+                || _ = black_box(rayon::join(|| sum(black_box(count)), || sum(black_box(count)))),
+            );
+            print!("{id:36}");
+            self.cell(ratio, None, 0, 16 * count, time);
+            println!(" T10");
+        }
+    }
+
     fn cores(&self) {
         use lsb_stego::write_bits_par;
 
+        self.limits();
         let (layout, options) = (Layout::new(8).expect("a depth"), Options::new());
         let keyed = options.clone().key(Key::new([7; 32]));
         let matrix = options

@@ -42,7 +42,7 @@ pub fn write_bits<S: Sample>(
     write_bits_with::<Serial, S>(cover, options, bytes, bit_len)
 }
 
-/// [`write_bits`] on every core, which can pay from 8 MiB of samples on; below that, and where values are reserved, it is
+/// [`write_bits`] on every core, which can pay from 4 MiB of samples on; below that, and where values are reserved, it is
 /// the same.
 ///
 /// # Errors
@@ -169,7 +169,7 @@ pub fn read_bits_into<S: Sample>(
     read_bits_with::<Serial, S>(cover, options, bit_len, bytes)
 }
 
-/// [`read_bits_into`] on every core, which can pay from 8 MiB of samples on; below that, and where values are reserved, it
+/// [`read_bits_into`] on every core, which can pay from 4 MiB of samples on; below that, and where values are reserved, it
 /// is the same.
 ///
 /// # Errors

@@ -57,7 +57,7 @@ pub fn embed<S: Sample>(
     embed_with::<Serial, S>(cover, payload, options)
 }
 
-/// [`embed`] on every core, which can pay from 8 MiB of samples on; below that, where values are reserved, and under
+/// [`embed`] on every core, which can pay from 4 MiB of samples on; below that, where values are reserved, and under
 /// [`Scheme::Reversible`] it is the same.
 ///
 /// # Errors

@@ -34,7 +34,7 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
     extract_with::<Serial, S>(cover, options)
 }
 
-/// [`extract`] on every core, which can pay from 8 MiB of samples on; below that, where values are reserved, and under
+/// [`extract`] on every core, which can pay from 4 MiB of samples on; below that, where values are reserved, and under
 /// [`Scheme::Reversible`] it is the same.
 ///
 /// # Errors

@@ -5,6 +5,9 @@ pub(crate) trait Join {
     /// The fewest bytes of samples that are worth a task of their own; none is ever with `usize::MAX`.
     const PART: usize;
 
+    /// The same where a sample takes several times as long: along a path, and under every scheme but replacement.
+    const SLOW_PART: usize = Self::PART;
+
     fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send);
 }
 
@@ -26,9 +29,10 @@ pub(crate) struct Rayon;
 
 #[cfg(feature = "rayon")]
 impl Join for Rayon {
-    // Waking another core takes about as long as one core needs for a few MiB: below that, two were slower. The row
-    // T10 of `ratios` in benches/compare shows where two cores begin to pay on a machine.
-    const PART: usize = 4 << 20;
+    // Waking another core takes about as long as one core needs for a MiB or two. The row T10 of `ratios` in
+    // benches/compare shows where two cores begin to pay on a machine, and what two cores of it can do at all.
+    const PART: usize = 2 << 20;
+    const SLOW_PART: usize = 1 << 20;
 
     fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
         rayon::join(first, second);

@@ -4,9 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test panics")]
 
 use lsb_stego::{
-    Bits, Cover, CoverMut, Layout, Options, embed, embed_par, extract_par, read_bits,
-    read_bits_par, write_bits, write_bits_par,
+    Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Options, Scheme, capacity, embed,
+    embed_par, extract_par, read_bits, read_bits_par, write_bits, write_bits_par,
 };
+use proptest::prelude::*;
 
 #[test]
 fn more_cores_give_the_same_bits() {
@@ -32,7 +33,7 @@ fn check(layout: Layout, options: &Options, pixels: usize) {
     let original: Vec<u8> = (0..length)
         .map(|i| ((i * 89) >> 3).to_le_bytes()[0])
         .collect();
-    let held = lsb_stego::capacity(Cover::new(&original, layout).unwrap(), options).unwrap();
+    let held = capacity(Cover::new(&original, layout).unwrap(), options).unwrap();
     let payload: Vec<u8> = (0..held.bits() / 8 + 1)
         .map(|i| ((i * 57) >> 2).to_le_bytes()[0])
         .collect();
@@ -76,4 +77,103 @@ fn check(layout: Layout, options: &Options, pixels: usize) {
         let stego = Cover::new(&parallel, layout).unwrap();
         assert!(extract_par(stego, options).unwrap() == payload[..length]);
     }
+}
+
+/// Every scheme that carries bits without a frame, keyed or not.
+fn scheme() -> impl Strategy<Value = Options> {
+    let scheme = prop_oneof![
+        Just(Scheme::Replacement),
+        Just(Scheme::Matching),
+        (2u8..=8).prop_map(|p| Scheme::Matrix(Hamming::new(p).unwrap())),
+    ];
+    (scheme, any::<bool>()).prop_map(|(scheme, keyed)| {
+        let options = Options::new().scheme(scheme);
+        if keyed {
+            options.key(Key::new([9; 32]))
+        } else {
+            options
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// One to four threads, covers that are cut once, twice or not at all, any share of the capacity.
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits(
+        options in scheme(),
+        threads in 1usize..=4,
+        samples in (1usize << 19)..(5 << 20),
+        share in 0.0001..1.0,
+    ) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let layout = Layout::new(8).unwrap();
+        let mut serial: Vec<u8> = (0..samples).map(|i| ((i * 89) >> 3).to_le_bytes()[0]).collect();
+        let mut parallel = serial.clone();
+        let held = capacity(Cover::new(&serial, layout).unwrap(), &options).unwrap();
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "a share of a number is one"
+        )]
+        let bit_len = (held.bits() as f64 * share) as usize;
+        let payload: Vec<u8> = (0..=bit_len / 8).map(|i| ((i * 57) >> 2).to_le_bytes()[0]).collect();
+        write_bits(CoverMut::new(&mut serial, layout).unwrap(), &options, &payload, bit_len).unwrap();
+        let cover = CoverMut::new(&mut parallel, layout).unwrap();
+        pool.install(|| write_bits_par(cover, &options, &payload, bit_len)).unwrap();
+        prop_assert!(serial == parallel);
+        let mut read = vec![0xff; bit_len.div_ceil(8)];
+        let cover = Cover::new(&serial, layout).unwrap();
+        pool.install(|| read_bits_par(cover, &options, bit_len, &mut read)).unwrap();
+        prop_assert!(read == read_bits(cover, &options, bit_len).unwrap());
+    }
+}
+
+/// The reversible scheme is the same on more cores: its stream has one order.
+#[test]
+fn reversible_is_the_same() {
+    let layout = Layout::new(8).unwrap().with_columns(512).unwrap();
+    let options = Options::new().scheme(Scheme::Reversible);
+    let original: Vec<u8> = (0..512usize * 512)
+        .map(|i| (i % 512 / 4).to_le_bytes()[0])
+        .collect();
+    let (mut serial, mut parallel) = (original.clone(), original);
+    for threads in 1..=4 {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let cover = CoverMut::new(&mut parallel, layout).unwrap();
+            embed_par(cover, b"hidden", &options).unwrap();
+            assert_eq!(
+                extract_par(Cover::new(&parallel, layout).unwrap(), &options).unwrap(),
+                b"hidden"
+            );
+            let cover = CoverMut::new(&mut parallel, layout).unwrap();
+            assert_eq!(lsb_stego::recover(cover, &options).unwrap(), b"hidden");
+        });
+        embed(
+            CoverMut::new(&mut serial, layout).unwrap(),
+            b"hidden",
+            &options,
+        )
+        .unwrap();
+        let cover = CoverMut::new(&mut parallel, layout).unwrap();
+        pool.install(|| embed_par(cover, b"hidden", &options))
+            .unwrap();
+        assert!(serial == parallel);
+        for samples in [&mut serial, &mut parallel] {
+            lsb_stego::recover(CoverMut::new(samples, layout).unwrap(), &options).unwrap();
+        }
+    }
+    let raw = write_bits_par(
+        CoverMut::new(&mut serial, layout).unwrap(),
+        &options,
+        &[0],
+        8,
+    );
+    assert!(matches!(raw, Err(Error::Scheme { .. })));
 }

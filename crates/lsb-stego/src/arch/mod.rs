@@ -16,9 +16,11 @@ pub(crate) mod lanes;
 pub(crate) mod masked;
 pub(crate) mod matrix;
 pub(crate) mod path;
+pub(crate) mod region;
 mod scalar;
 pub(crate) mod shift;
 mod simd;
+pub(crate) mod tally;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::arch::shift::Region;
+use crate::arch::region::Region;
 use crate::{Cover, Error, Layout, Result, Sample};
 
 /// The geometry of a cover.

@@ -9,7 +9,9 @@ use super::map::MapWriter;
 use super::shift::{Shift, Sides};
 use crate::arch::dispatch;
 use crate::arch::kernel::Count;
-use crate::arch::shift::{Region, Span, Survey, Tally};
+use crate::arch::region::Region;
+use crate::arch::shift::Survey;
+use crate::arch::tally::{Span, Tally};
 use crate::cover::Carriers;
 use crate::{Bits, Cover, Error, Options, Result, Sample};
 

@@ -71,17 +71,17 @@ fn words(counter: u64) -> [i32; 2] {
 pub(super) fn chacha8_avx2(state: &ChaCha, counter: u64, blocks: &mut [u8; KEYSTREAM]) {
     let (halves, _) = blocks.as_chunks_mut::<512>();
     for (counter, half) in (counter..).step_by(8).zip(halves) {
-        let counters: [[i32; 2]; 8] =
-            core::array::from_fn(|lane| words(counter.wrapping_add(lane as u64)));
-        let pick = |half: usize| {
-            let [a, b, c, d, e, f, g, h] = counters.map(|counter| counter[half]);
-            _mm256_setr_epi32(a, b, c, d, e, f, g, h)
-        };
+        let [low, high] = words(counter);
+        let (low, high) = (_mm256_set1_epi32(low), _mm256_set1_epi32(high));
+        let counters = _mm256_add_epi32(low, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        // -1 where the sum has wrapped: compared without sign, by turning the highest bits.
+        let top = _mm256_set1_epi32(i32::MIN);
+        let carry = _mm256_cmpgt_epi32(_mm256_xor_si256(low, top), _mm256_xor_si256(counters, top));
         let mut start = [_mm256_setzero_si256(); 16];
         for (lanes, word) in start.iter_mut().zip(CHACHA.into_iter().chain(state.key)) {
             *lanes = _mm256_set1_epi32(word.cast_signed());
         }
-        (start[12], start[13]) = (pick(0), pick(1));
+        (start[12], start[13]) = (counters, _mm256_sub_epi32(high, carry));
         (start[14], start[15]) = (
             _mm256_set1_epi32(state.nonce[0].cast_signed()),
             _mm256_set1_epi32(state.nonce[1].cast_signed()),
@@ -141,18 +141,17 @@ fn transposed256(x: &[__m256i; 16], first: usize) -> [__m256i; 8] {
 /// Sixteen blocks at once.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn chacha8_avx512(state: &ChaCha, counter: u64, blocks: &mut [u8; KEYSTREAM]) {
-    let counters: [[i32; 2]; 16] =
-        core::array::from_fn(|lane| words(counter.wrapping_add(lane as u64)));
-    let pick = |half: usize| {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] =
-            counters.map(|counter| counter[half]);
-        _mm512_setr_epi32(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
-    };
+    let [low, high] = words(counter);
+    let (low, high) = (_mm512_set1_epi32(low), _mm512_set1_epi32(high));
+    let places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let counters = _mm512_add_epi32(low, places);
+    let carry = _mm512_cmplt_epu32_mask(counters, low);
+    let high = _mm512_mask_add_epi32(high, carry, high, _mm512_set1_epi32(1));
     let mut start = [_mm512_setzero_si512(); 16];
     for (lanes, word) in start.iter_mut().zip(CHACHA.into_iter().chain(state.key)) {
         *lanes = _mm512_set1_epi32(word.cast_signed());
     }
-    (start[12], start[13]) = (pick(0), pick(1));
+    (start[12], start[13]) = (counters, high);
     (start[14], start[15]) = (
         _mm512_set1_epi32(state.nonce[0].cast_signed()),
         _mm512_set1_epi32(state.nonce[1].cast_signed()),
