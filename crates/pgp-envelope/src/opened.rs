@@ -92,7 +92,7 @@ impl Opened {
         io::copy(&mut self.spool.reader()?, writer).map_err(copying)
     }
 
-    /// Makes the plaintext a file, by renaming where [`Opener::folder`] was on the same file system. What was at the path is
+    /// Makes the plaintext a file, by renaming where [`Opener::folder`](crate::Opener::folder) was on the same file system. What was at the path is
     /// replaced, and never seen half written.
     ///
     /// # Errors
