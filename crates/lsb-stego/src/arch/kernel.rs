@@ -89,7 +89,11 @@ impl<S: Lane, const K: usize> Task for ReadAll<'_, S, K> {
         let (words, _) = self.payload.as_chunks_mut::<8>();
         let (groups, _) = words.as_chunks_mut::<K>();
         for (block, group) in self.blocks.iter().zip(groups) {
-            *group = simd.gather::<K>(S::load(simd, block)).map(u64::to_le_bytes);
+            if K == 1 {
+                group[0] = S::lowest(simd, block).to_le_bytes();
+            } else {
+                *group = simd.gather::<K>(S::load(simd, block)).map(u64::to_le_bytes);
+            }
         }
     }
 }

@@ -566,7 +566,9 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn within8(self, block: &[u8; BLOCK], stored: u8, low: u8, high: u8) -> u64 {
         avx2!(
-            let [stored, low, high] = [stored, low, high].map(|value| _mm256_set1_epi8(value.cast_signed()));
+            let stored = _mm256_set1_epi8(stored.cast_signed());
+            let low = _mm256_set1_epi8(low.cast_signed());
+            let high = _mm256_set1_epi8(high.cast_signed());
             let part = |lanes| {
                 let lanes = _mm256_and_si256(lanes, stored);
                 self.signs(_mm256_and_si256(
@@ -582,10 +584,15 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn within16(self, block: &[u16; BLOCK], stored: u16, low: u16, high: u16) -> u64 {
         avx2!(
-            let limits = [stored, low, high].map(|value| _mm256_set1_epi16(value.cast_signed()));
+            let limits = [
+                _mm256_set1_epi16(stored.cast_signed()),
+                _mm256_set1_epi16(low.cast_signed()),
+                _mm256_set1_epi16(high.cast_signed()),
+            ];
             let (parts, _) = block.as_chunks::<16>();
             let part = |a: usize, b: usize| {
-                let [a, b] = [a, b].map(|part| self.within_words(&parts[part], limits));
+                let a = self.within_words(&parts[a], limits);
+                let b = self.within_words(&parts[b], limits);
                 let lanes = _mm256_packs_epi16(a, b);
                 self.signs(_mm256_permute4x64_epi64::<0b11_01_10_00>(lanes))
             };

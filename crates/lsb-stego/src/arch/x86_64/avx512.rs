@@ -261,7 +261,8 @@ impl Simd for Avx512 {
     fn load16(self, block: &[u16; BLOCK]) -> Self::Bytes {
         let (parts, _) = block.as_chunks::<32>();
         avx512!(
-            let [low, high] = [0, 1].map(|part| _mm512_cvtepi16_epi8(self.load_words(&parts[part])));
+            let low = _mm512_cvtepi16_epi8(self.load_words(&parts[0]));
+            let high = _mm512_cvtepi16_epi8(self.load_words(&parts[1]));
             _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
         )
     }
@@ -280,7 +281,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn insert16(self, block: &mut [u16; BLOCK], value: Self::Bytes, mask: Self::Bytes) {
         let (parts, _) = block.as_chunks_mut::<32>();
-        let [value, mask] = [value, mask].map(|lanes| self.widen(lanes));
+        let (value, mask) = (self.widen(value), self.widen(mask));
         for ((part, value), mask) in parts.iter_mut().zip(value).zip(mask) {
             let samples = avx512!(_mm512_ternarylogic_epi64::<0xba>(
                 self.load_words(part),
@@ -327,12 +328,13 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn lowest16(self, block: &[u16; BLOCK]) -> u64 {
         let (parts, _) = block.as_chunks::<32>();
-        join([0, 1].map(|part| {
-            avx512!(_mm512_test_epi16_mask(
-                self.load_words(&parts[part]),
-                self.words(1)
-            ))
-        }))
+        // Each by itself: a closure within `map` may become a call, which took ten times as long.
+        let [low, high] = [self.load_words(&parts[0]), self.load_words(&parts[1])];
+        let one = self.words(1);
+        avx512!(join([
+            _mm512_test_epi16_mask(low, one),
+            _mm512_test_epi16_mask(high, one),
+        ]))
     }
 
     #[inline(always)]
@@ -408,13 +410,15 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn within16(self, block: &[u16; BLOCK], stored: u16, low: u16, high: u16) -> u64 {
         let (parts, _) = block.as_chunks::<32>();
-        join([0, 1].map(|part| {
-            avx512!(
-                let value = _mm512_and_si512(self.load_words(&parts[part]), self.words(stored));
-                _mm512_cmpge_epu16_mask(value, self.words(low))
-                    & _mm512_cmple_epu16_mask(value, self.words(high))
-            )
-        }))
+        let (stored, low, high) = (self.words(stored), self.words(low), self.words(high));
+        avx512!(
+            let a = _mm512_and_si512(self.load_words(&parts[0]), stored);
+            let b = _mm512_and_si512(self.load_words(&parts[1]), stored);
+            join([
+                _mm512_cmpge_epu16_mask(a, low) & _mm512_cmple_epu16_mask(a, high),
+                _mm512_cmpge_epu16_mask(b, low) & _mm512_cmple_epu16_mask(b, high),
+            ])
+        )
     }
 
     #[inline(always)]
