@@ -79,6 +79,27 @@ fn receivers_that_cannot_receive() {
         .run(["enroll", "--home", "city", "expired.pgp"])
         .fails(1, &["expired"]);
 
+    let made = Key::generate(&KeyOptions::new("revoked <r@example.org>")).unwrap();
+    let cert = made.key.cert();
+    let revoked = cert.apply_revocation(&made.revocation).unwrap();
+    fs::write(place.path("revoked.pgp"), revoked.to_armored()).unwrap();
+    let fp = cert.fingerprint().to_string();
+    share(&place, ct, "revoked.pgp").fails(1, &[&fp, "is revoked"]);
+    fs::write(place.path("alice.key"), made.key.to_armored().as_bytes()).unwrap();
+    place
+        .run(["seal", "bob.pgp", "--signer", "alice.key"])
+        .fails(2, &["--to", "--out"]);
+    let seal = ["seal", "bob.pgp", "--signer", "alice.key", "--out", "msg"];
+    let to = |cert| seal.into_iter().chain(["--to", cert]);
+    place
+        .run(to("revoked.pgp"))
+        .fails(1, &["revoked.pgp", &fp, "is revoked"]);
+    // one good receiver does not carry a bad one
+    place
+        .run(to("bob.pgp").chain(["--to", "revoked.pgp"]))
+        .fails(1, &["revoked.pgp", "is revoked"]);
+    assert!(!place.path("msg").exists(), "nothing was written");
+
     place
         .run(["share", "--home", "alice", ct])
         .fails(2, &["--to"]);
@@ -296,4 +317,20 @@ impl Drop for Unmount<'_> {
     fn drop(&mut self) {
         let _ = std::process::Command::new("umount").arg(self.0).status();
     }
+}
+
+#[test]
+#[cfg(not(feature = "gpg-agent"))]
+fn a_gpg_agent_that_this_build_does_not_ask() {
+    let place = Place::new();
+    let cert = "bob.pgp";
+    let seal = ["seal", cert, "--to", cert, "--signer", "agent:bob.pgp"];
+    place
+        .run(seal.into_iter().chain(["--out", "msg"]))
+        .fails(1, &["--features gpg-agent"]);
+    let open = ["open", cert, "--from", cert, "--key", "agent:bob.pgp"];
+    place
+        .run(open.into_iter().chain(["--out", "opened"]))
+        .fails(1, &["--features gpg-agent"]);
+    assert!(!place.path("msg").exists() && !place.path("opened").exists());
 }

@@ -17,6 +17,7 @@ mod get;
 mod grant;
 mod hide;
 mod init;
+mod keeper;
 mod key;
 pub(crate) mod lab;
 mod ledger;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use pgp_envelope::{Cert, MAX_CERT, Opener, Policy};
 use serde_json::json;
 
-use crate::command::key::unlocked;
+use crate::command::keeper;
 use crate::file;
 use crate::output::{Outcome, Output, size};
 use crate::passphrase::PassphraseArgs;
@@ -16,7 +16,7 @@ use crate::pixels;
 pub(crate) struct Args {
     /// The message; `-` is stdin.
     message: PathBuf,
-    /// Your secret key.
+    /// Your secret key; `agent:CERT` asks gpg-agent for the key of that cert.
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
     /// The cert of whoever should have signed it.
@@ -38,8 +38,8 @@ impl Args {
         let policy = Policy::now();
         let from = Cert::read(&file::read(&self.from, MAX_CERT as u64)?)
             .with_context(|| format!("cannot use {}", self.from.display()))?;
-        let key = unlocked(&self.key, &self.passphrase)?;
-        let mut opener = Opener::new(&policy).key(&key).signer(&from);
+        let opener = Opener::new(&policy).signer(&from);
+        let mut opener = keeper::opener(opener, &self.key, &self.passphrase)?;
         if self.granted {
             opener = opener.granted();
         }

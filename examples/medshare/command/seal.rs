@@ -2,10 +2,10 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use pgp_envelope::{Cert, MAX_CERT, Policy, Profile, Recipient, Sealer, Signer};
+use pgp_envelope::{Cert, MAX_CERT, Policy, Profile, Recipient, Sealer};
 use serde_json::json;
 
-use crate::command::key::unlocked;
+use crate::command::keeper;
 use crate::file;
 use crate::output::{Outcome, Output, size};
 use crate::passphrase::PassphraseArgs;
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// The cert of somebody who will be able to open it; as often as needed.
     #[arg(long, value_name = "CERT", required = true)]
     to: Vec<PathBuf>,
-    /// The secret key to sign with.
+    /// The secret key to sign with; `agent:CERT` asks gpg-agent for the key of that cert.
     #[arg(long, value_name = "KEY")]
     signer: PathBuf,
     /// Where the message goes; `-` is stdout.
@@ -63,8 +63,7 @@ impl Args {
             let cert = Cert::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
             recipients.push(Recipient::new(&cert, &policy).with_context(fail)?);
         }
-        let key = unlocked(&self.signer, &self.passphrase)?;
-        let signer = Signer::new(&key, &policy)?;
+        let signer = keeper::signer(&self.signer, &self.passphrase, &policy)?;
         let reader = file::reader(&self.file)?;
         let bar = output.progress("sealing", reader.len);
         let mut sealer = Sealer::new()
