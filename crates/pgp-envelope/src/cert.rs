@@ -273,6 +273,8 @@ fn parse_one(bytes: &[u8]) -> Result<openpgp::Cert> {
         Some(Err(error)) => return Err(malformed(&error)),
         None => return Err(Error::malformed(WHAT, "nothing is there")),
     };
+    // Some that it reads it cannot write: with a signature, say, that names a fingerprint of an unknown kind.
+    cert.as_tsk().to_vec().map_err(|error| malformed(&error))?;
     match certs.next() {
         None => Ok(cert),
         Some(_) => Err(Error::malformed(WHAT, "expected one, found more")),
