@@ -83,6 +83,12 @@ impl Block {
         Ok(Self { cid, bytes })
     }
 
+    /// The CID that [`Block::raw`] would give these bytes.
+    pub(crate) fn raw_cid(bytes: &[u8]) -> Result<Cid> {
+        check_size(bytes)?;
+        Ok(Cid::new_v1(RAW, hash::sha256(bytes)))
+    }
+
     /// The block inside an identity CID.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ proptest! {
         let node = dag::add(&store, bytes.as_slice(), profile).unwrap();
         let (root, blocks) = others_blocks(&bytes, profile);
         prop_assert_eq!(node.cid, root);
+        prop_assert_eq!(dag::only_hash_bytes(&bytes, profile).unwrap(), node);
         prop_assert_eq!(store.len(), blocks.len());
         for (cid, block) in blocks {
             prop_assert!(store.get(&cid).unwrap().unwrap().bytes() == block);

@@ -70,6 +70,29 @@ pub fn only_hash_with(
     import(&mut |_| Ok(()), reader, profile, progress)
 }
 
+/// As [`only_hash`], of a file in memory, which is hashed where it lies: nothing is copied.
+///
+/// # Errors
+///
+/// None that bytes in memory give a reason for.
+pub fn only_hash_bytes(bytes: &[u8], profile: Profile) -> Result<Node> {
+    let mut hashed = Hashed {
+        chunks: bytes.chunks(profile.chunk()),
+        tree: Tree {
+            put: &mut |_| Ok(()),
+            profile,
+            layers: Vec::new(),
+        },
+    };
+    pipeline(&mut hashed, UNDER_WAY / profile.chunk(), |chunk| {
+        leaf_node(chunk, profile)
+    })?;
+    if bytes.is_empty() {
+        hashed.take(leaf_node(&[], profile))?;
+    }
+    hashed.tree.finish()
+}
+
 /// Puts files one after the other: one file whose children are theirs.
 ///
 /// Every block of the parts is shared. `cat` gives their bytes one after the other, here and in any IPFS program.
@@ -163,6 +186,34 @@ impl Ends<Vec<u8>, Result<(Block, Node)>> for File<'_> {
         self.stored += node.size;
         (self.progress)(self.stored);
         Ok(())
+    }
+}
+
+/// Bytes in memory on their way into a tree of which nothing is kept.
+struct Hashed<'a> {
+    chunks: std::slice::Chunks<'a, u8>,
+    tree: Tree<'a>,
+}
+
+impl<'a> Ends<&'a [u8], Result<Node>> for Hashed<'a> {
+    fn next(&mut self) -> Result<Option<&'a [u8]>> {
+        Ok(self.chunks.next())
+    }
+
+    fn take(&mut self, leaf: Result<Node>) -> Result<()> {
+        self.tree.push(leaf?.child(), 0)
+    }
+}
+
+/// What [`leaf`] says of a chunk.
+fn leaf_node(chunk: &[u8], profile: Profile) -> Result<Node> {
+    match profile {
+        Profile::UnixfsV1_2025 | Profile::Cidv1_256k => {
+            let size = chunk.len() as u64;
+            Ok(Node::new(Block::raw_cid(chunk)?, size, size))
+        }
+        // inside dag-pb, so there is no way around a copy
+        Profile::LegacyCidv0 => leaf(chunk.to_vec(), profile).map(|(_, node)| node),
     }
 }
 
