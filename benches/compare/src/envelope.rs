@@ -211,7 +211,10 @@ fn ours(table: &Table<'_>, policy: &Policy, profile: Profile, name: &str) -> Res
             let opener = Opener::new(policy).key(&key).signer(&cert).threads(count);
             table.row(
                 &format!("pgp-envelope open {name}{place}, {threads} thread(s)"),
-                || Ok(ensure!(opener.open(&message()[..])?.len() == len)),
+                || {
+                    ensure!(opener.open(&message()[..])?.len() == len);
+                    Ok(())
+                },
             )?;
         }
     }
@@ -457,7 +460,8 @@ fn age_rows(table: &Table<'_>) -> Result<()> {
             .decrypt(iter::once(&identity as &dyn age::Identity))?;
         let mut plaintext = Vec::with_capacity(data.len());
         { reader }.read_to_end(&mut plaintext)?;
-        Ok(ensure!(plaintext.len() == data.len()))
+        ensure!(plaintext.len() == data.len());
+        Ok(())
     })
 }
 
