@@ -30,9 +30,7 @@ mod walk;
 pub use directory::{Entry, directory, list, resolve};
 #[cfg(feature = "embedded")]
 pub use files::{add_path, extract, only_hash_path};
-pub use import::{
-    Node, add, add_with, concat, only_hash, only_hash_bytes, only_hash_with,
-};
+pub use import::{Node, add, add_with, concat, only_hash, only_hash_bytes, only_hash_with};
 pub use reader::{Reader, cat, parts, stat};
 pub(crate) use walk::walk_all;
 pub use walk::{Cids, Walk, cids, copy, walk};
