@@ -16,7 +16,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 use std::{env, fs, thread};
 
-use pgp_envelope::{Key, KeyOptions, Opener, Policy, Profile, Recipient, Sealer, Signer};
+use pgp_envelope::{
+    Error, Key, KeyOptions, Mode, Opener, Policy, Profile, Recipient, Sealer, Signer,
+};
 
 const PROFILES: [(Profile, &str); 2] = [(Profile::Rfc9580, "v6"), (Profile::Rfc4880, "v4")];
 
@@ -286,6 +288,7 @@ fn messages_travel_to_and_from_other_programs() {
                     output(gpg(&desk).arg("--import").arg(&person.secret), b"").unwrap();
                 }
             }
+            let mut written = "yes";
             for size in [0, 1, 300, 65_530, 700_000] {
                 let plaintext: Vec<u8> = (0..size)
                     .map(|i: u32| i.wrapping_mul(2_654_435_761).to_be_bytes()[0])
@@ -305,12 +308,19 @@ fn messages_travel_to_and_from_other_programs() {
                 let opened = Opener::new(&Policy::now())
                     .key(&bob.key)
                     .signer(&alice.key.cert())
-                    .open(&theirs[..])
-                    .unwrap_or_else(|error| panic!("{what} sealed: {error:?}"));
+                    .open(&theirs[..]);
+                let opened = match opened {
+                    // the peer chose OCB, which Nettle 3 lacks: said by name, as it should be
+                    Err(Error::Unsupported { .. }) if !Mode::Ocb.is_supported() => {
+                        written = "with another backend";
+                        continue;
+                    }
+                    opened => opened.unwrap_or_else(|error| panic!("{what} sealed: {error:?}")),
+                };
                 assert_eq!(opened.signer(), alice.key.fingerprint());
                 assert!(opened.into_vec().unwrap() == plaintext, "{what} sealed");
             }
-            row.extend(["yes".to_owned(), "yes".to_owned()]);
+            row.extend(["yes".to_owned(), written.to_owned()]);
         }
     }
     let _ = Command::new("gpgconf")
@@ -318,7 +328,7 @@ fn messages_travel_to_and_from_other_programs() {
         .arg(desk.folder.join("gnupg"))
         .args(["--kill", "all"])
         .status();
-    if peers.len() == 5 {
+    if peers.len() == 5 && Mode::Ocb.is_supported() {
         check_table(&rows);
     }
 }
