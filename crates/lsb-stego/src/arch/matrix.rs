@@ -11,6 +11,9 @@
 //! 1. Blocks are taken eight at a time: three bits of `j` are those of the place within the eight, and the XOR of all eight
 //!    counts for the others.
 //! 2. Lanes are bytes, of which only the lowest bit counts in the end.
+//!
+//! Loops are plain: a closure handed to `from_fn` or `map` may become a call, which is compiled without the level's
+//! instructions and can be a hundred times slower.
 
 use super::simd::BLOCK;
 use super::{Lane, Simd, Task};
@@ -31,18 +34,20 @@ impl<S: Lane, const P: usize> Task for WriteMatrix<'_, S, P> {
         for (blocks, payload) in self.blocks.chunks_exact_mut((1 << P) - 1).zip(payload) {
             let syndrome = syndrome::<V, S, P>(simd, blocks);
             let one = simd.splat(1);
-            let differ: [V::Bytes; P] = core::array::from_fn(|bit| {
-                let payload = simd.spread([u64::from_le_bytes(payload[bit])]);
-                simd.and(simd.xor(syndrome[bit], payload), one)
-            });
+            let mut differ = syndrome;
+            for (differ, payload) in differ.iter_mut().zip(payload) {
+                let payload = simd.spread([u64::from_le_bytes(*payload)]);
+                *differ = simd.and(simd.xor(*differ, payload), one);
+            }
             let upper = if P == 2 { 4 } else { 8 };
             let places = places::<V, P>(simd, &differ);
             let mut at = 0;
             for high in 0..(1 << P) / upper {
                 // Lanes whose upper bits of `j` are these.
-                let here = (P.min(3)..P).fold(one, |here, bit| {
-                    pick(simd, here, differ[bit], high << 3 >> bit & 1 == 1)
-                });
+                let mut here = one;
+                for (bit, &differ) in differ.iter().enumerate().skip(3) {
+                    here = pick(simd, here, differ, high << 3 >> bit & 1 == 1);
+                }
                 for (place, &lanes) in places.iter().enumerate().take(upper) {
                     if high + place > 0 {
                         S::toggle(simd, &mut blocks[at], simd.and(here, lanes));
@@ -68,10 +73,10 @@ impl<S: Lane, const P: usize> Task for ReadMatrix<'_, S, P> {
         let (words, _) = self.payload.as_chunks_mut::<8>();
         let (payload, _) = words.as_chunks_mut::<P>();
         for (blocks, payload) in self.blocks.chunks_exact((1 << P) - 1).zip(payload) {
-            *payload = syndrome::<V, S, P>(simd, blocks).map(|lanes| {
-                let [word] = simd.gather(lanes);
-                word.to_le_bytes()
-            });
+            for (word, lanes) in payload.iter_mut().zip(syndrome::<V, S, P>(simd, blocks)) {
+                let [gathered] = simd.gather(lanes);
+                *word = gathered.to_le_bytes();
+            }
         }
     }
 }
@@ -89,11 +94,13 @@ fn pick<V: Simd>(simd: V, a: V::Bytes, b: V::Bytes, set: bool) -> V::Bytes {
 /// For every value of the three lowest bits, the lanes that differ by it; the first four for two bits.
 #[inline(always)]
 fn places<V: Simd, const P: usize>(simd: V, differ: &[V::Bytes; P]) -> [V::Bytes; 8] {
-    core::array::from_fn(|place| {
-        (0..P.min(3)).fold(simd.splat(1), |lanes, bit| {
-            pick(simd, lanes, differ[bit], place >> bit & 1 == 1)
-        })
-    })
+    let mut places = [simd.splat(1); 8];
+    for (place, lanes) in places.iter_mut().enumerate() {
+        for (bit, &differ) in differ.iter().enumerate().take(3) {
+            *lanes = pick(simd, *lanes, differ, place >> bit & 1 == 1);
+        }
+    }
+    places
 }
 
 #[inline(always)]
