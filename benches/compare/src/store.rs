@@ -205,7 +205,7 @@ fn export() -> Result<()> {
         })?);
         ours.push(time(|| {
             let mut reader = dag::cat(&store, &node.cid)?;
-            ensure!(io::copy(&mut reader, &mut io::sink())? == LEN as u64);
+            ensure!(reader.copy_to(&mut io::sink())? == LEN as u64);
             Ok(())
         })?);
     }
@@ -390,9 +390,7 @@ fn kubo() -> Result<()> {
         })?);
         ours_cat.push(time(|| {
             let store = EmbeddedStore::open(&ours)?;
-            ensure!(
-                io::copy(&mut dag::cat(&store, &expected.cid)?, &mut io::sink())? == LEN as u64
-            );
+            ensure!(dag::cat(&store, &expected.cid)?.copy_to(&mut io::sink())? == LEN as u64);
             Ok(())
         })?);
         fs::remove_dir_all(ours)?;
@@ -415,7 +413,7 @@ fn memory() -> Result<()> {
     let before = peak()?;
     let node = dag::add(&store, Numbers(0).take(GIB), Profile::default())?;
     store.pin(&node.cid)?;
-    ensure!(io::copy(&mut dag::cat(&store, &node.cid)?, &mut io::sink())? == GIB);
+    ensure!(dag::cat(&store, &node.cid)?.copy_to(&mut io::sink())? == GIB);
     println!(
         "memory: {} KiB at the start, {} KiB at the peak of import and export of 1 GiB, target under 65536",
         before,

@@ -10,10 +10,11 @@
 mod common;
 
 use std::io::{BufRead as _, Read as _, Seek as _, SeekFrom};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::Stream;
 use ipfs_store::{
-    Block, BlockStore as _, Cid, Counting, Error, MAX_BLOCK, MemoryStore, Profile, dag, parse_cid,
+    Block, BlockStore, Cid, Counting, Error, MAX_BLOCK, MemoryStore, Profile, dag, parse_cid,
 };
 
 #[test]
@@ -313,6 +314,45 @@ fn a_missing_leaf_is_named_and_nothing_after_it_is_read() {
     }
     assert!(dag::walk(&store, &node.cid).last().unwrap().is_err());
     assert!(dag::cids(&store, &node.cid).last().unwrap().is_err());
+}
+
+#[test]
+fn a_jump_fetches_its_own_leaf_and_no_other() {
+    #[derive(Debug)]
+    struct Asked(MemoryStore, AtomicUsize);
+    impl BlockStore for Asked {
+        fn get(&self, cid: &Cid) -> ipfs_store::Result<Option<Block>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.get(cid)
+        }
+        fn put(&self, block: &Block) -> ipfs_store::Result<()> {
+            self.0.put(block)
+        }
+        fn has(&self, cid: &Cid) -> ipfs_store::Result<bool> {
+            self.0.has(cid)
+        }
+        fn delete(&self, cid: &Cid) -> ipfs_store::Result<bool> {
+            self.0.delete(cid)
+        }
+    }
+    let store = Asked(MemoryStore::new(), AtomicUsize::new(0));
+    let bytes = Stream::bytes("jump", 20 << 20);
+    let node = dag::add(&store, bytes.as_slice(), Profile::default()).unwrap();
+    let asked = || store.1.swap(0, Ordering::Relaxed);
+    asked();
+    let mut reader = dag::cat(&store, &node.cid).unwrap();
+    for at in [11 << 20, 3 << 20, 19 << 20] {
+        asked();
+        reader.seek(SeekFrom::Start(at)).unwrap();
+        reader.read_exact(&mut [0; 99]).unwrap();
+        assert_eq!(asked(), 2, "the root and a leaf");
+    }
+    // and reading on asks once for each, whatever is fetched ahead
+    reader.rewind().unwrap();
+    let mut read = Vec::new();
+    assert_eq!(reader.copy_to(&mut read).unwrap(), node.size);
+    assert!(read == bytes);
+    assert_eq!(asked(), 21);
 }
 
 #[test]

@@ -22,7 +22,7 @@ impl Args {
         let root = resolve(store.as_store(), &self.cid)?;
         let mut reader = dag::cat(store.as_store(), &root)?;
         let mut stdout = io::stdout().lock();
-        let size = io::copy(&mut reader, &mut stdout)?;
+        let size = reader.copy_to(&mut stdout)?;
         stdout.flush()?;
         // with --json the object would follow the bytes
         Ok(Outcome::done(

@@ -124,10 +124,12 @@ fn write(store: &dyn BlockStore, root: &Cid, to: &Path, depth: usize) -> Result<
         Kind::Bytes(_) | Kind::File { .. } => {
             let mut file = File::create_new(to).map_err(writing(to))?;
             let mut reader = cat(store, root)?;
-            io::copy(&mut reader, &mut file).map_err(|error| match error.downcast::<Error>() {
-                Ok(error) => error,
-                Err(error) => writing(to)(error),
-            })?;
+            reader
+                .copy_to(&mut file)
+                .map_err(|error| match error.downcast::<Error>() {
+                    Ok(error) => error,
+                    Err(error) => writing(to)(error),
+                })?;
             file.sync_all().map_err(writing(to))
         }
         other => Err(Error::WrongKind {
