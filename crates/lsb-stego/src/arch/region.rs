@@ -3,7 +3,6 @@
 //! Rows are not told apart: where a block crosses from one row to the next, samples at the edges get predictions that mean
 //! nothing, and their lanes do not carry.
 
-use super::kernel::low_bits;
 use super::lanes::Lanes;
 use super::simd::BLOCK;
 use super::{Lane, Simd};
@@ -15,120 +14,208 @@ pub(crate) struct Region<'a, S> {
     pub(crate) end: usize,
     pub(crate) channels: usize,
     pub(crate) stride: usize,
-    /// All ones where a sample may carry: two rows from an even one on, and a block more.
+    /// All ones where a sample may carry: two rows from an even one on, and a strip more.
     pub(crate) carrying: &'a [S],
     /// The stored bits.
     pub(crate) stored: S,
 }
 
-/// A block from any sample on; zeros after the last.
-#[inline(always)]
-pub(super) fn load<V: Simd, S: Lane>(simd: V, samples: &[S], at: usize) -> S::Block<V> {
-    let whole = samples.get(at..at + BLOCK).and_then(<[S]>::first_chunk);
-    match whole {
-        Some(block) => S::Block::<V>::load(simd, block),
-        None => S::Block::<V>::load(simd, &part(samples, at)),
+impl<S: Copy> Region<'_, S> {
+    /// A part of it.
+    #[inline(always)]
+    pub(super) const fn part(self, start: usize, end: usize) -> Self {
+        Self { start, end, ..self }
     }
 }
 
-/// The last samples, and zeros.
-#[cold]
-#[inline(never)]
-fn part<S: Lane>(samples: &[S], at: usize) -> [S; BLOCK] {
-    let mut block = [S::default(); BLOCK];
-    let rest = samples.get(at..).unwrap_or_default();
-    for (to, from) in block.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    block
-}
+/// Samples whose predictions are made at once.
+pub(crate) const STRIP: usize = 16 * BLOCK;
 
-/// Walks along a region, block by block.
-pub(super) struct Blocks<'a, S> {
+/// Walks along a region, strip by strip, each with the predictions of all its blocks: made in a loop of their own, neither
+/// that loop nor what follows checks a bound per block, and no load takes in part what was just stored, for which it would
+/// have to wait. What predicts a sample that carries does not change.
+pub(super) struct Strips<'a, S> {
     region: Region<'a, S>,
     at: usize,
     phase: usize,
+    predicted: [[S; BLOCK]; STRIP / BLOCK],
+    /// The last block, where it is not whole, and zeros; lanes of samples that are not there do not carry.
+    values: [[S; BLOCK]; 1],
+    carrying: [[S; BLOCK]; 1],
 }
 
-impl<'a, S: Lane> Blocks<'a, S> {
+/// A strip of whole blocks, or of fewer samples than a block has: the first of them, and how many.
+#[derive(Clone, Copy)]
+pub(super) struct Strip {
+    at: usize,
+    phase: usize,
+    count: usize,
+}
+
+/// The blocks of a strip: values, predictions, and the lanes of those that carry.
+pub(super) type Blocks<'a, S> = (&'a [[S; BLOCK]], &'a [[S; BLOCK]], &'a [[S; BLOCK]]);
+
+/// As [`Blocks`], to be changed.
+pub(super) type BlocksMut<'a, S> = (&'a mut [[S; BLOCK]], &'a [[S; BLOCK]], &'a [[S; BLOCK]]);
+
+impl<'a, S: Lane> Strips<'a, S> {
     #[inline(always)]
     pub(super) fn new(region: Region<'a, S>) -> Self {
+        let room = [S::default(); BLOCK];
         Self {
             region,
             at: region.start,
             phase: region.start % (2 * region.stride).max(1),
+            predicted: [room; STRIP / BLOCK],
+            values: [room],
+            carrying: [room],
         }
     }
 
-    /// The next block: its first sample, and the lanes of those that carry.
+    /// The next strip, whose predictions are then there.
     #[inline(always)]
-    pub(super) fn next<V: Simd>(&mut self, simd: V) -> Option<(usize, S::Block<V>)> {
-        let (at, end, period) = (self.at, self.region.end, 2 * self.region.stride);
-        if at >= end {
-            return None;
+    pub(super) fn next<V: Simd>(&mut self, simd: V, samples: &[S]) -> Option<Strip> {
+        let left = self
+            .region
+            .end
+            .checked_sub(self.at)
+            .filter(|&left| left > 0)?;
+        let whole = left.min(STRIP) / BLOCK * BLOCK;
+        let strip = Strip {
+            at: self.at,
+            phase: self.phase,
+            count: if whole == 0 { left } else { whole },
+        };
+        if whole == 0 {
+            self.last(samples, strip);
+        } else if self.region.stored == S::cut(u16::MAX) {
+            self.predict::<V, true>(simd, samples, strip);
+        } else {
+            self.predict::<V, false>(simd, samples, strip);
         }
-        let mut carrying = load(simd, self.region.carrying, self.phase);
-        if end - at < BLOCK {
-            let present = low_bits(u32::try_from(end - at).unwrap_or(64));
-            carrying = carrying & S::Block::<V>::spread(simd, present);
-        }
-        self.at += BLOCK;
-        self.phase += BLOCK;
+        self.at += strip.count;
+        self.phase += strip.count;
+        let period = 2 * self.region.stride;
         if self.phase >= period {
-            self.phase %= period;
+            self.phase %= period.max(1);
         }
-        Some((at, carrying))
+        Some(strip)
     }
-}
 
-impl<S: Lane> Region<'_, S> {
-    /// The values of a block and their predictions: means that round up, as SIMD instructions do.
+    /// The blocks of the strip.
     #[inline(always)]
-    pub(super) fn values<V: Simd>(&self, simd: V, samples: &[S], at: usize) -> [S::Block<V>; 2] {
-        let stored = S::Block::<V>::splat(simd, self.stored);
-        let whole = self.stored == S::cut(u16::MAX);
-        let [left, right] = [at - self.channels, at + self.channels];
-        let [up, down] = [at - self.stride, at + self.stride];
-        let value = |at: usize| {
-            let value = load(simd, samples, at);
-            if whole { value } else { value & stored }
+    pub(super) fn blocks<'b>(&'b self, strip: Strip, samples: &'b [S]) -> Blocks<'b, S> {
+        if strip.count < BLOCK {
+            (&self.values, &self.predicted, &self.carrying)
+        } else {
+            let values = blocks(samples, strip.at, strip.count);
+            let carrying = blocks(self.region.carrying, strip.phase, strip.count);
+            (values, &self.predicted, carrying)
+        }
+    }
+
+    /// The blocks of the strip, to be changed; then [`Self::close`] them.
+    #[inline(always)]
+    pub(super) fn open<'b>(&'b mut self, strip: Strip, samples: &'b mut [S]) -> BlocksMut<'b, S> {
+        if strip.count < BLOCK {
+            (&mut self.values, &self.predicted, &self.carrying)
+        } else {
+            let values = samples.get_mut(strip.at..strip.at + strip.count);
+            let values = values.unwrap_or_default().as_chunks_mut().0;
+            let carrying = blocks(self.region.carrying, strip.phase, strip.count);
+            (values, &self.predicted, carrying)
+        }
+    }
+
+    /// Gives back to the samples what has changed.
+    #[inline(always)]
+    pub(super) fn close(&self, strip: Strip, samples: &mut [S]) {
+        if strip.count < BLOCK
+            && let Some(samples) = samples.get_mut(strip.at..strip.at + strip.count)
+        {
+            samples.copy_from_slice(&self.values.as_flattened()[..strip.count]);
+        }
+    }
+
+    /// The predictions of whole blocks; `ALL` bits are stored.
+    #[inline(always)]
+    fn predict<V: Simd, const ALL: bool>(&mut self, simd: V, samples: &[S], strip: Strip) {
+        let Region {
+            channels, stride, ..
+        } = self.region;
+        let Strip { at, count, .. } = strip;
+        let stored = S::Block::<V>::splat(simd, self.region.stored);
+        let left = blocks(samples, at - channels, count);
+        let right = blocks(samples, at + channels, count);
+        let up = blocks(samples, at - stride, count);
+        let down = blocks(samples, at + stride, count);
+        let rows = left.iter().zip(right).zip(up).zip(down);
+        for (predicted, (((left, right), up), down)) in self.predicted.iter_mut().zip(rows) {
+            let mut near = [
+                S::Block::<V>::load(simd, left),
+                S::Block::<V>::load(simd, right),
+                S::Block::<V>::load(simd, up),
+                S::Block::<V>::load(simd, down),
+            ];
+            if !ALL {
+                for value in &mut near {
+                    *value = *value & stored;
+                }
+            }
+            mean(near).store(predicted);
+        }
+    }
+
+    /// The last samples, fewer than a block has.
+    #[cold]
+    #[inline(never)]
+    fn last(&mut self, samples: &[S], strip: Strip) {
+        let Region {
+            channels,
+            stride,
+            carrying,
+            stored,
+            ..
+        } = self.region;
+        let stored: u16 = stored.into();
+        let value = |at: usize| -> u16 {
+            let value: u16 = samples.get(at).copied().unwrap_or_default().into();
+            value & stored
         };
-        let beside = value(left).mean(value(right));
-        let across = value(up).mean(value(down));
-        // The mean of means, step by step: LLVM makes the instruction of one mean, but widens the lanes for two.
-        let mean = (beside | across).minus((beside ^ across).half());
-        [value(at), mean]
+        let mean = |a: u16, b: u16| (a | b) - ((a ^ b) >> 1);
+        let ([values], [lanes]) = (&mut self.values, &mut self.carrying);
+        let [predicted, ..] = &mut self.predicted;
+        *lanes = [S::default(); BLOCK];
+        for index in 0..strip.count {
+            let at = strip.at + index;
+            values[index] = samples.get(at).copied().unwrap_or_default();
+            let beside = mean(value(at - channels), value(at + channels));
+            let across = mean(value(at - stride), value(at + stride));
+            predicted[index] = S::cut(mean(beside, across));
+            lanes[index] = carrying
+                .get(strip.phase + index)
+                .copied()
+                .unwrap_or_default();
+        }
     }
 }
 
-/// A walk along a region that is written to, in which a block is loaded before the one before it is stored: a load that
-/// takes what was just stored in part waits for the cache. What predicts a sample that carries does not change.
-pub(super) struct Ahead<'a, S: Lane, V: Simd> {
-    blocks: Blocks<'a, S>,
-    next: Option<Loaded<S, V>>,
+/// The blocks from any sample on, which are there: a region ends a row before the samples do.
+#[inline(always)]
+fn blocks<S>(samples: &[S], at: usize, count: usize) -> &[[S; BLOCK]] {
+    samples
+        .get(at..at + count)
+        .unwrap_or_default()
+        .as_chunks()
+        .0
 }
 
-/// The first sample of a block, values and predictions, and the lanes of those that carry.
-pub(super) type Loaded<S, V> = (usize, [<S as Lane>::Block<V>; 2], <S as Lane>::Block<V>);
-
-impl<'a, S: Lane, V: Simd> Ahead<'a, S, V> {
-    #[inline(always)]
-    pub(super) fn new(simd: V, region: Region<'a, S>, samples: &[S]) -> Self {
-        let mut ahead = Self {
-            blocks: Blocks::new(region),
-            next: None,
-        };
-        ahead.next(simd, samples);
-        ahead
-    }
-
-    #[inline(always)]
-    pub(super) fn next(&mut self, simd: V, samples: &[S]) -> Option<Loaded<S, V>> {
-        let region = self.blocks.region;
-        let loaded = self.blocks.next(simd);
-        let loaded = loaded.map(|(at, carrying)| (at, region.values(simd, samples, at), carrying));
-        core::mem::replace(&mut self.next, loaded)
-    }
+/// The mean of means of left and right, up and down: both round up, as SIMD instructions do.
+#[inline(always)]
+fn mean<L: Lanes>([left, right, up, down]: [L; 4]) -> L {
+    let (beside, across) = (left.mean(right), up.mean(down));
+    // Step by step: LLVM makes the instruction of one mean, but widens the lanes for two.
+    (beside | across).minus((beside ^ across).half())
 }
 
 /// Whether a sample is on the upper side of its prediction, and how far from it: from 0 on each side.

@@ -16,8 +16,7 @@
 
 use super::kernel::{Sink, Source};
 use super::lanes::Lanes;
-use super::region::{Ahead, Blocks, Region, load, side};
-use super::simd::BLOCK;
+use super::region::{Region, Strips, side};
 use super::{Lane, Simd, Task};
 
 /// Away from the prediction on the sample's side.
@@ -36,6 +35,16 @@ pub(crate) struct Rule<T> {
     /// Above it, a sample on the upper side may not move.
     pub(crate) top: T,
     pub(crate) reserved: Option<Reserved<T>>,
+    pub(crate) clear: Option<Clear<T>>,
+}
+
+/// First of the values so far from both ends of the range that samples there move whatever they are, and their number less
+/// one: those that move, and those that have moved, are then told apart without a look at the zones. There are none where
+/// values are reserved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clear<T> {
+    pub(crate) first: T,
+    pub(crate) others: T,
 }
 
 /// First and last of the reserved values, and of those from where a sample on the upper side, or on the lower, might reach
@@ -49,13 +58,17 @@ pub(crate) struct Reserved<T> {
 
 impl<S: Lane> Rule<S> {
     #[inline(always)]
-    fn lanes<V: Simd>(self, simd: V) -> Lined<S::Block<V>> {
+    fn lanes<V: Simd>(self, simd: V, stored: S) -> Lined<S::Block<V>> {
         let splat = |value: S| S::Block::<V>::splat(simd, value);
         let (bins, one) = (splat(self.bins), splat(S::cut(1)));
         let reserved = self.reserved.map(|reserved| Reserved {
             values: reserved.values.map(splat),
             above: reserved.above.map(splat),
             below: reserved.below.map(splat),
+        });
+        let clear = self.clear.map(|clear| Clear {
+            first: splat(clear.first),
+            others: splat(clear.others),
         });
         Lined {
             rule: Rule {
@@ -64,9 +77,12 @@ impl<S: Lane> Rule<S> {
                 bins,
                 top: splat(self.top),
                 reserved,
+                clear,
             },
+            stored: splat(stored),
             twice: bins.plus(bins),
             one,
+            zero: splat(S::default()),
         }
     }
 }
@@ -75,8 +91,10 @@ impl<S: Lane> Rule<S> {
 #[derive(Clone, Copy)]
 struct Lined<L> {
     rule: Rule<L>,
+    stored: L,
     twice: L,
     one: L,
+    zero: L,
 }
 
 /// What the rule says of samples before embedding: masks, but `step`.
@@ -91,17 +109,19 @@ struct Forward<L> {
     step: L,
 }
 
-/// What the rule says of samples after embedding: masks, but `from` and `bit`.
+/// What the rule says of samples after embedding: masks, but `by` and `e`.
 #[derive(Clone, Copy)]
 struct Back<L> {
+    up: L,
     /// It moved, or, where `flag`, only if its flag says so.
     moved: L,
     flag: L,
     /// It carries, if it moved.
     inner: L,
-    from: L,
-    /// 1 or 0.
-    bit: L,
+    /// By how much it moved, its bit included.
+    by: L,
+    /// Its distance, of which the lowest bit is its bit.
+    e: L,
 }
 
 #[inline(always)]
@@ -144,12 +164,28 @@ impl<L: Lanes> Lined<L> {
         }
     }
 
+    /// Whether no sample that may carry is near an end of the range or reserved.
     #[inline(always)]
-    fn forward(&self, [x, p]: [L; 2], carrying: L) -> Forward<L> {
+    fn clear(&self, x: L, carrying: L) -> bool {
+        match self.rule.clear {
+            None => false,
+            Some(Clear { first, others }) => {
+                (carrying & !others.at_least(x.minus(first))).signs() == 0
+            }
+        }
+    }
+
+    /// `clear`, as asked; what is said is the same.
+    #[inline(always)]
+    fn forward(&self, [x, p]: [L; 2], carrying: L, clear: bool) -> Forward<L> {
         let (up, e) = side([x, p]);
         Forward {
             up,
-            go: self.moves(x, up, carrying) & !self.zone(x, up),
+            go: if clear {
+                carrying & self.rule.above.where_or(up, self.rule.below)
+            } else {
+                self.moves(x, up, carrying) & !self.zone(x, up)
+            },
             inner: !e.at_least(self.rule.bins),
             step: e.min(self.rule.bins),
         }
@@ -166,40 +202,37 @@ impl<L: Lanes> Lined<L> {
         } = forward;
         let moved = self.meets(away(x, step, up), inner, up);
         let (_, e) = side([x, p]);
-        let (from, _) = self.inverse(x, e, up);
+        let from = away(x, self.by(e), !up);
         let skipped = self.moves(x, up, carrying) & !self.zone(from, up);
         moved.where_or(go, skipped)
     }
 
-    /// Where moved samples came from, and whether they carry.
+    /// By how much a sample moved that has this distance now: half of it, rounded up, and never more than the bins.
     #[inline(always)]
-    fn inverse(&self, y: L, e: L, up: L) -> (L, L) {
-        let inner = !e.at_least(self.twice);
-        let before = e.half().where_or(inner, e.minus(self.rule.bins));
-        (away(y, e.minus(before), !up), inner)
+    fn by(&self, e: L) -> L {
+        e.mean(self.zero).min(self.rule.bins)
     }
 
     #[inline(always)]
     fn back(&self, [y, p]: [L; 2], carrying: L) -> Back<L> {
         let (up, e) = side([y, p]);
-        let (from, inner) = self.inverse(y, e, up);
-        let (moves, bit) = (self.moves(y, up, carrying), e & self.one);
-        // Elsewhere a moved sample neither came from a zone nor could be in one, whatever its bit.
-        let near = y.at_least(self.rule.top);
-        let ends = moves & near.where_or(up, self.rule.bins.at_least(y));
-        let (moved, flag) = if self.rule.reserved.is_none() && ends.signs() == 0 {
-            (moves, ends)
+        let (by, inner) = (self.by(e), !e.at_least(self.twice));
+        let (moved, flag) = if self.clear(y, carrying) {
+            let moves = carrying & self.rule.above.where_or(up, self.rule.below);
+            (moves, self.zero)
         } else {
-            let moved = moves & !self.zone(from, up);
-            let zero = away(y, bit & inner, !up);
+            let moves = self.moves(y, up, carrying);
+            let moved = moves & !self.zone(away(y, by, !up), up);
+            let zero = away(y, e & inner & self.one, !up);
             (moved, moved & self.meets(zero, inner, up))
         };
         Back {
+            up,
             moved,
             flag,
             inner,
-            from,
-            bit,
+            by,
+            e,
         }
     }
 }
@@ -217,17 +250,22 @@ impl<S: Lane, F: FnMut(u64, u32)> Task for Survey<'_, S, F> {
 
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) -> usize {
-        let rule = self.rule.lanes(simd);
+        let rule = self.rule.lanes(simd, self.region.stored);
         let mut carrying_count = 0;
-        let mut blocks = Blocks::new(self.region);
-        while let Some((at, carrying)) = blocks.next(simd) {
-            let values = self.region.values(simd, self.samples, at);
-            let forward = rule.forward(values, carrying);
-            carrying_count += (forward.go & forward.inner).signs().count_ones() as usize;
-            let flag = rule.flag(values, carrying, forward).signs();
-            if flag != 0 {
-                let moved = simd.compress(forward.go.signs(), flag);
-                (self.flags)(moved, flag.count_ones());
+        let mut strips = Strips::new(self.region);
+        while let Some(strip) = strips.next(simd, self.samples) {
+            let (values, predicted, carrying) = strips.blocks(strip, self.samples);
+            for ((value, p), carrying) in values.iter().zip(predicted).zip(carrying) {
+                let carrying = S::Block::<V>::load(simd, carrying);
+                let x = S::Block::<V>::load(simd, value) & rule.stored;
+                let both = [x, S::Block::<V>::load(simd, p)];
+                let forward = rule.forward(both, carrying, false);
+                carrying_count += (forward.go & forward.inner).signs().count_ones() as usize;
+                let flag = rule.flag(both, carrying, forward).signs();
+                if flag != 0 {
+                    let moved = simd.compress(forward.go.signs(), flag);
+                    (self.flags)(moved, flag.count_ones());
+                }
             }
         }
         carrying_count
@@ -249,63 +287,44 @@ impl<S: Lane> Task for Shift<'_, S> {
 
     #[inline(always)]
     fn run<V: Simd>(self, simd: V) {
-        let rule = self.rule.lanes(simd);
+        let rule = self.rule.lanes(simd, self.region.stored);
         let mut left = self.bits;
         let mut source = Source::new(self.stream, 0);
-        let mut ahead = Ahead::new(simd, self.region, self.samples);
+        let mut strips = Strips::new(self.region);
+        let mut again = self.moved.unwrap_or_default().iter();
         while left > 0
-            && let Some((at, [x, p], carrying)) = ahead.next(simd, self.samples)
+            && let Some(strip) = strips.next(simd, self.samples)
         {
-            let Forward {
-                up,
-                go,
-                inner,
-                step,
-            } = rule.forward([x, p], carrying);
-            let go = match self.moved {
-                None => go,
-                Some(moved) => {
-                    let moved = moved.get((at - self.region.start) / BLOCK);
-                    S::Block::<V>::spread(simd, moved.copied().unwrap_or(0))
+            let (values, predicted, carrying) = strips.open(strip, self.samples);
+            for ((value, p), carrying) in values.iter_mut().zip(predicted).zip(carrying) {
+                let carrying = S::Block::<V>::load(simd, carrying);
+                let sample = S::Block::<V>::load(simd, value);
+                let x = sample & rule.stored;
+                let both = [x, S::Block::<V>::load(simd, p)];
+                let Forward {
+                    up,
+                    mut go,
+                    inner,
+                    step,
+                } = rule.forward(both, carrying, rule.clear(x, carrying));
+                if self.moved.is_some() {
+                    go = S::Block::<V>::spread(simd, again.next().copied().unwrap_or(0));
                 }
-            };
-            let carry = (go & inner).signs();
-            let (keep, count) = first(simd, carry, left);
-            left -= count as usize;
-            let go = if left == 0 {
-                go & S::Block::<V>::spread(simd, keep)
-            } else {
-                go
-            };
-            let bits = simd.deposit(source.take(count), carry & keep);
-            let bits = S::Block::<V>::spread(simd, bits) & rule.one;
-            let moved = away(x, (step & go).plus(bits), up);
-            replace(simd, self.samples, &self.region, at, moved);
+                let carry = (go & inner).signs();
+                let (keep, count) = first(simd, carry, left);
+                left -= count as usize;
+                if left == 0 {
+                    go = go & S::Block::<V>::spread(simd, keep);
+                }
+                let bits = simd.deposit(source.take(count), carry & keep);
+                let bits = S::Block::<V>::spread(simd, bits) & rule.one;
+                away(sample, (step & go).plus(bits), up).store(value);
+                if left == 0 {
+                    break;
+                }
+            }
+            strips.close(strip, self.samples);
         }
-    }
-}
-
-/// The stored bits of a block, as much of it as the region has, become those of `value`, which has no others.
-#[inline(always)]
-fn replace<V: Simd, S: Lane>(
-    simd: V,
-    samples: &mut [S],
-    region: &Region<'_, S>,
-    at: usize,
-    value: S::Block<V>,
-) {
-    let whole = if region.stored == S::cut(u16::MAX) {
-        value
-    } else {
-        load(simd, samples, at) & !S::Block::<V>::splat(simd, region.stored) | value
-    };
-    let rest = samples.get_mut(at..region.end).unwrap_or_default();
-    if let Some(block) = rest.first_chunk_mut() {
-        whole.store(block);
-    } else {
-        let mut block = [S::default(); BLOCK];
-        whole.store(&mut block);
-        rest.copy_from_slice(&block[..rest.len()]);
     }
 }
 
@@ -337,21 +356,28 @@ impl<S: Lane, F: FnMut(u32) -> u64> Task for Unshift<'_, S, F> {
 
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) {
-        let rule = self.rule.lanes(simd);
+        let rule = self.rule.lanes(simd, self.region.stored);
         let mut sink = Sink::new(self.stream, 0);
         let mut left = self.bits;
-        let mut blocks = Blocks::new(self.region);
+        let mut strips = Strips::new(self.region);
         while left > 0
-            && let Some((at, carrying)) = blocks.next(simd)
+            && let Some(strip) = strips.next(simd, self.samples)
         {
-            let values = self.region.values(simd, self.samples, at);
-            let back = rule.back(values, carrying);
-            let skipped = skipped(simd, back.flag.signs(), &mut self.flags);
-            let carry = (back.moved & back.inner).signs() & !skipped;
-            let (keep, count) = first(simd, carry, left);
-            left -= count as usize;
-            let bits = back.bit.equal(rule.one).signs();
-            sink.put(simd.compress(bits, carry & keep), count);
+            let (values, predicted, carrying) = strips.blocks(strip, self.samples);
+            for ((value, p), carrying) in values.iter().zip(predicted).zip(carrying) {
+                let carrying = S::Block::<V>::load(simd, carrying);
+                let y = S::Block::<V>::load(simd, value) & rule.stored;
+                let back = rule.back([y, S::Block::<V>::load(simd, p)], carrying);
+                let skipped = skipped(simd, back.flag.signs(), &mut self.flags);
+                let carry = (back.moved & back.inner).signs() & !skipped;
+                let (keep, count) = first(simd, carry, left);
+                left -= count as usize;
+                let bits = (back.e & rule.one).equal(rule.one).signs();
+                sink.put(simd.compress(bits, carry & keep), count);
+                if left == 0 {
+                    break;
+                }
+            }
         }
         sink.finish();
     }
@@ -383,33 +409,40 @@ impl<S: Lane, F: FnMut(u32) -> u64> Task for Restore<'_, S, F> {
 
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) {
-        let rule = self.rule.lanes(simd);
+        let rule = self.rule.lanes(simd, self.region.stored);
         let mut sink = Sink::new(self.stream, 0);
         let mut left = self.bits;
-        let mut ahead = Ahead::new(simd, self.region, self.samples);
-        for kept in self.moved {
-            if left == 0 {
-                break;
+        let mut strips = Strips::new(self.region);
+        let mut kept = self.moved.iter_mut();
+        while left > 0
+            && let Some(strip) = strips.next(simd, self.samples)
+        {
+            let (values, predicted, carrying) = strips.open(strip, self.samples);
+            let blocks = values.iter_mut().zip(predicted).zip(carrying);
+            for (((value, p), carrying), kept) in blocks.zip(kept.by_ref()) {
+                let carrying = S::Block::<V>::load(simd, carrying);
+                let sample = S::Block::<V>::load(simd, value);
+                let y = sample & rule.stored;
+                let back = rule.back([y, S::Block::<V>::load(simd, p)], carrying);
+                let skipped = skipped(simd, back.flag.signs(), &mut self.flags);
+                let carry = (back.moved & back.inner).signs() & !skipped;
+                let (keep, count) = first(simd, carry, left);
+                left -= count as usize;
+                let bits = (back.e & rule.one).equal(rule.one).signs();
+                sink.put(simd.compress(bits, carry & keep), count);
+                let keep = keep & !skipped;
+                let moved = if keep == !0 {
+                    back.moved
+                } else {
+                    back.moved & S::Block::<V>::spread(simd, keep)
+                };
+                *kept = moved.signs();
+                away(sample, back.by & moved, !back.up).store(value);
+                if left == 0 {
+                    break;
+                }
             }
-            let Some((at, [y, p], carrying)) = ahead.next(simd, self.samples) else {
-                break;
-            };
-            let back = rule.back([y, p], carrying);
-            let skipped = skipped(simd, back.flag.signs(), &mut self.flags);
-            let carry = (back.moved & back.inner).signs() & !skipped;
-            let (keep, count) = first(simd, carry, left);
-            left -= count as usize;
-            let bits = back.bit.equal(rule.one).signs();
-            sink.put(simd.compress(bits, carry & keep), count);
-            let keep = keep & !skipped;
-            let moved = if keep == !0 {
-                back.moved
-            } else {
-                back.moved & S::Block::<V>::spread(simd, keep)
-            };
-            *kept = moved.signs();
-            let restored = back.from.where_or(moved, y);
-            replace(simd, self.samples, &self.region, at, restored);
+            strips.close(strip, self.samples);
         }
         sink.finish();
     }

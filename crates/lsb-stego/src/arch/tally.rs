@@ -1,7 +1,9 @@
 //! The histogram of prediction errors, of which every choice of sides and bins follows.
 
+use alloc::vec::Vec;
+
 use super::lanes::Lanes;
-use super::region::{Blocks, Region, side};
+use super::region::{Region, Strips, side};
 use super::simd::BLOCK;
 use super::{Lane, Simd, Task};
 
@@ -11,18 +13,18 @@ const ROOM: usize = 64;
 /// Distances per side that are counted in vectors, one after the other until every error is.
 const NEAR: usize = 8;
 
-/// Counts prediction errors; `counts` has two entries per code, in two tables, which are to be added up.
+/// Counts prediction errors: `counts` gets an entry for each code that there is, in four columns that are to be added up.
 ///
-/// A code is 0 where a sample does not carry, `most + 2 + e` above and `most + 1 - e` below, where larger distances than
-/// `most` count as `most`. In most pictures nearly all errors are small, and those are counted in vectors, 64 samples in
-/// a few instructions per code; else each sample adds to its count, which takes about a cycle per sample.
+/// A code is 0 where a sample does not carry, `2 e + 2` above and `2 e + 3` below, where larger distances than `most` count as
+/// `most`. In most pictures nearly all errors are small, and those are counted in vectors, 64 samples in a few instructions
+/// per code; else each sample adds to its count, which takes about a cycle per sample.
 ///
 /// Where a sample carries, the one an odd number of rows below does not: so two blocks make one of codes.
 pub(crate) struct Tally<'a, S> {
     pub(crate) samples: &'a [S],
     pub(crate) region: Region<'a, S>,
     pub(crate) most: S,
-    pub(crate) counts: &'a mut [u32],
+    pub(crate) counts: &'a mut Vec<[u32; 4]>,
 }
 
 /// The lowest and the highest of the samples that may carry.
@@ -34,14 +36,14 @@ pub(crate) struct Span {
 
 /// Codes on their way to the counts.
 struct Codes<'a, S, L> {
-    most: S,
-    /// `most`, and the codes of distance 0 on both sides.
-    ends: [L; 3],
+    stored: L,
+    most: L,
+    two: L,
     low: L,
     high: L,
     room: [[S; BLOCK]; ROOM],
     filled: usize,
-    counts: &'a mut [u32],
+    counts: &'a mut Vec<[u32; 4]>,
     /// How many times vectors are not tried, as they have missed some.
     skip: u32,
 }
@@ -58,13 +60,13 @@ impl<S: Lane> Task for Tally<'_, S> {
             counts,
         } = self;
         let Region { start, end, .. } = region;
-        let [zero, ones] = [0, u16::MAX].map(|value| S::Block::<V>::splat(simd, S::cut(value)));
-        let first: u16 = most.into();
+        grow(counts, 2 * NEAR + 2);
         let mut codes = Codes {
-            most,
-            ends: [first, first + 2, first + 1].map(|end| S::Block::<V>::splat(simd, S::cut(end))),
-            low: ones,
-            high: zero,
+            stored: S::Block::<V>::splat(simd, region.stored),
+            most: S::Block::<V>::splat(simd, most),
+            two: S::Block::<V>::splat(simd, S::cut(2)),
+            low: S::Block::<V>::splat(simd, S::cut(u16::MAX)),
+            high: S::Block::<V>::splat(simd, S::cut(0)),
             room: [[S::default(); BLOCK]; ROOM],
             filled: 0,
             counts,
@@ -77,25 +79,33 @@ impl<S: Lane> Task for Tally<'_, S> {
         } else {
             start
         };
-        let part = |start, end| {
-            Blocks::new(Region {
-                start,
-                end,
-                ..region
-            })
-        };
-        let (mut upper, mut lower) = (part(start, paired), part(paired, paired + paired - start));
-        while let (Some((at, carrying)), Some((below, others))) =
-            (upper.next(simd), lower.next(simd))
+        let last = paired + paired - start;
+        let mut upper = Strips::new(region.part(start, paired));
+        let mut lower = Strips::new(region.part(paired, last));
+        while let (Some(strip), Some(below)) =
+            (upper.next(simd, samples), lower.next(simd, samples))
         {
-            let [x, p] = region.values(simd, samples, at);
-            let [y, q] = region.values(simd, samples, below);
-            let both = [x.where_or(carrying, y), p.where_or(carrying, q)];
-            codes.add(simd, both, carrying | others);
+            let (xs, ps, carrying) = upper.blocks(strip, samples);
+            let (ys, qs, others) = lower.blocks(below, samples);
+            let above = xs.iter().zip(ps).zip(carrying);
+            let below = ys.iter().zip(qs).zip(others);
+            for (((x, p), carrying), ((y, q), others)) in above.zip(below) {
+                let carrying = S::Block::<V>::load(simd, carrying);
+                let x = S::Block::<V>::load(simd, x);
+                let x = x.where_or(carrying, S::Block::<V>::load(simd, y));
+                let p = S::Block::<V>::load(simd, p);
+                let p = p.where_or(carrying, S::Block::<V>::load(simd, q));
+                codes.add(simd, [x, p], carrying | S::Block::<V>::load(simd, others));
+            }
         }
-        let mut rest = part(paired + paired - start, end);
-        while let Some((at, carrying)) = rest.next(simd) {
-            codes.add(simd, region.values(simd, samples, at), carrying);
+        let mut rest = Strips::new(region.part(last, end));
+        while let Some(strip) = rest.next(simd, samples) {
+            let (xs, ps, carrying) = rest.blocks(strip, samples);
+            for ((x, p), carrying) in xs.iter().zip(ps).zip(carrying) {
+                let x = S::Block::<V>::load(simd, x);
+                let p = S::Block::<V>::load(simd, p);
+                codes.add(simd, [x, p], S::Block::<V>::load(simd, carrying));
+            }
         }
         codes.count(simd);
         let [mut low, mut high] = [[S::default(); BLOCK]; 2];
@@ -114,10 +124,11 @@ impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
     where
         L: Lanes<Token = V>,
     {
+        let x = x & self.stored;
         let (up, e) = side([x, p]);
-        let [most, above, below] = self.ends;
-        let e = e.min(most);
-        let code = above.plus(e).where_or(up, below.minus(e)) & carrying;
+        let e = e.min(self.most);
+        // All ones are one more when they are taken off.
+        let code = e.plus(e).plus(self.two).minus(!up) & carrying;
         self.low = self.low.min(x | !carrying);
         self.high = self.high.max(x & carrying);
         if let Some(room) = self.room.get_mut(self.filled) {
@@ -137,47 +148,50 @@ impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
         let codes = self.room.get(..self.filled).unwrap_or_default();
         self.filled = 0;
         if self.skip == 0 {
-            let zero = usize::from(self.most.into()) + 2;
             let mut left = codes.len() * BLOCK - equal(simd, codes, 0);
             let mut found = [0; 2 * NEAR];
             let mut at = 0;
             while left > 0 && at < 2 * NEAR {
-                let count = equal(simd, codes, near_code(zero, at));
+                let count = equal(simd, codes, at + 2);
                 found[at] = count;
                 left -= count;
                 at += 1;
             }
             if left == 0 {
-                for (at, found) in found.into_iter().enumerate().take(at) {
-                    if let Some(count) = self.counts.get_mut(near_code(zero, at)) {
-                        *count += u32::try_from(found).unwrap_or(0);
-                    }
+                for (count, found) in self.counts.iter_mut().skip(2).zip(found) {
+                    count[0] += u32::try_from(found).unwrap_or(0);
                 }
                 return;
             }
             self.skip = 8;
         }
         self.skip -= 1;
-        // Two tables, so that one count does not wait for itself where many errors are the same.
-        let (even, odd) = self.counts.split_at_mut(self.counts.len() / 2);
-        for &[a, b] in codes.as_flattened().as_chunks().0 {
-            if let Some(count) = even.get_mut(usize::from(a.into())) {
-                *count += 1;
-            }
-            if let Some(count) = odd.get_mut(usize::from(b.into())) {
-                *count += 1;
+        let mut most = S::Block::<V>::splat(simd, S::default());
+        for block in codes {
+            most = most.max(S::Block::<V>::load(simd, block));
+        }
+        let mut lanes = [S::default(); BLOCK];
+        most.store(&mut lanes);
+        let most: u16 = lanes.into_iter().map(Into::into).max().unwrap_or(0);
+        grow(self.counts, usize::from(most) + 1);
+        // Four columns, so that one count does not wait for itself where many errors are the same.
+        let counts = self.counts.as_mut_slice();
+        for four in codes.as_flattened().as_chunks::<4>().0 {
+            for (column, &code) in four.iter().enumerate() {
+                if let Some(count) = counts.get_mut(usize::from(code.into())) {
+                    count[column] += 1;
+                }
             }
         }
     }
 }
 
-/// The codes from distance 0 on, on both sides in turn.
-#[inline(always)]
-const fn near_code(zero: usize, at: usize) -> usize {
-    if at.is_multiple_of(2) {
-        zero + at / 2
-    } else {
-        zero.saturating_sub(at / 2 + 1)
+/// At least so many counts.
+#[cold]
+#[inline(never)]
+fn grow(counts: &mut Vec<[u32; 4]>, least: usize) {
+    if counts.len() < least {
+        counts.resize(least, [0; 4]);
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::arch::region::Region;
+use crate::arch::region::{Region, STRIP};
 use crate::{Cover, Error, Layout, Result, Sample};
 
 /// The geometry of a cover.
@@ -57,8 +57,12 @@ impl<S: Sample> Field<S> {
                 }
             }
         }
-        for at in 0..crate::arch::BLOCK {
-            carrying.push(carrying[at]);
+        // A strip more, so that one can begin anywhere in the two rows.
+        let mut missing = STRIP;
+        while missing > 0 {
+            let part = missing.min(2 * self.stride);
+            carrying.extend_from_within(..part);
+            missing -= part;
         }
         carrying
     }

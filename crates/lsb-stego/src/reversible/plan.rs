@@ -195,8 +195,7 @@ impl<'a, S: Sample> Planner<'a, S> {
         // Counts have 32 bits.
         for start in (region.start..region.end).step_by(1 << 30) {
             let end = region.end.min(start + (1 << 30));
-            let codes = 2 * usize::from(most_bins) + 3;
-            let mut counts = vec![0; 2 * codes];
+            let mut counts = Vec::new();
             let tally = Tally {
                 samples: self.samples,
                 region: Region {
@@ -209,14 +208,11 @@ impl<'a, S: Sample> Planner<'a, S> {
             };
             let span: Span = dispatch(self.options.level, tally);
             (low, high) = (low.min(span.low), high.max(span.high));
-            let (counts, others) = counts.split_at_mut(codes);
-            for (count, other) in counts.iter_mut().zip(others) {
-                *count += *other;
-            }
-            let (lower, upper) = counts.split_at_mut(usize::from(most_bins) + 2);
-            above.add(upper, &bins);
-            lower[1..].reverse();
-            below.add(&lower[1..], &bins);
+            // Codes of both sides in turn, after those of samples that do not carry.
+            let counts = counts.iter().map(|columns| columns.iter().sum()).skip(2);
+            let counts: Vec<u32> = counts.collect();
+            above.add(counts.iter().step_by(2), &bins);
+            below.add(counts.iter().skip(1).step_by(2), &bins);
         }
         let mut candidates = Vec::with_capacity(3 * bins.len());
         for (index, &bins) in bins.iter().enumerate() {
@@ -256,25 +252,23 @@ impl Weights {
     }
 
     /// Adds a histogram of distances; no sum of 2^30 of its entries and squares is above 64 bits.
-    fn add(&mut self, histogram: &[u32], bins: &[u16]) {
-        let all: u64 = histogram.iter().copied().map(u64::from).sum();
-        let (mut held, mut moved, mut from) = (0, 0, 0);
+    fn add<'a>(&mut self, histogram: impl Iterator<Item = &'a u32>, bins: &[u16]) {
+        let (mut held, mut moved) = (0, 0);
+        let mut histogram = (0u64..).zip(histogram).peekable();
         for (sum, &bins) in self.held.iter_mut().zip(bins) {
-            let end = usize::from(bins);
-            // The bit is 0 or 1: a change by the distance or one more.
-            if held < all {
-                let bin = histogram.get(from..end).unwrap_or_default();
-                for (distance, &count) in (from as u64..).zip(bin) {
-                    let count = u64::from(count);
-                    held += count;
-                    moved += count * (2 * distance * (distance + 1) + 1);
-                }
+            while let Some((distance, &count)) =
+                histogram.next_if(|&(distance, _)| distance < u64::from(bins))
+            {
+                let count = u64::from(count);
+                held += count;
+                // The bit is 0 or 1: a change by the distance or one more.
+                moved += count * (2 * distance * (distance + 1) + 1);
             }
-            from = end;
             sum.0 += held;
             sum.1 += u128::from(moved);
         }
-        self.all += all;
+        let rest: u64 = histogram.map(|(_, &count)| u64::from(count)).sum();
+        self.all += held + rest;
     }
 
     /// The samples that so many bins hold, and the squared changes of the side, times two.

@@ -15,7 +15,7 @@
 //!
 //! How the rule is applied stands in `arch::shift`; here is what it is made of.
 
-use crate::arch::shift::{Reserved, Rule};
+use crate::arch::shift::{Clear, Reserved, Rule};
 use crate::{Layout, Sample};
 
 /// Which sides of the histogram move.
@@ -73,7 +73,24 @@ impl Shift {
             bins: S::cut(bins),
             top: S::cut(peak.saturating_sub(bins)),
             reserved,
+            clear: self.clear(layout),
         }
+    }
+
+    /// Where samples neither lie in a zone nor could have come from one.
+    fn clear<S: Sample>(self, layout: &Layout) -> Option<Clear<S>> {
+        let (bins, peak) = (self.bins, layout.peak());
+        let first = if self.sides.below() { bins + 1 } else { 0 };
+        let last = if self.sides.above() {
+            peak.checked_sub(bins + 1)?
+        } else {
+            peak
+        };
+        let others = last.checked_sub(first)?;
+        layout.reserved().is_none().then(|| Clear {
+            first: S::cut(first),
+            others: S::cut(others),
+        })
     }
 
     /// Whether no sample from `low` to `high` lies in a zone, or moves to one.
