@@ -1,6 +1,8 @@
 //! The ciphers of both containers, on blocks (RFC 9580 sections 5.13.1 and 5.13.2).
 
 use std::io::{Read as _, Write as _};
+#[cfg(feature = "crypto-rust")]
+use std::sync::Arc;
 
 use openpgp::crypto::aead::{SEIPv2Schedule, Schedule as _};
 use openpgp::crypto::symmetric::{
@@ -12,6 +14,11 @@ use sequoia_openpgp as openpgp;
 
 use crate::pipeline::{Buffer, Stage};
 use crate::{Error, Mode, Result, SessionKey};
+#[cfg(feature = "crypto-rust")]
+use crate::{
+    cfb,
+    ocb::{self, Ocb},
+};
 
 /// Bytes of an authentication tag, in every mode.
 pub(crate) const TAG: usize = 16;
@@ -24,6 +31,9 @@ pub(crate) struct Aead {
     schedule: SEIPv2Schedule,
     cipher: SymmetricAlgorithm,
     mode: Mode,
+    /// Where the backend is slow at the mode.
+    #[cfg(feature = "crypto-rust")]
+    ocb: Option<Arc<dyn Ocb>>,
 }
 
 impl Aead {
@@ -36,10 +46,20 @@ impl Aead {
     ) -> Result<Self> {
         let schedule = SEIPv2Schedule::new(key.sequoia(), cipher, mode.to_sequoia(), chunk, salt)
             .map_err(Error::library("deriving the message key"))?;
+        #[cfg(feature = "crypto-rust")]
+        let ocb = match mode {
+            Mode::Ocb if is_aes(cipher) => schedule
+                .chunk(0, &mut |key, _, _| Ok(ocb::with_key(key)))
+                .map_err(Error::library("deriving the message key"))?
+                .map(Arc::from),
+            _ => None,
+        };
         Ok(Self {
             schedule,
             cipher,
             mode,
+            #[cfg(feature = "crypto-rust")]
+            ocb,
         })
     }
 
@@ -47,6 +67,11 @@ impl Aead {
     fn seal(&self, index: u64, chunk: &[u8], sealed: &mut [u8]) -> Result<()> {
         self.schedule
             .chunk(index, &mut |key, nonce, aad| {
+                #[cfg(feature = "crypto-rust")]
+                if let (Some(ocb), Ok(nonce)) = (&self.ocb, nonce.try_into()) {
+                    ocb.seal(nonce, aad, chunk, sealed);
+                    return Ok(());
+                }
                 let context = self
                     .mode
                     .to_sequoia()
@@ -59,6 +84,13 @@ impl Aead {
     fn open(&self, index: u64, sealed: &[u8], chunk: &mut [u8]) -> Result<()> {
         self.schedule
             .chunk(index, &mut |key, nonce, aad| {
+                #[cfg(feature = "crypto-rust")]
+                if let (Some(ocb), Ok(nonce)) = (&self.ocb, nonce.try_into()) {
+                    return match ocb.open(nonce, aad, sealed, chunk) {
+                        true => Ok(()),
+                        false => Err(openpgp::Error::ManipulatedMessage.into()),
+                    };
+                }
                 let context = self
                     .mode
                     .to_sequoia()
@@ -96,6 +128,14 @@ impl Aead {
     }
 }
 
+#[cfg(feature = "crypto-rust")]
+const fn is_aes(cipher: SymmetricAlgorithm) -> bool {
+    matches!(
+        cipher,
+        SymmetricAlgorithm::AES128 | SymmetricAlgorithm::AES192 | SymmetricAlgorithm::AES256
+    )
+}
+
 pub(crate) struct SealChunk(pub(crate) Aead);
 
 impl Stage for SealChunk {
@@ -117,11 +157,15 @@ impl Stage for OpenChunk {
 pub(crate) struct SealCfb {
     key: SessionKey,
     iv: [u8; BLOCK],
+    #[cfg(feature = "crypto-rust")]
+    chain: Option<Box<dyn cfb::Chain>>,
 }
 
 impl SealCfb {
-    pub(crate) const fn new(key: SessionKey) -> Self {
+    pub(crate) fn new(key: SessionKey) -> Self {
         Self {
+            #[cfg(feature = "crypto-rust")]
+            chain: cfb::chain(key.as_bytes()),
             key,
             iv: [0; BLOCK],
         }
@@ -132,6 +176,12 @@ impl Stage for SealCfb {
     fn run(&mut self, _: u64, input: &[u8], output: &mut Buffer) -> Result<()> {
         let failed = "encrypting";
         let sealed = output.set_len(input.len());
+        #[cfg(feature = "crypto-rust")]
+        if let Some(chain) = &mut self.chain {
+            sealed.copy_from_slice(input);
+            chain.encrypt_next(sealed);
+            return Ok(());
+        }
         let mut encryptor = Encryptor::new(
             self.key.cipher(),
             BlockCipherMode::CFB,
@@ -161,6 +211,14 @@ impl Stage for OpenCfb {
     fn run(&mut self, _: u64, input: &[u8], output: &mut Buffer) -> Result<()> {
         let failed = "decrypting";
         let (iv, segment) = input.split_at_checked(BLOCK).ok_or(Error::Tampered)?;
+        #[cfg(feature = "crypto-rust")]
+        if is_aes(self.cipher) {
+            let opened = output.set_len(segment.len());
+            opened.copy_from_slice(segment);
+            if cfb::decrypt(self.key.as_bytes(), iv, opened).is_some() {
+                return Ok(());
+            }
+        }
         let source = Memory::with_cookie(segment, openpgp::parse::Cookie::default());
         let mut decryptor = Decryptor::new(
             self.cipher,

@@ -6,6 +6,8 @@
 mod agent;
 mod armor;
 mod cert;
+#[cfg(feature = "crypto-rust")]
+mod cfb;
 mod cipher;
 mod container;
 mod content;
@@ -17,6 +19,8 @@ mod key;
 mod ledger;
 mod lifecycle;
 mod memory;
+#[cfg(feature = "crypto-rust")]
+mod ocb;
 mod open;
 mod opened;
 mod packet;

@@ -31,6 +31,8 @@ pub(crate) struct Pipeline {
     stages: Vec<Box<dyn Stage>>,
     workers: Vec<Worker>,
     room: usize,
+    /// Whether each block needs the one before: then there is one stage, which moves to a worker behind the first block.
+    chained: bool,
     sent: u64,
     /// What is under way, the oldest first.
     order: VecDeque<Place>,
@@ -138,6 +140,7 @@ impl Pipeline {
         let here = stages.pop();
         Self {
             room: stages.len() * DEPTH + 1,
+            chained: false,
             here,
             stages,
             workers: Vec::new(),
@@ -145,6 +148,14 @@ impl Pipeline {
             order: VecDeque::new(),
             spare: Vec::new(),
         }
+    }
+
+    /// Of one stage that has to see each block in turn, on a worker.
+    pub(crate) fn chained(stage: Box<dyn Stage>) -> Self {
+        let mut this = Self::new(vec![stage]);
+        this.room = DEPTH;
+        this.chained = true;
+        this
     }
 
     /// Whether another block may be sent before one is received.
@@ -171,6 +182,9 @@ impl Pipeline {
         let index = self.sent;
         self.sent += 1;
         if index > 0 {
+            if self.chained {
+                self.stages.extend(self.here.take());
+            }
             self.workers
                 .extend(self.stages.drain(..).map(Worker::start));
             self.workers.iter_mut().for_each(Worker::collect);

@@ -48,14 +48,16 @@ impl<'a> ContainerWriter<'a> {
         let mut salt = [0; 32];
         openpgp::crypto::random(&mut salt).map_err(Error::library("asking for randomness"))?;
         let mut preamble = Block::default();
-        let (integrity, stages): (_, Vec<Box<dyn Stage>>) = match container {
+        let (integrity, pipeline) = match container {
             Container::SeipdV1 => {
                 preamble.output.extend(&[1]);
-                // CFB is a chain: one thread, this one.
-                (
-                    Integrity::Mdc(Sha1::new()),
-                    vec![Box::new(SealCfb::new(key.clone()))],
-                )
+                // CFB is a chain: one thread, which is another than the one that hashes where there are two.
+                let stage: Box<dyn Stage> = Box::new(SealCfb::new(key.clone()));
+                let pipeline = match workers {
+                    0 => Pipeline::new(vec![stage]),
+                    _ => Pipeline::chained(stage),
+                };
+                (Integrity::Mdc(Sha1::new()), pipeline)
             }
             Container::SeipdV2 { mode, chunk } => {
                 let chunk = chunk as usize;
@@ -70,11 +72,11 @@ impl<'a> ContainerWriter<'a> {
                 preamble.output.extend(&salt);
                 let stage = || -> Box<dyn Stage> { Box::new(SealChunk(aead.clone())) };
                 let stages = (0..=workers).map(|_| stage()).collect();
-                (Integrity::Aead(aead), stages)
+                (Integrity::Aead(aead), Pipeline::new(stages))
             }
         };
         let mut this = Self {
-            pipeline: Pipeline::new(stages),
+            pipeline,
             block: Block::default(),
             parts: Parts::new(writer)?,
             integrity,
