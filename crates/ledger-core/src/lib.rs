@@ -52,7 +52,7 @@ pub use tx::{
     Accept, Approval, Body, Enroll, Grant, Reject, Revoke, RevokeMember, RotateKey,
     SIGNATURE_SUFFIX, Share, Transaction, Unsigned, Verified, Withdraw, signed_digest, signing_key,
 };
-pub use witness::Witness;
+pub use witness::{AddCheckpoint, MAX_ADD_CHECKPOINT, NotCosigned, Witness};
 
 /// Why it is built like this.
 #[cfg(doc)]

@@ -6,10 +6,12 @@ pub mod alone;
 #[cfg(feature = "client")]
 pub mod client;
 mod error;
+mod file;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(any(feature = "client", feature = "http"))]
 pub mod reader;
+pub mod witness;
 
 pub use access::{Access, Event, Location};
 pub use alone::{Founding, Node, Opening};
@@ -17,6 +19,7 @@ pub use alone::{Founding, Node, Opening};
 pub use client::{Client, Connecting};
 pub use error::{Error, Result};
 pub use ledger_core;
+pub use witness::Witnessing;
 
 /// Why it is built like this.
 #[cfg(doc)]

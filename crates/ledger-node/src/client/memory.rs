@@ -1,12 +1,12 @@
 //! The last checkpoint that was believed, in memory and in a file.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ledger_core::{Checkpoint, LogKey};
 
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 pub(super) struct Memory {
     file: Option<PathBuf>,
@@ -42,7 +42,8 @@ impl Memory {
             return Ok(());
         }
         if let Some(path) = &self.file {
-            write(path, newer.note()).map_err(|error| kept(path, &error.to_string()))?;
+            file::write(path, newer.note().as_bytes())
+                .map_err(|error| kept(path, &error.to_string()))?;
         }
         *last = Some(newer.clone());
         Ok(())
@@ -58,16 +59,6 @@ fn read(path: &Path, log: &LogKey) -> Result<Option<Checkpoint>> {
     Checkpoint::open(&note, log)
         .map(Some)
         .map_err(|rejected| kept(path, &rejected.to_string()))
-}
-
-/// The old note or the new one, whenever it is interrupted.
-fn write(path: &Path, note: &str) -> std::io::Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.partial", std::process::id()));
-    let mut file = std::fs::File::create(&partial)?;
-    file.write_all(note.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)
 }
 
 fn kept(path: &Path, reason: &str) -> Error {

@@ -13,13 +13,16 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::cosigning::Cosigning;
 use super::limits::Rate;
 use super::metrics::Metrics;
 use super::problem::{Answered, Problem};
 use super::settings::Reads;
 use super::writer::{Progress, Submission};
-use super::{auth, blocks, events, limits, log, members, operations, page, shares, transactions};
-use crate::Node;
+use super::{
+    auth, blocks, events, limits, log, members, operations, page, shares, transactions, witness,
+};
+use crate::{Node, Witnessing};
 
 /// The most bytes of a request's body: the largest transaction in base64, with something around it.
 const MAX_BODY: usize = 96 * 1024;
@@ -34,6 +37,8 @@ pub(super) struct Shared {
     pub(super) rate: Option<Rate>,
     pub(super) timeout: Duration,
     pub(super) reads: Reads,
+    pub(super) witnessing: Option<Arc<Witnessing>>,
+    pub(super) cosigning: watch::Receiver<Cosigning>,
 }
 
 impl Shared {
@@ -137,6 +142,7 @@ fn versioned() -> OpenApiRouter<Arc<Shared>> {
 fn unversioned() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(log::note))
+        .routes(routes!(witness::add_checkpoint))
         .routes(routes!(operations::health))
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))

@@ -25,6 +25,15 @@ pub(super) struct Metrics {
     pub(super) turned_away: Counter,
     height: Gauge<u64, AtomicU64>,
     size: Gauge<u64, AtomicU64>,
+    #[cfg(feature = "client")]
+    witnesses: Family<Asked, Counter>,
+}
+
+#[cfg(feature = "client")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    witness: String,
+    outcome: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -106,6 +115,14 @@ impl Metrics {
         );
         registry.register("height", "Height of the newest block", height.clone());
         registry.register("log_size", "Transactions in the log", size.clone());
+        #[cfg(feature = "client")]
+        let witnesses = Family::default();
+        #[cfg(feature = "client")]
+        registry.register(
+            "witnesses_asked",
+            "Cosignatures asked for, by witness and what came of it",
+            Family::clone(&witnesses),
+        );
         Self {
             registry,
             requests,
@@ -120,7 +137,17 @@ impl Metrics {
             turned_away,
             height,
             size,
+            #[cfg(feature = "client")]
+            witnesses,
         }
+    }
+
+    #[cfg(feature = "client")]
+    pub(super) fn asked(&self, witness: &str, outcome: &str) {
+        let (witness, outcome) = (witness.to_owned(), outcome.to_owned());
+        self.witnesses
+            .get_or_create(&Asked { witness, outcome })
+            .inc();
     }
 
     /// Counts a request; the route is its pattern, so that whoever asks for many addresses adds no figures.

@@ -11,6 +11,7 @@
 //! GET  /v1/genesis, /checkpoint, /inclusion, /consistency
 //! GET  /v1/events               server-sent events: what happens from now on
 //! GET  /checkpoint, /tile/…     the log as C2SP tlog-tiles
+//! POST /add-checkpoint          another log's checkpoint, to be cosigned (C2SP tlog-witness)
 //! GET  /health, /ready, /metrics, /openapi.json, /
 //! ```
 //!
@@ -22,6 +23,7 @@
 mod api;
 mod auth;
 mod blocks;
+mod cosigning;
 mod events;
 mod limits;
 mod log;
@@ -37,9 +39,12 @@ mod settings;
 mod shares;
 mod transactions;
 mod view;
+mod witness;
 mod writer;
 
 pub use serve::{Server, Stopper};
+#[cfg(feature = "client")]
+pub use settings::WitnessAddress;
 pub use settings::{Reads, Settings, Tls};
 
 /// The description of the API: `OpenAPI` 3.1 in JSON, as the server serves it under `/openapi.json`.

@@ -110,10 +110,9 @@ impl IntoResponse for Problem {
 /// Gives the errors of the layers below (an unknown path, a method that is not allowed, a body too large) the same form.
 pub(super) async fn dress(response: Response) -> Response {
     let status = response.status();
-    let dressed = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind == PROBLEM_JSON || kind == super::reply::CBOR);
+    let dressed = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+        kind == PROBLEM_JSON || kind == super::reply::CBOR || kind == super::witness::SIZE
+    });
     if dressed || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

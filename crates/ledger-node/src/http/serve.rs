@@ -17,6 +17,9 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::api::{self, Shared};
+#[cfg(feature = "client")]
+use super::cosigning::Asker;
+use super::cosigning::Cosigning;
 use super::limits::{Rate, neighbourhood};
 use super::metrics::Metrics;
 use super::settings::Settings;
@@ -131,6 +134,15 @@ impl Server {
         });
         let node = Arc::clone(&self.node);
         let writer = writer::start(node, waiting, progress, Arc::clone(&metrics))?;
+        let (asking, cosigning) = watch::channel(Cosigning::default());
+        #[cfg(feature = "client")]
+        if !self.settings.witnesses.is_empty() {
+            let witnesses = self.settings.witnesses.clone();
+            let asker = Asker::new(Arc::clone(&self.node), witnesses, Arc::clone(&metrics));
+            tokio::spawn(asker.run(seen.clone(), asking, self.stop.0.subscribe()));
+        }
+        #[cfg(not(feature = "client"))]
+        drop(asking);
         let router = api::router(Arc::new(Shared {
             node: self.node,
             queue,
@@ -140,6 +152,8 @@ impl Server {
             rate: self.settings.rate.map(Rate::new),
             timeout,
             reads: self.settings.reads,
+            witnessing: self.settings.witnessing,
+            cosigning,
         }));
         let mut stopping = self.stop.0.subscribe();
         let graceful = GracefulShutdown::new();

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "client")]
+use ledger_core::WitnessKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::{Error, Result};
+use crate::{Error, Result, Witnessing};
 
 /// Limits, TLS, and who may read. The defaults suit a machine of two cores that serves some hospitals.
 #[derive(Clone, Debug)]
@@ -24,6 +26,9 @@ pub struct Settings {
     pub(super) reads: Reads,
     pub(super) tls: Option<Tls>,
     pub(super) signals: bool,
+    pub(super) witnessing: Option<Arc<Witnessing>>,
+    #[cfg(feature = "client")]
+    pub(super) witnesses: Vec<WitnessAddress>,
 }
 
 impl Default for Settings {
@@ -38,6 +43,9 @@ impl Default for Settings {
             reads: Reads::Everybody,
             tls: None,
             signals: false,
+            witnessing: None,
+            #[cfg(feature = "client")]
+            witnesses: Vec::new(),
         }
     }
 }
@@ -103,11 +111,66 @@ impl Settings {
         self
     }
 
+    /// Witnesses the ledgers of others, under `/add-checkpoint`.
+    #[must_use]
+    pub fn witnessing(mut self, witnessing: Witnessing) -> Self {
+        self.witnessing = Some(Arc::new(witnessing));
+        self
+    }
+
+    /// Asks these witnesses to cosign each checkpoint; `/checkpoint` and the proofs of shares then carry their cosignatures.
+    #[cfg(feature = "client")]
+    #[must_use]
+    pub fn witnesses(mut self, witnesses: Vec<WitnessAddress>) -> Self {
+        self.witnesses = witnesses;
+        self
+    }
+
     /// Stops on SIGINT and SIGTERM, as a program in the foreground does.
     #[must_use]
     pub const fn stop_on_signals(mut self) -> Self {
         self.signals = true;
         self
+    }
+}
+
+/// Where a witness is asked, and the key under which its cosignature counts. Written `KEY@URL`.
+#[cfg(feature = "client")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessAddress {
+    pub(super) key: WitnessKey,
+    pub(super) url: String,
+}
+
+#[cfg(feature = "client")]
+impl WitnessAddress {
+    /// A witness behind a URL, before `/add-checkpoint`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Address`] for another than `http://` or `https://`.
+    pub fn new(key: WitnessKey, url: &str) -> Result<Self> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Error::Address {
+                url: url.to_owned(),
+                reason: "expected http://HOST:PORT or https://HOST:PORT".to_owned(),
+            });
+        }
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { key, url })
+    }
+}
+
+#[cfg(feature = "client")]
+impl std::str::FromStr for WitnessAddress {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (key, url) = text.split_once("@http").ok_or_else(|| Error::Address {
+            url: text.to_owned(),
+            reason: "expected KEY@URL".to_owned(),
+        })?;
+        Self::new(key.parse().map_err(Error::Ledger)?, &format!("http{url}"))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::Shared;
+use super::cosigning;
 use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
@@ -161,7 +162,8 @@ pub(super) async fn history(
     shared.read(history).await
 }
 
-/// The proof bundle of a share: a file to keep, which `medshare check-proof` believes or not.
+/// The proof bundle of a share: a file to keep, which `medshare check-proof` believes or not. Where witnesses are asked, it
+/// carries their cosignatures, and waits for them for up to two seconds.
 #[utoipa::path(
     get, path = "/v1/shares/{id}/proof", tag = "shares",
     params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
@@ -176,11 +178,16 @@ pub(super) async fn proof(
     Named(id): Named<ShareId>,
     Asked(since): Asked<Since>,
 ) -> Answered<Response> {
+    let cosigned = cosigning::caught_up(&shared).await?;
     let prove = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let (reading, note) = match &cosigned {
+            Some(cosigned) => (&cosigned.reading, cosigned.note.to_string()),
+            None => (reading, shared.node.checkpoint_at(reading)?),
+        };
         if reading.share(&id)?.is_none() {
             return Err(Problem::not_found("share"));
         }
-        Ok(shared.node.prove_at(reading, &id, since.older)?.to_bytes())
+        Ok(reading.prove(&id, note, since.older)?.to_bytes())
     };
     let bundle = shared.read(prove).await?;
     let name = format!("attachment; filename=\"{id}.proof\"");

@@ -1,0 +1,253 @@
+//! Witnesses over HTTP: one hospital's server cosigns another's checkpoints, and whoever asks for a quorum gets it.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+mod server;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ledger_core::testing::{Person, share, share_id};
+use ledger_core::{
+    AddCheckpoint, Checkpoint, Digest, LogKey, NotCosigned, Rejected, Trust, WitnessKey, verify,
+};
+use ledger_node::http::{Settings, WitnessAddress};
+use ledger_node::{Error, Founding, Node, Witnessing};
+use server::{Running, signed};
+use ureq::Agent;
+
+const NAME: &str = "hospital.example/witness";
+
+fn settings() -> Settings {
+    Settings::new().rate(None)
+}
+
+/// A ledger with three members, not served yet.
+fn founded() -> (tempfile::TempDir, Node) {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("observed", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+    for (sequence, number) in (0..).zip(1..=3) {
+        let body = Person::new(number).enrollment();
+        node.submit(&signed(&node, 0, sequence, body)).unwrap();
+    }
+    (folder, node)
+}
+
+/// A server that witnesses a log, and its witness' key.
+fn witness(folder: &Path, log: LogKey) -> (Running, WitnessKey) {
+    let witnessing = Witnessing::open(folder, NAME, &[log]).unwrap();
+    let key = witnessing.key().clone();
+    (Running::with(settings().witnessing(witnessing)), key)
+}
+
+/// What a server answers to a request for a cosignature: status, type, body.
+fn ask(running: &Running, request: &str) -> (u16, String, String) {
+    let agent = Agent::config_builder().http_status_as_error(false).build();
+    let url = format!("{}/add-checkpoint", running.url);
+    let mut response = agent.new_agent().post(url).send(request).unwrap();
+    let kind = response.headers()["content-type"].to_str().unwrap();
+    let kind = kind.to_owned();
+    let body = response.body_mut().read_to_string().unwrap();
+    (response.status().as_u16(), kind, body)
+}
+
+fn growth(node: &Node, from: u64, to: u64) -> Vec<Digest> {
+    node.consistency(from, to).unwrap().path
+}
+
+#[test]
+fn a_server_answers_as_tlog_witness_says() {
+    let (_folder, node) = founded();
+    let kept = tempfile::tempdir().unwrap();
+    let (running, key) = witness(kept.path(), node.log_key());
+    let first = node.checkpoint().unwrap();
+    let (status, kind, line) = ask(
+        &running,
+        &AddCheckpoint::new(0, Vec::new(), first.clone()).to_string(),
+    );
+    assert_eq!((status, kind.as_str()), (200, "text/plain; charset=utf-8"));
+    let opened = Checkpoint::open_cosigned(&(first + &line), &node.log_key(), &[key]);
+    assert_eq!(opened.unwrap().1, 1);
+
+    let body = share(1, &[&Person::new(2)]);
+    node.submit(&signed(&node, 1, 0, body)).unwrap();
+    let (note, path) = (node.checkpoint().unwrap(), growth(&node, 3, 4));
+    let (_other, stranger) = founded();
+    let forged = {
+        let head = node.head().unwrap();
+        Checkpoint::sign(node.chain(), &head, &Person::new(9).key)
+    };
+    let request = |old, path: &[Digest], note: &str| {
+        AddCheckpoint::new(old, path.to_vec(), note.to_owned()).to_string()
+    };
+    for (request, status, code) in [
+        (String::from("hello"), 400, "malformed"),
+        (request(9, &path, &note), 400, "malformed"),
+        (request(3, &path, &forged), 403, "signature"),
+        (
+            request(0, &[], &stranger.checkpoint().unwrap()),
+            404,
+            "unknown-log",
+        ),
+        (request(3, &[], &note), 422, "inconsistent"),
+        (
+            request(3, &[Digest::new([7; 32])], &note),
+            422,
+            "inconsistent",
+        ),
+    ] {
+        let (found, kind, body) = ask(&running, &request);
+        assert_eq!((found, kind.as_str()), (status, "application/problem+json"));
+        assert!(body.contains(&format!("\"code\":\"{code}\"")), "{body}");
+    }
+    let (status, kind, body) = ask(&running, &request(0, &[], &note));
+    assert_eq!(
+        (status, kind.as_str(), body.as_str()),
+        (409, "text/x.tlog.size", "3\n")
+    );
+    assert_eq!(ask(&running, &request(3, &path, &note)).0, 200);
+    // a server that witnesses nothing says so
+    assert_eq!(ask(&Running::new(), &request(3, &path, &note)).0, 404);
+}
+
+#[test]
+fn what_was_cosigned_is_remembered_and_forks_are_not() {
+    let (folder, node) = founded();
+    let kept = tempfile::tempdir().unwrap();
+    let open = || Witnessing::open(kept.path(), NAME, &[node.log_key()]);
+    let first = node.checkpoint().unwrap();
+    let witnessing = open().unwrap();
+    assert!(matches!(open(), Err(Error::Busy { .. })));
+    let old = folder.path().join("old");
+    node.backup(&old, |_| ()).unwrap();
+    let send = |node: &Node, number| {
+        let body = share(number, &[&Person::new(2)]);
+        node.submit(&signed(node, 1, 0, body)).unwrap();
+    };
+    send(&node, 1);
+    let cosign = |witnessing: &Witnessing, old, path, note: &str| {
+        let request = AddCheckpoint::new(old, path, note.to_owned()).to_string();
+        witnessing.add_checkpoint(request.as_bytes(), 9).unwrap()
+    };
+    let second = node.checkpoint().unwrap();
+    cosign(&witnessing, 0, Vec::new(), &first).unwrap();
+    cosign(&witnessing, 3, growth(&node, 3, 4), &second).unwrap();
+    let key = witnessing.key().clone();
+    drop(witnessing);
+
+    // the same node from its backup goes on otherwise: its own checkpoints, its own proofs, right ones
+    let fork = Node::open(&old).unwrap();
+    send(&fork, 2);
+    let witnessing = open().unwrap();
+    assert_eq!(witnessing.key(), &key);
+    let rolled_back = cosign(&witnessing, 3, Vec::new(), &first);
+    assert_eq!(rolled_back, Err(NotCosigned::Conflict { size: 4 }));
+    let forked = cosign(&witnessing, 4, Vec::new(), &fork.checkpoint().unwrap());
+    assert_eq!(forked, Err(NotCosigned::Conflict { size: 4 }));
+    fork.submit(&signed(&fork, 1, 1, share(3, &[&Person::new(2)])))
+        .unwrap();
+    let note = fork.checkpoint().unwrap();
+    let forked = cosign(&witnessing, 4, growth(&fork, 4, 5), &note);
+    assert!(matches!(
+        forked,
+        Err(NotCosigned::Inconsistent(Rejected::Forked {
+            known: 4,
+            found: 5
+        }))
+    ));
+    drop(witnessing);
+
+    // another ledger's checkpoint in the place of this one's is noticed
+    let file = kept.path().join(format!("{}.checkpoint", node.chain()));
+    std::fs::write(&file, "nothing").unwrap();
+    assert!(matches!(open(), Err(Error::Kept { .. })));
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(kept.path().join("key"), "short").unwrap();
+    assert!(matches!(open(), Err(Error::Damaged { .. })));
+}
+
+/// Waits until something is so.
+fn until(what: &str, is: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn proofs_carry_the_cosignatures_of_those_who_answer() {
+    let (folder, node) = founded();
+    let log = node.log_key();
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [(first, first_key), (second, second_key)] =
+        folders.each_ref().map(|folder| witness(folder.path(), log));
+    let trust = |quorum| {
+        let keys = vec![first_key.clone(), second_key.clone()];
+        Trust::new(log).witnesses(keys, quorum)
+    };
+    let addresses = [(&first, &first_key), (&second, &second_key)].map(|(running, key)| {
+        let written = format!("{key}@{}/", running.url);
+        written.parse::<WitnessAddress>().unwrap()
+    });
+    let observed = Running::serve(folder, node, settings().witnesses(addresses.to_vec()));
+    let checkpoint = || {
+        let mut response = ureq::get(format!("{}/checkpoint", observed.url))
+            .call()
+            .unwrap();
+        response.body_mut().read_to_string().unwrap()
+    };
+    let cosigned = |note: &str, quorum| {
+        let keys = [first_key.clone(), second_key.clone()];
+        let (checkpoint, found) = Checkpoint::open_cosigned(note, &log, &keys).unwrap();
+        (found == quorum).then(|| checkpoint.size())
+    };
+    until("both cosign", || cosigned(&checkpoint(), 2) == Some(3));
+
+    // a proof waits for the cosignatures on what it proves
+    for number in 1..=5 {
+        observed.send(1, share(number, &[&Person::new(2)]));
+        let client = observed.client();
+        let bundle = client.prove(&share_id(number), None).unwrap();
+        let proven = verify(&bundle, &trust(2)).unwrap();
+        assert_eq!(proven.checkpoint().size(), 3 + number);
+        let next = client.prove(&share_id(number), Some(proven.checkpoint()));
+        verify(&next.unwrap(), &trust(2).older(proven.checkpoint().clone())).unwrap();
+    }
+    // one witness is gone: the other one's cosignature still comes, and a quorum of two does not
+    drop(first.stop());
+    observed.send(1, share(6, &[&Person::new(2)]));
+    until("the other cosigns", || {
+        cosigned(&checkpoint(), 1) == Some(9)
+    });
+    let bundle = observed.client().prove(&share_id(6), None).unwrap();
+    verify(&bundle, &trust(1)).unwrap();
+    let missing = verify(&bundle, &trust(2)).unwrap_err();
+    assert_eq!(
+        missing,
+        Rejected::Witnesses {
+            needed: 2,
+            found: 1
+        }
+    );
+    // nobody is left: proofs come without, and the last cosigned checkpoint stays
+    drop(second.stop());
+    observed.send(1, share(7, &[&Person::new(2)]));
+    let metrics = || {
+        let url = format!("{}/metrics", observed.url);
+        let mut response = ureq::get(url).call().unwrap();
+        response.body_mut().read_to_string().unwrap()
+    };
+    until("both are out of reach", || {
+        metrics().contains("outcome=\"unreachable\"") && {
+            let bundle = observed.client().prove(&share_id(7), None).unwrap();
+            verify(&bundle, &trust(0)).unwrap().checkpoint().size() == 10
+        }
+    });
+    assert_eq!(cosigned(&checkpoint(), 1), Some(9));
+    assert!("nothing".parse::<WitnessAddress>().is_err());
+}
