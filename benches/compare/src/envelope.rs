@@ -27,7 +27,9 @@ use pgp::crypto::aead::{AeadAlgorithm, ChunkSize};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::types::{KeyDetails as _, Password};
-use pgp_envelope::{Key, KeyOptions, Opener, Policy, Profile, Recipient, Sealer, Signer};
+use pgp_envelope::{
+    Key, KeyOptions, Opener, Policy, Profile, Recipient, Sealer, Signer, danger, verify_ledger,
+};
 use rand::thread_rng;
 use sha2::{Digest as _, Sha256};
 
@@ -140,8 +142,8 @@ fn main() -> Result<()> {
     if table.wants("gpg seal v4 CFB, on files") {
         gpg(&table, &policy)?;
     }
-    if table.wants("age encrypt (no signature)") {
-        age_rows(&table)?;
+    if table.wants("age encrypt") {
+        age_rows(&table, &policy)?;
     }
     if table.wants("recipients") {
         recipients(&policy)?;
@@ -165,8 +167,14 @@ fn main() -> Result<()> {
             &format!("pgp-envelope {what} v4, 1 thread(s)"),
             &format!("rPGP {what} v4 CFB 256 KiB"),
         );
-        table.compare(&v6(1), &format!("age {cipher} (no signature)"));
-        table.compare(&v6(2), &format!("age {cipher} (no signature)"));
+        let age = format!("age {cipher} (no signature)");
+        table.compare(
+            &format!("pgp-envelope {cipher} v6 alone, 1 thread(s)"),
+            &age,
+        );
+        table.compare(&v6(1), &age);
+        table.compare(&v6(2), &age);
+        table.compare(&v6(1), &format!("age {cipher}, and a signature"));
     }
     Ok(())
 }
@@ -440,9 +448,28 @@ fn gpg(table: &Table<'_>, policy: &Policy) -> Result<()> {
     Ok(())
 }
 
-/// age encrypts without signing: it hashes nothing.
-fn age_rows(table: &Table<'_>) -> Result<()> {
+/// age encrypts without signing: it hashes nothing. Beside it stand pgp-envelope without signature, and age with the pass over the
+/// plaintext that a signature takes.
+fn age_rows(table: &Table<'_>, policy: &Policy) -> Result<()> {
     let data = table.data;
+    let key = key(policy, Profile::Rfc9580)?;
+    let cert = key.cert();
+    let signer = Signer::new(&key, policy)?;
+    let one = NonZero::<usize>::MIN;
+    let mut sealer = Sealer::new()
+        .recipient(&Recipient::new(&cert, policy)?)
+        .threads(one);
+    table.row("pgp-envelope encrypt v6 alone, 1 thread(s)", || {
+        Ok(danger::seal_unsigned(&mut sealer, data, io::sink())?)
+    })?;
+    let mut message = Vec::new();
+    danger::seal_unsigned(&mut sealer, data, &mut message)?;
+    let opener = Opener::new(policy).key(&key).threads(one);
+    table.row("pgp-envelope decrypt v6 alone, 1 thread(s)", || {
+        ensure!(danger::open_unverified(&opener, &message[..])?.0.len() == data.len());
+        Ok(())
+    })?;
+    drop(message);
     let identity = age::x25519::Identity::generate();
     let recipient = identity.to_public();
     let seal = |out: &mut dyn Write| -> Result<()> {
@@ -453,14 +480,26 @@ fn age_rows(table: &Table<'_>) -> Result<()> {
         Ok(())
     };
     table.row("age encrypt (no signature)", || seal(&mut io::sink()))?;
+    let sign = || -> Result<[u8; 64]> { Ok(signer.sign_ledger(&Sha256::digest(data))?) };
+    table.row("age encrypt, and a signature", || {
+        sign()?;
+        seal(&mut io::sink())
+    })?;
     let mut sealed = Vec::new();
     seal(&mut sealed)?;
-    table.row("age decrypt (no signature)", || {
+    let open = || -> Result<Vec<u8>> {
         let reader = age::Decryptor::new(&sealed[..])?
             .decrypt(iter::once(&identity as &dyn age::Identity))?;
         let mut plaintext = Vec::with_capacity(data.len());
         { reader }.read_to_end(&mut plaintext)?;
         ensure!(plaintext.len() == data.len());
+        Ok(plaintext)
+    };
+    table.row("age decrypt (no signature)", || open().map(drop))?;
+    let signature: [u8; 64] = sign()?;
+    let public = cert.ledger_key(policy)?;
+    table.row("age decrypt, and a signature", || {
+        ensure!(verify_ledger(&public, &Sha256::digest(open()?), &signature));
         Ok(())
     })
 }

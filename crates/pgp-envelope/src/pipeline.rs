@@ -16,8 +16,9 @@ pub(crate) trait Stage: Send {
     fn run(&mut self, index: u64, input: &[u8], output: &mut Buffer) -> Result<()>;
 }
 
-/// How many blocks wait for each worker, the one in its hands among them.
-const DEPTH: usize = 2;
+/// How many blocks wait for each worker, the one in its hands among them: enough that a thread which the system wakes late, on a
+/// busy machine, does not hold up the other.
+const DEPTH: usize = 4;
 
 /// Runs blocks through a stage.
 ///
