@@ -219,7 +219,7 @@ where
 const fn double(mask: Mask) -> Mask {
     let mask = mask.swap_bytes();
     let carry = mask >> 127;
-    (mask << 1 ^ carry * 0x87).swap_bytes()
+    ((mask << 1) ^ (carry * 0x87)).swap_bytes()
 }
 
 fn doubled(mask: Mask, times: u32) -> Mask {
@@ -313,7 +313,7 @@ mod tests {
         ocb.seal(&nonce, &data, &plaintext, &mut sealed);
         for bit in 0..8 * sealed.len() {
             let mut changed = sealed;
-            changed[bit / 8] ^= 1 << (bit % 8);
+            *changed.get_mut(bit / 8).unwrap() ^= 1 << (bit % 8);
             assert!(!ocb.open(&nonce, &data, &changed, &mut opened), "bit {bit}");
         }
         assert!(!ocb.open(&[4; NONCE], &data, &sealed, &mut opened));

@@ -228,7 +228,7 @@ fn section_5_13_1_a_container_without_its_modification_detection_code_is_refused
         let error = open(&content[..content.len() - cut]).unwrap_err();
         assert!(matches!(error, Error::Tampered), "{cut}: {error:?}");
     }
-    let mut changed = content.clone();
+    let mut changed = content;
     *changed.last_mut().unwrap() ^= 1;
     assert!(matches!(open(&changed), Err(Error::Tampered)));
 }
