@@ -324,7 +324,7 @@ fn grant() -> Result<()> {
     Ok(())
 }
 
-/// `ipfs add` and `ipfs cat` of the same file on the same disk, both with and without the start of a process.
+/// `ipfs add` and `ipfs cat` of the same file on the same disk, as a user meets them: with the start of the process.
 fn kubo() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let program: PathBuf =
