@@ -25,6 +25,24 @@ def replaced(samples, rate):
     return stego.astype(samples.dtype)
 
 
+def regular_singular(image):
+    """RS from the paper (Fridrich, Goljan and Du 2001): groups of four in a row, mask 0 1 1 0."""
+
+    def counts(image):
+        groups = image.astype(int).reshape(-1, 4)
+        noise = lambda groups: np.abs(np.diff(groups, axis=1)).sum(axis=1)
+        mask = np.array([False, True, True, False])
+        positive = np.where(mask, groups ^ 1, groups)
+        negative = np.where(mask, ((groups + 1) ^ 1) - 1, groups)
+        share = lambda flipped: np.sign(noise(flipped) - noise(groups)).mean()
+        return share(positive), share(negative)
+
+    (d0, m0), (d1, m1) = counts(image), counts(image ^ 1)
+    roots = np.roots([2 * (d1 + d0), m0 - m1 - d1 - 3 * d0, d0 - m0])
+    z = min(roots, key=abs)
+    return z / (z - 0.5)
+
+
 print({name: version(name) for name in ("numpy", "scipy", "scikit-image", "sealwatch", "conseal")})
 for rate in (50, 100):
     stego = replaced(words, rate)
@@ -41,7 +59,7 @@ for rate in (0, 10, 50, 100):
     image = replaced(eight, rate).reshape(128, 128)
     distance, _ = sealwatch.chi2.attack(image)
     print("8 bits", rate, "spa", sealwatch.spa.attack(image), "chi2", distance, end=" ")
-    print("p", scipy.stats.chi2.sf(distance / 2, 94), "ws", sealwatch.ws.attack(image))
+    print("p", scipy.stats.chi2.sf(distance / 2, 94), "ws", sealwatch.ws.attack(image), "rs", regular_singular(image))
 # Corners, edges, flat and textured places; the mean logarithm is of all samples.
 for samples in (eight, words):
     for model in (conseal.hill._costmap, conseal.suniward._costmap):

@@ -2,9 +2,8 @@
 //!
 //! The image is `CT_small.dcm` of pydicom (see `examples/data/README.md`), its 128 x 128 words as they are, and brought to eight
 //! bits. `analysis.py` beside this file prints the values of scikit-image 0.26 (PSNR, SSIM), numpy 2.4.6 (correlation,
-//! histograms), scipy 1.17 and sealwatch 2025.9 (Sample Pairs, chi-square, WS with other weights) and
-//! conseal 2025.11 (HILL, S-UNIWARD). RS and WS with the weights
-//! of the paper were computed with numpy and scipy from the papers' formulas.
+//! histograms, RS from the paper), scipy 1.17 and sealwatch 2025.9 (Sample Pairs, chi-square, WS with other weights) and
+//! conseal 2025.11 (HILL, S-UNIWARD). WS with the weights of the paper was computed with numpy and scipy from its formula.
 
 #![cfg(feature = "std")]
 #![allow(
@@ -264,6 +263,20 @@ fn weighted_stego_is_near_that_of_sealwatch() {
     ] {
         let found = weighted_stego(cover(&replaced(&original, rate, put8))).unwrap() / 2.0;
         assert!((found - change_rate).abs() < 0.012, "{found} {change_rate}");
+    }
+}
+
+/// aletheia (`attacks.rs` of its commit 031a6df) takes squares of two by two that overlap, with the mask 1 0 / 0 1, and its
+/// negative flips are additions of one; on the cover it says 0.12, where RS of rows says 0.01.
+#[test]
+fn regular_singular_is_near_that_of_aletheia() {
+    let original = bytes();
+    for (rate, expected) in [
+        (50, 0.509_006_369_194_697_5),
+        (100, 0.850_800_986_802_944_7),
+    ] {
+        let found = regular_singular(cover(&replaced(&original, rate, put8))).unwrap();
+        assert!((found - expected).abs() < 0.021, "{found} {expected}");
     }
 }
 

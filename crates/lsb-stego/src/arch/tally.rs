@@ -39,8 +39,6 @@ struct Codes<'a, S, L> {
     stored: L,
     most: L,
     two: L,
-    low: L,
-    high: L,
     room: [[S; BLOCK]; ROOM],
     filled: usize,
     counts: &'a mut Vec<[u32; 4]>,
@@ -65,13 +63,14 @@ impl<S: Lane> Task for Tally<'_, S> {
             stored: S::Block::<V>::splat(simd, region.stored),
             most: S::Block::<V>::splat(simd, most),
             two: S::Block::<V>::splat(simd, S::cut(2)),
-            low: S::Block::<V>::splat(simd, S::cut(u16::MAX)),
-            high: S::Block::<V>::splat(simd, S::cut(0)),
             room: [[S::default(); BLOCK]; ROOM],
             filled: 0,
             counts,
             skip: 0,
         };
+        // Not among the codes: those lie in memory, where each block would wait for the one before.
+        let mut low = S::Block::<V>::splat(simd, S::cut(u16::MAX));
+        let mut high = S::Block::<V>::splat(simd, S::cut(0));
         let rows = (end.saturating_sub(start) / 2 / region.stride).saturating_sub(1) | 1;
         let apart = rows * region.stride;
         let paired = if end.saturating_sub(start) >= 2 * apart {
@@ -95,25 +94,30 @@ impl<S: Lane> Task for Tally<'_, S> {
                 let x = x.where_or(carrying, S::Block::<V>::load(simd, y));
                 let p = S::Block::<V>::load(simd, p);
                 let p = p.where_or(carrying, S::Block::<V>::load(simd, q));
-                codes.add(simd, [x, p], carrying | S::Block::<V>::load(simd, others));
+                let carrying = carrying | S::Block::<V>::load(simd, others);
+                let x = x & codes.stored;
+                (low, high) = (low.min(x | !carrying), high.max(x & carrying));
+                codes.add(simd, [x, p], carrying);
             }
         }
         let mut rest = Strips::new(region.part(last, end));
         while let Some(strip) = rest.next(simd, samples) {
             let (xs, ps, carrying) = rest.blocks(strip, samples);
             for ((x, p), carrying) in xs.iter().zip(ps).zip(carrying) {
-                let x = S::Block::<V>::load(simd, x);
+                let x = S::Block::<V>::load(simd, x) & codes.stored;
                 let p = S::Block::<V>::load(simd, p);
-                codes.add(simd, [x, p], S::Block::<V>::load(simd, carrying));
+                let carrying = S::Block::<V>::load(simd, carrying);
+                (low, high) = (low.min(x | !carrying), high.max(x & carrying));
+                codes.add(simd, [x, p], carrying);
             }
         }
         codes.count(simd);
-        let [mut low, mut high] = [[S::default(); BLOCK]; 2];
-        codes.low.store(&mut low);
-        codes.high.store(&mut high);
+        let [mut lows, mut highs] = [[S::default(); BLOCK]; 2];
+        low.store(&mut lows);
+        high.store(&mut highs);
         Span {
-            low: low.into_iter().map(Into::into).min().unwrap_or(0),
-            high: high.into_iter().map(Into::into).max().unwrap_or(0),
+            low: lows.into_iter().map(Into::into).min().unwrap_or(0),
+            high: highs.into_iter().map(Into::into).max().unwrap_or(0),
         }
     }
 }
@@ -124,13 +128,10 @@ impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
     where
         L: Lanes<Token = V>,
     {
-        let x = x & self.stored;
         let (up, e) = side([x, p]);
         let e = e.min(self.most);
         // All ones are one more when they are taken off.
         let code = e.plus(e).plus(self.two).minus(!up) & carrying;
-        self.low = self.low.min(x | !carrying);
-        self.high = self.high.max(x & carrying);
         if let Some(room) = self.room.get_mut(self.filled) {
             code.store(room);
             self.filled += 1;

@@ -107,12 +107,22 @@ impl<'a, S: Sample> Planner<'a, S> {
         let mut candidates = self.candidates();
         candidates.retain(|candidate| candidate.most >= needed);
         // The stream ends early where more is carried than needed.
-        candidates.sort_by_cached_key(|candidate| {
+        let distortion = |candidate: &Candidate| {
             candidate.distortion * u128::from(needed) / u128::from(candidate.most.max(1))
-        });
-        candidates
-            .iter()
-            .find_map(|candidate| self.plan(candidate).filter(|plan| plan.bits() >= bits))
+        };
+        let mut candidates: Vec<(u128, Candidate)> = candidates
+            .into_iter()
+            .map(|candidate| (distortion(&candidate), candidate))
+            .collect();
+        // Mostly the first one does, and nothing need be sorted.
+        loop {
+            let least = (0..candidates.len()).min_by_key(|&at| candidates[at].0)?;
+            let (_, candidate) = candidates.remove(least);
+            let plan = self.plan(&candidate);
+            if let Some(plan) = plan.filter(|plan| plan.bits() >= bits) {
+                return Some(plan);
+            }
+        }
     }
 
     /// The row after the first ones that hold so many bits under replacement: the guard row.

@@ -252,9 +252,14 @@ fn begin<const N: usize>(
 fn halve<const N: usize, const BIT: usize>(metrics: &States<f32, N>, next: &mut States<f32, N>) {
     let (lower, upper) = next.low.split_at_mut(N / 2);
     for (from, to) in [(&metrics.low, lower), (&metrics.high, upper)] {
-        let pairs = from.as_flattened().as_chunks::<2>().0;
-        for (kept, pair) in to.as_flattened_mut().iter_mut().zip(pairs) {
-            *kept = pair[BIT];
+        for (kept, [a, b]) in to.iter_mut().zip(from.as_chunks::<2>().0) {
+            // Sixteen at once, which LLVM makes one shuffle of; along all states it copied them one by one.
+            let mut lanes = [0.0; LANES];
+            for lane in 0..LANES / 2 {
+                lanes[lane] = a[2 * lane + BIT];
+                lanes[lane + LANES / 2] = b[2 * lane + BIT];
+            }
+            *kept = lanes;
         }
     }
 }
