@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ use redb::{BackendError, StorageBackend};
 
 /// How long to wait before the disk is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
+/// After how many bytes they are synced while commits go on: a commit's own sync then never waits behind tens of MiB, and
+/// the core is free meanwhile.
+const BEHIND: usize = 256 << 10;
 
 /// A disk that waits for room instead of failing, as long as it is told to be patient.
 ///
@@ -20,18 +23,25 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Patient<B> {
     disk: B,
     patience: Arc<Patience>,
+    unsynced: AtomicUsize,
 }
 
-/// Whether a full disk is waited for, and whether it is now.
+/// Whether a full disk is waited for, as it is while a thread writes beside commits, and whether it is now.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     pub(super) patient: AtomicBool,
     pub(super) waiting: AtomicBool,
+    /// Commits wait for the thread that writes beside them: it does not rest.
+    pub(super) hurry: AtomicBool,
 }
 
 impl<B> Patient<B> {
     pub(super) const fn new(disk: B, patience: Arc<Patience>) -> Self {
-        Self { disk, patience }
+        Self {
+            disk,
+            patience,
+            unsynced: AtomicUsize::new(0),
+        }
     }
 
     fn wait<T>(&self, run: impl Fn(&B) -> io::Result<T>) -> io::Result<T> {
@@ -71,11 +81,19 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.unsynced.store(0, Ordering::Relaxed);
         self.disk.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.wait(|disk| disk.write(offset, data))
+        self.wait(|disk| disk.write(offset, data))?;
+        let unsynced = self.unsynced.fetch_add(data.len(), Ordering::Relaxed) + data.len();
+        let Patience { patient, hurry, .. } = &*self.patience;
+        let beside = patient.load(Ordering::Acquire) && !hurry.load(Ordering::Acquire);
+        if beside && unsynced >= BEHIND {
+            return self.sync_data();
+        }
+        Ok(())
     }
 
     fn close(&self) -> io::Result<()> {

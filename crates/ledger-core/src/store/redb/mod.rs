@@ -8,10 +8,10 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase};
 
@@ -30,10 +30,17 @@ mod tables;
 
 pub use self::snapshot::RedbSnapshot;
 
-/// From how many bytes on the overlay goes to the tables.
+/// From how many bytes on the overlay goes to the tables. Half as many took a sixth of the rate, because twice as many pages are
+/// written, and no less memory.
 const FULL: usize = 32 << 20;
 /// How long to wait for the tables before looking again.
 const PAUSE: Duration = Duration::from_millis(1);
+/// How long the thread that writes to the tables works before it rests as long.
+const STRETCH: Duration = Duration::from_micros(500);
+/// How many changes it writes between two looks at the clock.
+const CHANGES: u32 = 16;
+/// How long what has left for the tables is kept for those who still read it.
+const KEPT: Duration = Duration::from_secs(2);
 /// How many pages of 4 KiB a file of the journal grows by at least.
 const GROWTH: u64 = 256;
 
@@ -248,6 +255,7 @@ impl RedbStore {
     /// Writes everything to the tables and empties the journal.
     fn settle(&mut self) -> Result<()> {
         self.shared.patience.patient.store(false, Ordering::Release);
+        self.shared.patience.hurry.store(true, Ordering::Release);
         let writer = self
             .writer
             .get_mut()
@@ -256,10 +264,10 @@ impl RedbStore {
             // tried once more below
             let _ = joined(flush);
         }
-        self.shared.flush()?;
+        self.shared.flush(|| {})?;
         if lock(&self.shared.view).overlay.bytes() > 0 {
             self.shared.turn(&mut writer.journal);
-            self.shared.flush()?;
+            self.shared.flush(|| {})?;
         }
         writer.journal.clear()
     }
@@ -268,7 +276,10 @@ impl RedbStore {
     /// times as much waits as that should be.
     fn make_room(&self, writer: &mut Writer) -> Result<()> {
         let bytes = lock(&self.shared.view).overlay.bytes();
-        if bytes < self.full {
+        // the one before should have reached the tables by now: commits come faster than that, so no more rests
+        let hurry = bytes >= self.full;
+        self.shared.patience.hurry.store(hurry, Ordering::Release);
+        if !hurry {
             return Ok(());
         }
         let most = bytes >= self.full.saturating_mul(2);
@@ -296,12 +307,15 @@ impl RedbStore {
         if lock(&self.shared.view).leaving.is_none() {
             self.shared.turn(&mut writer.journal);
         }
+        self.shared.patience.hurry.store(false, Ordering::Release);
         match self.flushing {
             Flushing::Aside => {
                 let shared = Arc::clone(&self.shared);
                 let flush = move || {
                     shared.patience.patient.store(true, Ordering::Release);
-                    shared.flush()
+                    let left = shared.flush(rests(&shared.patience.hurry))?;
+                    forget(left, Arc::clone(&shared.patience));
+                    Ok(())
                 };
                 let thread = thread::Builder::new().name("ledger-tables".to_owned());
                 let thread = thread.spawn(flush);
@@ -309,7 +323,7 @@ impl RedbStore {
                 Ok(())
             }
             #[cfg(feature = "testing")]
-            Flushing::Inline => self.shared.flush(),
+            Flushing::Inline => self.shared.flush(|| {}).map(drop),
         }
     }
 }
@@ -356,7 +370,11 @@ impl LedgerStore for RedbStore {
             let alone = Overlay::default();
             alone.insert(0, batch);
             let (generation, mark) = writer.journal.position();
-            guarded(|| tables::write(&self.shared.database, &alone.read(), generation, &mark))?;
+            let write = || {
+                let new = alone.read();
+                tables::write(&self.shared.database, &new, generation, &mark, || {})
+            };
+            guarded(write)?;
             writer.direct = false;
             return Ok(());
         }
@@ -383,19 +401,60 @@ impl Shared {
         });
     }
 
-    /// Writes to the tables what is on its way there.
-    fn flush(&self) -> Result<()> {
+    /// Writes to the tables what is on its way there, and returns it.
+    fn flush(&self, pace: impl FnMut()) -> Result<Option<Arc<Overlay>>> {
         let leaving = lock(&self.view).leaving.clone();
         let Some(leaving) = leaving else {
-            return Ok(());
+            return Ok(None);
         };
         guarded(|| {
             let new = leaving.overlay.read();
-            tables::write(&self.database, &new, leaving.next, &leaving.mark)
+            tables::write(&self.database, &new, leaving.next, &leaving.mark, pace)
         })?;
         lock(&self.view).leaving = None;
-        Ok(())
+        Ok(Some(leaving.overlay))
     }
+}
+
+/// Rests half of the time, unless commits wait: whoever commits meanwhile finds a core that is free.
+fn rests(hurry: &AtomicBool) -> impl FnMut() {
+    let (mut start, mut changes) = (Instant::now(), 0);
+    move || {
+        changes = (changes + 1) % CHANGES;
+        if changes != 0 {
+            return;
+        }
+        let worked = start.elapsed();
+        if worked >= STRETCH {
+            if !hurry.load(Ordering::Acquire) {
+                thread::sleep(worked.min(PAUSE));
+            }
+            start = Instant::now();
+        }
+    }
+}
+
+/// Lets go of what has left for the tables, on a thread of its own: that takes as long as fifty commits, and the last one to
+/// hold it would otherwise be a commit's snapshot.
+fn forget(left: Option<Arc<Overlay>>, patience: Arc<Patience>) {
+    let Some(mut left) = left else {
+        return;
+    };
+    let start = Instant::now();
+    let wait = move || {
+        while start.elapsed() < KEPT {
+            left = match Arc::try_unwrap(left) {
+                // with rests: the allocator's lock is the committing thread's too
+                Ok(alone) => return alone.forget(rests(&patience.hurry)),
+                Err(shared) => shared,
+            };
+            thread::sleep(PAUSE);
+        }
+    };
+    // a system without threads to give drops it here
+    let _ = thread::Builder::new()
+        .name("ledger-forget".to_owned())
+        .spawn(wait);
 }
 
 /// What a thread had to say; one that panicked met bytes that redb did not write.

@@ -74,6 +74,16 @@ impl Overlay {
         self.read().bytes
     }
 
+    /// Lets go of everything, key by key; `pace` is called after each.
+    pub(super) fn forget(self, mut pace: impl FnMut()) {
+        let tables = self.tables.into_inner();
+        let tables = tables.unwrap_or_else(PoisonError::into_inner);
+        for entry in tables.entries.into_iter().flatten() {
+            drop(entry);
+            pace();
+        }
+    }
+
     /// Keeps writers out while its content is looked at.
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Tables> {
         self.tables.read().unwrap_or_else(PoisonError::into_inner)

@@ -59,8 +59,14 @@ pub(super) fn done(database: &Database) -> Result<Option<(u64, Mark)>> {
     fields.map(Some).ok_or_else(damaged)
 }
 
-/// Writes the newest values of some commits and how far they go, all or none, durably.
-pub(super) fn write(database: &Database, new: &Tables, next: u64, mark: &Mark) -> Result<()> {
+/// Writes the newest values of some commits and how far they go, all or none, durably; `pace` is called after each.
+pub(super) fn write(
+    database: &Database,
+    new: &Tables,
+    next: u64,
+    mark: &Mark,
+    mut pace: impl FnMut(),
+) -> Result<()> {
     const ACTION: &str = "writing a block";
     let wrong = |error: redb::Error| failed(ACTION, error);
     let mut transaction = database
@@ -93,6 +99,7 @@ pub(super) fn write(database: &Database, new: &Tables, next: u64, mark: &Mark) -
                 }
                 None => drop(entries.remove(key).map_err(|error| wrong(error.into()))?),
             }
+            pace();
         }
     }
     let value = [
