@@ -511,14 +511,18 @@ fn slow_and_silent_connections_are_closed() {
     let peer = address.parse().unwrap();
     let mut dripping = Vec::new();
     let start = Instant::now();
-    while dripping.len() < half_open && start.elapsed() < Duration::from_secs(2) {
+    while dripping.len() < half_open && start.elapsed() < Duration::from_secs(10) {
         // what the system queues for a server that is busy or has no places has an end too
         if let Ok(mut stream) = TcpStream::connect_timeout(&peer, Duration::from_millis(200)) {
             let _ = stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nX: ");
             dripping.push(stream);
         }
     }
-    assert!(dripping.len() >= 150, "{} connections", dripping.len());
+    assert!(
+        dripping.len() >= half_open * 3 / 4,
+        "{} connections of {half_open}",
+        dripping.len()
+    );
     // an honest request comes through as soon as the first places are free
     let start = Instant::now();
     loop {

@@ -30,7 +30,7 @@ mod tables;
 
 pub use self::snapshot::RedbSnapshot;
 
-/// From how many bytes on the overlay goes to the tables. Half as many took a sixth of the rate, because twice as many pages are
+/// From how many bytes on the overlay goes to the tables. Half as many cost a sixth of the rate, because twice as many pages are
 /// written, and no less memory.
 const FULL: usize = 32 << 20;
 /// How long to wait for the tables before looking again.
