@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import conseal.hill._costmap
 import conseal.suniward._costmap
 import stego_lsb.bit_manipulation
 from stegano import lsb as stegano
+from stegano import rdh
 from stegpy import lsb as stegpy
 
 ours, only = sys.argv[1], " ".join(sys.argv[2:])
@@ -52,7 +54,11 @@ def of_ours(operation, samples, length):
     if not os.path.exists(path):
         samples.tofile(path)
     rows, columns, channels = samples.shape
-    words = [ours, operation, path, "8", columns, channels, length]
+    return of_file(operation, path, columns, channels, length)
+
+
+def of_file(operation, path, *numbers):
+    words = [ours, operation, path, "8", *numbers]
     return float(subprocess.run(list(map(str, words)), check=True, capture_output=True).stdout)
 
 
@@ -95,6 +101,68 @@ def numpy_keyed(samples, payload):
     flat[places] = (flat[places] & 0xFE) | np.unpackbits(payload, bitorder="little")
 
 
+def reversible(samples):
+    """Both ways, and every sample as it was."""
+    image = Image.fromarray(samples[:, :, 0])
+    text = "x" * min(rdh.capacity(image) - 16, 4096)
+
+    def there_and_back():
+        stego = rdh.hide(image, text)
+        assert rdh.reveal(stego) == text
+        assert rdh.recover(stego).tobytes() == image.tobytes()
+    return len(text), median(there_and_back, 1)
+
+
+def steghide(samples, length):
+    """A BMP file, as it knows no PNG; without the ciphers and the compression that others do not have."""
+    cover, secret, stego, found = [
+        os.path.join(folder.name, name) for name in ("cover.bmp", "secret", "stego.bmp", "found")
+    ]
+    Image.fromarray(samples).save(cover)
+    data = rng.integers(0, 256, length, dtype=np.uint8).tobytes()
+    with open(secret, "wb") as file:
+        file.write(data)
+    quiet = ["-p", "p", "-q", "-f"]
+    words = ["steghide", "embed", "-cf", cover, "-ef", secret, "-sf", stego, "-e", "none", "-Z", *quiet]
+    taken = median(lambda: subprocess.run(words, check=True, capture_output=True), 1)
+    subprocess.run(["steghide", "extract", "-sf", stego, "-xf", found, *quiet], check=True, capture_output=True)
+    with open(found, "rb") as file:
+        assert file.read() == data
+    return taken
+
+
+def dicom(samples):
+    """Uncompressed, explicit VR, little endian: a few elements, then the samples."""
+
+    def element(group, number, kind, value):
+        length = struct.pack("<HI" if kind == b"OB" else "<H", *([0, len(value)] if kind == b"OB" else [len(value)]))
+        return struct.pack("<HH", group, number) + kind + length + value
+
+    rows, columns, channels = samples.shape
+    short = lambda number: struct.pack("<H", number)
+    meta = element(2, 0x10, b"UI", b"1.2.840.10008.1.2.1\0")
+    head = [(2, channels), (0x10, rows), (0x11, columns), (0x100, 8), (0x101, 8), (0x102, 7), (0x103, 0)]
+    elements = b"".join(element(0x28, number, b"US", short(value)) for number, value in head)
+    meta = element(2, 0, b"UL", struct.pack("<I", len(meta))) + meta
+    return bytes(128) + b"DICM" + meta + elements + element(0x7FE0, 0x10, b"OB", samples.tobytes())
+
+
+def raw_files(name, samples):
+    """Patched in place, against a copy of the file: one bit in each sample."""
+    image = Image.fromarray(samples if samples.shape[2] == 3 else samples[:, :, 0])
+    for kind in ("ppm" if samples.shape[2] == 3 else "pgm", "bmp", "dcm"):
+        path = os.path.join(folder.name, f"raw.{kind}")
+        if kind == "dcm":
+            with open(path, "wb") as file:
+                file.write(dicom(samples))
+        else:
+            image.save(path)
+        copied = of_file("copy", path, 0)
+        patched = of_file("patch", path, samples.size // 8)
+        row(f"copy of the file, .{kind} patched", name, copied, patched, 0.8)
+        os.remove(path)
+
+
 print({name: version(name) for name in ("numpy", "stego-lsb", "stegpy", "stegano", "conseal")})
 print(f"{'operation':34} {'image':12} {'peer':>14} {'lsb-stego':>12} {'ratio':>11}")
 for name, columns, rows, channels in (
@@ -129,10 +197,27 @@ for name, columns, rows, channels in (
             with contextlib.redirect_stdout(io.StringIO()):
                 taken = median(lambda: stegpy.encode_message(samples.reshape(-1).copy(), message, 1), 3)
             row("stegpy, write", size, taken, mine, 50)
+        if channels == 3:
+            # It takes a password, from which it derives a key in tens of milliseconds: this is part of every call.
+            peer = of_ours("stego-rust", samples, length)
+            row("stego_rust, encode", size, peer, of_ours("keyed", samples, length - 512), 45 if small else 35)
+        row("stegano-rs, embed", size, of_ours("stegano-rs", samples, length), mine, 45 if small else 35)
+        if channels == 3 and small:
+            path = os.path.join(folder.name, "cover.png")
+            Image.fromarray(samples).save(path, compress_level=1)
+            # Its own container needs some room.
+            inside = length - 4096
+            whole = of_file("png", path, inside)
+            row("stegano-core, PNG file", size, of_file("stegano-core", path, inside), whole, 2.5)
+            if share == 10:
+                row("steghide, BMP, to our PNG", size, steghide(samples, inside), whole, 100)
         if small and channels == 3 and share == 10:
             image, text = Image.fromarray(samples), "x" * (length - 16)
             row("Stegano, hide", size, median(lambda: stegano.hide(image.copy(), text), 1), mine, 5000)
+    raw_files(name, samples)
     if small and channels == 1:
+        length, taken = reversible(samples)
+        row(f"Stegano, rdh, {length} bytes", name, taken, of_ours("rdh", samples, length), 200)
         grey = samples[:, :, 0]
         for operation, model, gate in (
             ("hill", conseal.hill._costmap, 50),

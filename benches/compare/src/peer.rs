@@ -2,31 +2,44 @@
 //!
 //! `peer OPERATION FILE WIDTH COLUMNS CHANNELS BYTES`: FILE holds raw samples, little-endian, of WIDTH 8 or 16 bits; BYTES is the
 //! length of the payload; for the trellis codes `stc7`, `stc10` and `phasm7`, as many elements as there are samples carry one bit
-//! in BYTES of them. Prints the median of the times in
-//! seconds, one core, everything in memory.
+//! in BYTES of them. Prints the median of the times in seconds, one core, everything in memory.
+//!
+//! Of files, FILE is a picture instead: `png` hides a payload in a whole PNG file and writes another, as `stegano-core` does;
+//! `copy` copies a file, and `patch` replaces the lowest bits of what it holds from its last samples on, in place.
 
 use std::env;
 use std::fs;
 use std::hint::black_box;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use compare::{FromBytes, numbers};
 use lsb_stego::cost::{self, Costs};
 use lsb_stego::trellis::{self, Trellis};
-use lsb_stego::{Cover, CoverMut, Key, Layout, Options, embed, extract, read_bits, write_bits};
+use lsb_stego::{Cover, CoverMut, Key, Layout, Options, Scheme, embed, extract};
+use lsb_stego::{read_bits, recover, write_bits};
 
 fn main() {
     let words: Vec<String> = env::args().skip(1).collect();
     let [operation, file, width, rest @ ..] = words.as_slice() else {
         panic!("OPERATION FILE WIDTH COLUMNS CHANNELS BYTES");
     };
+    let path = Path::new(file);
     let numbers: Vec<usize> = rest
         .iter()
         .map(|word| word.parse().expect("a number"))
         .collect();
     let bytes = fs::read(file).expect("a file of samples");
-    let time = match width.as_str() {
-        "8" => run::<u8>(operation, &bytes, &numbers),
+    let length = *numbers.last().expect("BYTES");
+    let time = match (operation.as_str(), width.as_str()) {
+        ("copy", _) => copy(path),
+        ("patch", _) => patch(path, length),
+        #[cfg(feature = "peers")]
+        ("png", _) => png(path, length),
+        #[cfg(feature = "peers")]
+        ("stegano-core", _) => stegano_core(path, length),
+        (_, "8") => run::<u8>(operation, &bytes, &numbers),
         _ => run::<u16>(operation, &bytes, &numbers),
     };
     println!("{}", time.as_secs_f64());
@@ -45,10 +58,7 @@ fn run<S: FromBytes + PartialEq>(operation: &str, bytes: &[u8], numbers: &[usize
         .and_then(|layout| layout.with_columns(u32::try_from(columns).expect("columns")))
         .expect("a layout");
     let cover = Cover::new(&samples, layout).expect("whole pixels");
-    let payload: Vec<u8> = compare::numbers()
-        .flat_map(u64::to_le_bytes)
-        .take(length)
-        .collect();
+    let payload = payload(length);
     let plain = Options::new();
     let keyed = Options::new().key(Key::new([7; 32]));
     match operation {
@@ -87,10 +97,177 @@ fn run<S: FromBytes + PartialEq>(operation: &str, bytes: &[u8], numbers: &[usize
         "suniward" => costs(cover, Costs::Suniward),
         "stc7" => code(samples.len(), length, 7),
         "stc10" => code(samples.len(), length, 10),
-        #[cfg(feature = "phasm")]
+        "rdh" => reversible(cover, &payload),
+        #[cfg(feature = "peers")]
         "phasm7" => phasm(samples.len(), length),
+        #[cfg(feature = "peers")]
+        "stegano-rs" => stegano_rs(bytes, &payload),
+        #[cfg(feature = "peers")]
+        "stego-rust" => stego_rust(bytes, columns, &payload),
         _ => panic!("no such operation"),
     }
+}
+
+/// The payload that every operation hides.
+fn payload(length: usize) -> Vec<u8> {
+    numbers().flat_map(u64::to_le_bytes).take(length).collect()
+}
+
+/// Embeds, and recovers payload and every sample.
+fn reversible<S: FromBytes + PartialEq>(cover: Cover<'_, S>, payload: &[u8]) -> Duration {
+    let options = Options::new().scheme(Scheme::Reversible);
+    let original = cover.samples();
+    let mut samples = original.to_vec();
+    median(|| {
+        let mutable = CoverMut::new(black_box(&mut samples), cover.layout()).expect("whole pixels");
+        embed(mutable, black_box(payload), &options).expect("it fits");
+        let mutable = CoverMut::new(&mut samples, cover.layout()).expect("whole pixels");
+        assert!(recover(mutable, &options).expect("it is there") == payload);
+        assert!(samples == original);
+    })
+}
+
+/// Copies a file.
+fn copy(path: &Path) -> Duration {
+    let to = path.with_extension("copy");
+    fs::copy(path, &to).expect("a copy");
+    let time = median(|| assert!(fs::copy(path, &to).expect("a copy") > 0));
+    fs::remove_file(to).expect("it is there");
+    time
+}
+
+/// Samples that are read, changed and written back before the next: they stay in the cache.
+const PART: usize = 1 << 18;
+
+/// Replaces the lowest bits of the last `8 * length` samples of a file, where they lie.
+fn patch(path: &Path, length: usize) -> Duration {
+    let payload = payload(length);
+    let (options, layout) = (Options::new(), Layout::new(8).expect("a layout"));
+    let mut samples = vec![0; PART];
+    let mut file = fs::File::options();
+    let mut file = file.read(true).write(true).open(path).expect("a file");
+    let end = file.metadata().expect("a file").len();
+    let start = end - 8 * length as u64;
+    let mut found = vec![0; 8 * length];
+    let time = median(|| {
+        let mut at = start;
+        for part in payload.chunks(PART / 8) {
+            let samples = &mut samples[..8 * part.len()];
+            file.seek(SeekFrom::Start(at)).expect("it is there");
+            file.read_exact(samples).expect("it is there");
+            let cover = CoverMut::new(&mut *samples, layout).expect("samples");
+            write_bits(cover, &options, part, 8 * part.len()).expect("it fits");
+            file.seek(SeekFrom::Start(at)).expect("it is there");
+            file.write_all(samples).expect("room");
+            at += samples.len() as u64;
+        }
+    });
+    file.seek(SeekFrom::Start(start)).expect("it is there");
+    file.read_exact(&mut found).expect("it is there");
+    let cover = Cover::new(&found, layout).expect("samples");
+    assert!(read_bits(cover, &options, 8 * length).expect("it is there") == payload);
+    time
+}
+
+/// A payload in a whole PNG file of three channels, and another file written, fast and without filters: noise in the
+/// lowest bits does not shrink by what takes longer.
+#[cfg(feature = "peers")]
+fn png(path: &Path, length: usize) -> Duration {
+    use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+    use image::{ExtendedColorType, ImageEncoder};
+
+    let (payload, options) = (payload(length), Options::new());
+    let layout = Layout::new(8).and_then(|layout| layout.with_channels(3, 0b111));
+    let layout = layout.expect("a layout");
+    let to = path.with_extension("ours.png");
+    let time = median(|| {
+        let mut picture = image::open(path).expect("a picture").into_rgb8();
+        let cover = CoverMut::new(picture.as_mut(), layout).expect("whole pixels");
+        embed(cover, &payload, &options).expect("it fits");
+        let file = fs::File::create(&to).expect("a file");
+        let encoder =
+            PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::NoFilter);
+        let (columns, rows) = picture.dimensions();
+        let done = encoder.write_image(&picture, columns, rows, ExtendedColorType::Rgb8);
+        done.expect("room");
+    });
+    let found = image::open(&to).expect("a picture").into_rgb8();
+    let cover = Cover::new(found.as_raw(), layout).expect("whole pixels");
+    assert!(extract(cover, &options).expect("it is there") == payload);
+    fs::remove_file(to).expect("it is there");
+    time
+}
+
+/// The peer that knows files only.
+#[cfg(feature = "peers")]
+fn stegano_core(path: &Path, length: usize) -> Duration {
+    use stegano_core::api::{hide, unveil};
+
+    let to = path.with_extension("theirs.png");
+    let (secret, folder) = (path.with_extension("secret"), path.with_extension("found"));
+    fs::write(&secret, payload(length)).expect("room");
+    let time = median(|| {
+        hide::prepare()
+            .with_file(&secret)
+            .with_image(path)
+            .with_output(&to)
+            .execute()
+            .expect("it fits");
+    });
+    fs::create_dir_all(&folder).expect("room");
+    let found = unveil::prepare()
+        .from_secret_file(&to)
+        .into_output_folder(&folder);
+    found.execute().expect("it is there");
+    let name = secret.file_name().expect("a name");
+    assert!(fs::read(folder.join(name)).expect("it is there") == payload(length));
+    fs::remove_dir_all(folder).expect("it is there");
+    time
+}
+
+/// Bit planes of bytes in memory.
+#[cfg(feature = "peers")]
+fn stegano_rs(bytes: &[u8], payload: &[u8]) -> Duration {
+    use stegano_rs::bitplane::{
+        BitplaneOptions, bitplane_embed, bitplane_extract, embed_lsb, extract_lsb,
+    };
+    use stegano_rs::embedding_locator::{EmbeddingLocator, LinearTraversal};
+
+    let options = BitplaneOptions {
+        bits_to_operate: 1,
+        embed_strategy: Some(embed_lsb),
+        extract_strategy: Some(extract_lsb),
+    };
+    let places: Vec<usize> = LinearTraversal.iter_indices(8 * payload.len()).collect();
+    let mut stego = bytes.to_vec();
+    let time = median(|| {
+        bitplane_embed(black_box(&mut stego), payload, &options, &places).expect("it fits");
+    });
+    let found = bitplane_extract(&stego, &options, &places).expect("it is there");
+    assert!(found == payload);
+    time
+}
+
+/// Encrypted bytes in a picture in memory, of which the derivation of the key from the password is a part.
+#[cfg(feature = "peers")]
+fn stego_rust(bytes: &[u8], columns: usize, payload: &[u8]) -> Duration {
+    use stego_rust::{StegoDecoder, StegoEncoder};
+
+    let [columns, rows] = [columns, bytes.len() / 3 / columns].map(|side| side as u32);
+    let picture = image::RgbImage::from_raw(columns, rows, bytes.to_vec()).expect("three channels");
+    // Its own header, nonce and tag of authentication need a few samples.
+    let payload = &payload[..payload.len() - 512];
+    let mut stego = Vec::new();
+    let time = median(|| {
+        let encoder = StegoEncoder::builder().bits_per_channel(1).build();
+        let encoder = encoder.expect("one bit");
+        let pictures = vec![picture.clone()];
+        let done = encoder.encode(pictures, black_box(payload), b"password");
+        stego = done.expect("it fits");
+    });
+    let found = StegoDecoder::builder().build().decode(stego, b"password");
+    assert!(found.expect("it is there") == payload);
+    time
 }
 
 fn costs<S: FromBytes>(cover: Cover<'_, S>, model: Costs) -> Duration {
@@ -108,7 +285,7 @@ fn elements(count: usize) -> (Vec<u8>, Vec<f32>) {
 }
 
 /// The trellis code of a peer, whose height is 7 at most, on the same.
-#[cfg(feature = "phasm")]
+#[cfg(feature = "peers")]
 fn phasm(count: usize, part: usize) -> Duration {
     use phasm_core::stego::stc::embed::stc_embed;
     use phasm_core::stego::stc::hhat::generate_hhat;

@@ -372,7 +372,12 @@ impl Run {
             let count = 1 << 21;
             let (ratio, time) = paired(
                 || _ = black_box((sum(black_box(count)), sum(black_box(count)))),
-                || _ = black_box(rayon::join(|| sum(black_box(count)), || sum(black_box(count)))),
+                || {
+                    _ = black_box(rayon::join(
+                        || sum(black_box(count)),
+                        || sum(black_box(count)),
+                    ))
+                },
             );
             print!("{id:36}");
             self.cell(ratio, None, 0, 16 * count, time);
