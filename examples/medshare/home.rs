@@ -7,6 +7,7 @@
 //!   checkpoint    the last checkpoint seen: a ledger that does not continue it is refused
 //!   ledger.pem, store.pem   whom alone to trust for TLS, where the ledger or the store is behind a URL
 //!   store.auth    what the daemon that is the store asks for (0600)
+//!   witness/      the key and the last checkpoints of a `node` that witnesses the ledgers of others (0600)
 //!   shares/       one file per share sent or received: what a loose stego image is verified with (0600)
 //! ```
 

@@ -13,21 +13,36 @@ use common::{Place, image, program, text};
 struct Served {
     child: Child,
     url: String,
+    /// `KEY@URL`, of one that witnesses.
+    witness: Option<String>,
 }
 
 impl Served {
     fn new(place: &Place, home: &str) -> Self {
+        Self::with(place, home, &[])
+    }
+
+    fn with(place: &Place, home: &str, more: &[&str]) -> Self {
         let mut child = program(place.directory.path())
             .args(["node", "--home", home, "--listen", "127.0.0.1:0"])
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.next().unwrap().unwrap();
         let url = line.strip_prefix("serving ").unwrap().to_owned();
+        let witness = more.contains(&"--witness-name").then(|| {
+            let line = lines.nth(1).unwrap().unwrap();
+            line.strip_prefix("witness ").unwrap().to_owned()
+        });
         // somebody has to listen for as long as it speaks
         std::thread::spawn(move || lines.count());
-        Self { child, url }
+        Self {
+            child,
+            url,
+            witness,
+        }
     }
 }
 
@@ -106,6 +121,71 @@ fn every_command_takes_a_url_for_the_ledger() {
     place
         .run(["ledger", "verify", "--ledger", "shared/ledger.redb"])
         .ok();
+}
+
+#[test]
+fn a_proof_carries_the_cosignature_of_another_hospital() {
+    let (place, clinic) = (Place::new(), Place::empty());
+    let shared = place.share(&image("CT_small.dcm"));
+    let share = text(&shared, "share_id").to_owned();
+    let status = |place: &Place, home| {
+        let status = place.run(["ledger", "status", "--json", "--home", home]);
+        text(&status.ok().json(), "trust").to_owned()
+    };
+    clinic.init("clinic").ok();
+    let (trust, other) = (status(&place, "city"), status(&clinic, "clinic"));
+    let named = ["--witness-name", "clinic.example/w"];
+    let witness = Served::with(
+        &clinic,
+        "clinic",
+        &[&named[..], &["--witness-for", &trust]].concat(),
+    );
+    let address = witness.witness.clone().unwrap();
+    let (key, _) = address.split_once('@').unwrap();
+    let served = Served::with(&place, "city", &["--witness", &address]);
+    let config = place.path("bob").join("config.json");
+    let mut bob: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    bob["ledger"] = served.url.clone().into();
+    fs::write(&config, bob.to_string()).unwrap();
+
+    // the first round of questions begins when the node does: ask until it is over
+    let check = ["check-proof", "proof", "--trust", &trust, "--witness", key];
+    let start = std::time::Instant::now();
+    loop {
+        let _ = fs::remove_file(place.path("proof"));
+        place
+            .run(["prove", "--home", "bob", &share, "--out", "proof"])
+            .ok();
+        let proof = fs::read(place.path("proof")).unwrap();
+        if proof.windows(16).any(|words| words == b"clinic.example/w") {
+            break;
+        }
+        assert!(start.elapsed().as_secs() < 30, "nobody cosigned");
+    }
+    place.run(check).ok();
+    let stranger = key.replace("clinic.example/w", "clinic.example/v");
+    let stranger = [
+        "check-proof",
+        "proof",
+        "--trust",
+        &trust,
+        "--witness",
+        &stranger,
+    ];
+    place.run(stranger).fails(2, &["short name"]);
+    let quorum = [&check[..], &["--quorum", "2"]].concat();
+    place.run(quorum).fails(1, &["a quorum of 2"]);
+    // its own proof, for another ledger's key, is not taken
+    let elsewhere = ["check-proof", "proof", "--trust", &other, "--witness", key];
+    place.run(elsewhere).fails(3, &["rejected"]);
+    // a proof without cosignatures is not enough
+    drop((served, witness));
+    let alone = ["prove", "--home", "alice", &share, "--out", "alone"];
+    place.run(alone).ok();
+    let alone = ["check-proof", "alone", "--trust", &trust, "--witness", key];
+    place
+        .run(alone)
+        .fails(3, &["1 witnesses must have cosigned"]);
 }
 
 #[test]

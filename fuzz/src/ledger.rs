@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use ledger_core::merkle::{ConsistencyProof, InclusionProof, leaf_hash, root_of};
 use ledger_core::testing::{Chain, Person, model, share};
 use ledger_core::{
-    AbsenceBundle, AnswerBundle, Block, Checkpoint, Digest, Genesis, Header, LogKey, ProofBundle,
-    Transaction, Trust, WitnessKey, verify, verify_absence, verify_answer,
+    AbsenceBundle, AddCheckpoint, AnswerBundle, Block, Checkpoint, Digest, Genesis, Header, LogKey,
+    ProofBundle, Transaction, Trust, WitnessKey, verify, verify_absence, verify_answer,
 };
 
 use crate::Target;
@@ -226,6 +226,9 @@ pub fn checkpoint(data: &[u8]) {
     }
     if let Ok(key) = text.parse::<LogKey>() {
         assert_eq!(key.to_string(), text);
+    }
+    if let Ok(request) = text.parse::<AddCheckpoint>() {
+        assert_eq!(request.to_string(), text);
     }
     if let Ok(key) = text.parse::<WitnessKey>() {
         assert_eq!(key.to_string(), text);

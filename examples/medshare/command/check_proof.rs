@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ledger_core::proof::MAX_BUNDLE;
-use ledger_core::{Checkpoint, LogKey, Trust, verify};
+use ledger_core::{Checkpoint, LogKey, Trust, WitnessKey, verify};
 use serde_json::json;
 
 use crate::file;
@@ -20,13 +20,25 @@ pub(crate) struct Args {
     /// A checkpoint seen before: a proof that does not continue it shows a rewritten history.
     #[arg(long, value_name = "FILE")]
     older: Option<PathBuf>,
+    /// A witness whose cosignature counts; may be repeated.
+    #[arg(long, value_name = "KEY")]
+    witness: Vec<WitnessKey>,
+    /// How many of the witnesses must have cosigned; without it, all.
+    #[arg(long, value_name = "N", requires = "witness")]
+    quorum: Option<usize>,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let limit = u64::try_from(MAX_BUNDLE)?;
         let bundle = file::read(&self.bundle, limit)?;
-        let mut trust = Trust::new(self.trust);
+        let quorum = self.quorum.unwrap_or(self.witness.len());
+        ensure!(
+            quorum <= self.witness.len(),
+            "a quorum of {quorum} among {} witnesses",
+            self.witness.len()
+        );
+        let mut trust = Trust::new(self.trust).witnesses(self.witness.clone(), quorum);
         if let Some(path) = &self.older {
             let note = String::from_utf8(file::read(path, limit)?)
                 .with_context(|| format!("{}: expected a checkpoint", path.display()))?;

@@ -3,8 +3,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use ledger_node::Access;
-use ledger_node::http::{Reads, Server, Settings, Tls};
+use ledger_core::LogKey;
+use ledger_node::http::{Reads, Server, Settings, Tls, WitnessAddress};
+use ledger_node::{Access, Witnessing};
 use serde_json::json;
 
 use crate::home::HomeArgs;
@@ -33,6 +34,15 @@ pub(crate) struct Args {
     /// How many requests one address may make in a second; 0 is any number.
     #[arg(long, value_name = "N", default_value = "200")]
     rate: u32,
+    /// A witness to ask for its cosignature on each checkpoint, as its own `node` prints it; may be repeated.
+    #[arg(long, value_name = "KEY@URL")]
+    witness: Vec<WitnessAddress>,
+    /// Another ledger to witness, by the key that its node says to trust; may be repeated.
+    #[arg(long, value_name = "KEY", requires = "witness_name")]
+    witness_for: Vec<LogKey>,
+    /// The name to witness under, such as `hospital.example/witness`.
+    #[arg(long, value_name = "NAME")]
+    witness_name: Option<String>,
 }
 
 impl Args {
@@ -43,6 +53,7 @@ impl Args {
         };
         let mut settings = Settings::new()
             .rate(NonZeroU32::new(self.rate))
+            .witnesses(self.witness.clone())
             .stop_on_signals();
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
             settings = settings.tls(Tls::from_files(chain, key)?);
@@ -50,15 +61,25 @@ impl Args {
         if self.members_only {
             settings = settings.reads(Reads::Members);
         }
+        let mut witness = None;
+        if let Some(name) = &self.witness_name {
+            let folder = self.home.path().join("witness");
+            let witnessing = Witnessing::open(&folder, name, &self.witness_for)?;
+            witness = Some(witnessing.key().to_string());
+            settings = settings.witnessing(witnessing);
+        }
         let trust = node.log_key();
         let server = Server::bind(*node, self.listen, settings)?;
         let url = server.url();
         output.line(format_args!("serving {url}"));
         output.line(format_args!("trust   {trust}"));
+        if let Some(key) = &witness {
+            output.line(format_args!("witness {key}@{url}"));
+        }
         server.run()?;
         output.note("stopped; everything that was answered is on disk");
         Ok(Outcome::done(
-            json!({ "url": url, "trust": trust.to_string() }),
+            json!({ "url": url, "trust": trust.to_string(), "witness": witness }),
         ))
     }
 }
