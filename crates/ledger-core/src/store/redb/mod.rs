@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redb::{Database, ReadableDatabase};
 
@@ -35,12 +35,12 @@ pub use self::snapshot::RedbSnapshot;
 const FULL: usize = 32 << 20;
 /// How long to wait for the tables before looking again.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How long the thread that writes to the tables works before it rests as long.
-const STRETCH: Duration = Duration::from_micros(500);
-/// How many changes it writes between two looks at the clock.
-const CHANGES: u32 = 16;
-/// How long what has left for the tables is kept for those who still read it.
-const KEPT: Duration = Duration::from_secs(2);
+/// After how many changes the thread that writes to the tables rests: about half a millisecond's work.
+const STRETCH: u32 = 256;
+/// How long it rests.
+const REST: Duration = Duration::from_micros(500);
+/// How many pauses long what has left for the tables is kept for those who still read it.
+const KEPT: u32 = 2000;
 /// How many pages of 4 KiB a file of the journal grows by at least.
 const GROWTH: u64 = 256;
 
@@ -418,18 +418,11 @@ impl Shared {
 
 /// Rests half of the time, unless commits wait: whoever commits meanwhile finds a core that is free.
 fn rests(hurry: &AtomicBool) -> impl FnMut() {
-    let (mut start, mut changes) = (Instant::now(), 0);
+    let mut changes = 0;
     move || {
-        changes = (changes + 1) % CHANGES;
-        if changes != 0 {
-            return;
-        }
-        let worked = start.elapsed();
-        if worked >= STRETCH {
-            if !hurry.load(Ordering::Acquire) {
-                thread::sleep(worked.min(PAUSE));
-            }
-            start = Instant::now();
+        changes = (changes + 1) % STRETCH;
+        if changes == 0 && !hurry.load(Ordering::Acquire) {
+            thread::sleep(REST);
         }
     }
 }
@@ -440,9 +433,8 @@ fn forget(left: Option<Arc<Overlay>>, patience: Arc<Patience>) {
     let Some(mut left) = left else {
         return;
     };
-    let start = Instant::now();
     let wait = move || {
-        while start.elapsed() < KEPT {
+        for _ in 0..KEPT {
             left = match Arc::try_unwrap(left) {
                 // with rests: the allocator's lock is the committing thread's too
                 Ok(alone) => return alone.forget(rests(&patience.hurry)),
