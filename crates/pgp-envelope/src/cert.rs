@@ -60,7 +60,7 @@ impl Cert {
             if written.is_empty() {
                 return Err(Error::malformed(
                     "a cert",
-                    "its owner marked all of it as not for export".to_owned(),
+                    "its key signs nothing about itself that is for export".to_owned(),
                 ));
             }
             let again = read_one(&written).and_then(Self::from_sequoia)?;

@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod inside;
 mod people;
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use openpgp::packet::Packet;
+use openpgp::PacketPile;
+use openpgp::packet::{Literal, Packet};
 use openpgp::parse::Parse as _;
+use openpgp::serialize::{Serialize as _, SerializeInto as _};
+use openpgp::types::DataFormat;
 use pgp_envelope::{Cert, Error, Key, Mode, Opener, Policy, Recipient, SessionKey, Signer, danger};
 use sequoia_openpgp as openpgp;
 
@@ -21,6 +25,25 @@ fn sample(name: &str) -> Vec<u8> {
 /// After the key of A.4 was made (2022-11-30).
 fn policy() -> Policy {
     Policy::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+}
+
+/// A key that says nothing about itself is no cert, so its signature, though right, vouches for nothing.
+#[test]
+fn a_1_and_a_2_a_key_without_self_signature_is_refused() {
+    let error = Cert::read(&sample("A.1-cert")).unwrap_err();
+    assert!(error.to_string().contains("signs nothing about itself"));
+    let mut literal = Literal::new(DataFormat::Binary);
+    literal.set_body(b"OpenPGP".to_vec());
+    let signature = PacketPile::from_bytes(&sample("A.2-signature")).unwrap();
+    let mut content = signature.to_vec().unwrap();
+    Packet::from(literal).serialize(&mut content).unwrap();
+    let (message, session_key) = inside::encrypt(&content);
+    let policy = policy();
+    let opener = Opener::new(&policy).session_key(&session_key);
+    let (plaintext, _) = danger::open_unverified(&opener, &message[..]).unwrap();
+    assert_eq!(plaintext, b"OpenPGP");
+    let error = opener.open(&message[..]).unwrap_err();
+    assert!(matches!(error, Error::SignerUnknown { .. }), "{error:?}");
 }
 
 #[test]
@@ -65,6 +88,35 @@ fn is_named<T>(mode: Mode, result: &Result<T, Error>) -> bool {
 }
 
 #[test]
+fn a_6_a_cleartext_is_no_envelope() {
+    let policy = policy();
+    let opener = Opener::new(&policy).signer(&Cert::read(&sample("A.3-cert")).unwrap());
+    let error = opener.open(&sample("A.6-cleartext")[..]).unwrap_err();
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+}
+
+#[test]
+fn a_7_a_signed_message_opens_from_inside_an_envelope_alone() {
+    let policy = policy();
+    let cert = Cert::read(&sample("A.3-cert")).unwrap();
+    let opener = Opener::new(&policy).signer(&cert);
+    assert!(matches!(
+        opener.open(&sample("A.7-inline")[..]),
+        Err(Error::NotEncrypted)
+    ));
+    let content = PacketPile::from_bytes(&sample("A.7-inline")).unwrap();
+    let content = content.to_vec().unwrap();
+    let (message, session_key) = inside::encrypt(&content);
+    let opener = opener.session_key(&session_key);
+    let opened = opener.open(&message[..]).unwrap();
+    assert_eq!(opened.signer(), cert.fingerprint());
+    assert_eq!(
+        opened.into_vec().unwrap(),
+        b"What we need from the grocery store:\n\n- tofu\n- vegetables\n- noodles\n"
+    );
+}
+
+#[test]
 fn a_8_x25519_with_ocb_or_the_backend_names_what_it_lacks() {
     let policy = policy();
     let opener = Opener::new(&policy).key(&Key::read(&sample("A.4-key")).unwrap());
@@ -98,13 +150,39 @@ fn a_9_to_a_11_each_mode_or_the_backend_names_what_it_lacks() {
             continue;
         }
         // passphrases are not this crate's: sequoia opens the key packet
-        let pile = openpgp::PacketPile::from_bytes(&sample(name)).unwrap();
+        let pile = PacketPile::from_bytes(&sample(name)).unwrap();
         let Some(Packet::SKESK(packet)) = pile.path_ref(&[0]) else {
             panic!("{name} starts with a packet for a passphrase");
         };
         let (_, session_key) = packet.decrypt(&"password".into()).unwrap();
         let session_key = SessionKey::from_bytes(&session_key).unwrap();
         let opener = Opener::new(&policy).session_key(&session_key);
+        let (plaintext, _) = danger::open_unverified(&opener, &sample(name)[..]).unwrap();
+        assert_eq!(plaintext, b"Hello, world!", "{name}");
+        assert!(matches!(
+            Opener::new(&policy).open(&sample(name)[..]),
+            Err(Error::NotForMe)
+        ));
+    }
+}
+
+/// Passphrases are not this crate's: the session keys are those that the appendix gives.
+#[test]
+fn a_12_the_containers_of_argon2s_samples_open_by_their_session_keys() {
+    for (name, key) in [
+        ("A.12-argon2-aes128", "01FE16BBACFD1E7B78EF3B865187374F"),
+        (
+            "A.12-argon2-aes192",
+            "27006DAE68E509022CE45A14E569E91001C2955AF8DFE194",
+        ),
+        (
+            "A.12-argon2-aes256",
+            "BBEDA55B9AAE63DAC45D4F49D89DACF4AF37FEFC13BAB2F1F8E18FB74580D8B0",
+        ),
+    ] {
+        let policy = policy();
+        let key = openpgp::fmt::hex::decode(key).unwrap();
+        let opener = Opener::new(&policy).session_key(&SessionKey::from_bytes(&key).unwrap());
         let (plaintext, _) = danger::open_unverified(&opener, &sample(name)[..]).unwrap();
         assert_eq!(plaintext, b"Hello, world!", "{name}");
         assert!(matches!(

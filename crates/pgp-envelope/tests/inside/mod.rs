@@ -1,6 +1,10 @@
 //! What an insider could write: packets as they are, encrypted for Bob. `people` stands beside it.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "not every test uses all of it; a test may panic"
+)]
 
 use std::io::Write as _;
 
