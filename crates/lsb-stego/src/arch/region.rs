@@ -38,6 +38,8 @@ pub(super) struct Strips<'a, S> {
     region: Region<'a, S>,
     at: usize,
     phase: usize,
+    /// Samples before the first line of the cache: a strip of their own, if not 0.
+    lead: usize,
     predicted: [[S; BLOCK]; STRIP / BLOCK],
     /// The last block, where it is not whole, and zeros; lanes of samples that are not there do not carry.
     values: [[S; BLOCK]; 1],
@@ -66,9 +68,24 @@ impl<'a, S: Lane> Strips<'a, S> {
             region,
             at: region.start,
             phase: region.start % (2 * region.stride).max(1),
+            lead: 0,
             predicted: [room; STRIP / BLOCK],
             values: [room],
             carrying: [room],
+        }
+    }
+
+    /// With blocks that begin at lines of the cache, as these samples lie: a block across two is stored at half the speed.
+    #[inline(always)]
+    pub(super) fn aligned(region: Region<'a, S>, samples: &[S]) -> Self {
+        let first = samples.get(region.start..).unwrap_or_default();
+        let lead = match first.as_ptr().align_offset(64) {
+            lead @ 0..BLOCK => lead,
+            _ => 0,
+        };
+        Self {
+            lead,
+            ..Self::new(region)
         }
     }
 
@@ -80,6 +97,10 @@ impl<'a, S: Lane> Strips<'a, S> {
             .end
             .checked_sub(self.at)
             .filter(|&left| left > 0)?;
+        let left = match core::mem::take(&mut self.lead) {
+            0 => left,
+            lead => left.min(lead),
+        };
         let whole = left.min(STRIP) / BLOCK * BLOCK;
         let strip = Strip {
             at: self.at,

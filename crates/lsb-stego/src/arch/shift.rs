@@ -290,7 +290,7 @@ impl<S: Lane> Task for Shift<'_, S> {
         let rule = self.rule.lanes(simd, self.region.stored);
         let mut left = self.bits;
         let mut source = Source::new(self.stream, 0);
-        let mut strips = Strips::new(self.region);
+        let mut strips = Strips::aligned(self.region, self.samples);
         let mut again = self.moved.unwrap_or_default().iter();
         while left > 0
             && let Some(strip) = strips.next(simd, self.samples)
@@ -412,7 +412,7 @@ impl<S: Lane, F: FnMut(u32) -> u64> Task for Restore<'_, S, F> {
         let rule = self.rule.lanes(simd, self.region.stored);
         let mut sink = Sink::new(self.stream, 0);
         let mut left = self.bits;
-        let mut strips = Strips::new(self.region);
+        let mut strips = Strips::aligned(self.region, self.samples);
         let mut kept = self.moved.iter_mut();
         while left > 0
             && let Some(strip) = strips.next(simd, self.samples)

@@ -231,7 +231,9 @@ impl<S: Sample> Found<S> {
         let rule = self.shift.rule(&self.field.layout);
         let bits = self.stream_bits;
         let mut stream = vec![0; bits.div_ceil(8)];
-        let mut moved = vec![0; region.end.saturating_sub(region.start).div_ceil(BLOCK)];
+        // One more, where the first block is not whole.
+        let blocks = region.end.saturating_sub(region.start).div_ceil(BLOCK) + 1;
+        let mut moved = vec![0; blocks];
         let mut map = MapReader::new(&self.map);
         let restore = Restore {
             samples: cover.samples_mut(),
