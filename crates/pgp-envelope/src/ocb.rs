@@ -1,7 +1,7 @@
 //! OCB (RFC 7253) over AES with many blocks at once, for the pure Rust backend.
 //!
-//! The mode's libraries (ocb3 0.1, which sequoia uses, and 0.2) cipher block by block and wait for each: 0.29 and 0.11 of
-//! SHA-256's speed where AES's instructions alone give 5.7. The cipher itself is the `aes` crate's.
+//! The mode's libraries (ocb3 0.1, which sequoia uses, and 0.2) cipher block by block and wait for each. The cipher itself is the
+//! `aes` crate's.
 
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit, consts::U16};
 use aes::{Aes128, Aes192, Aes256, Block};

@@ -427,7 +427,7 @@ fn rests(hurry: &AtomicBool) -> impl FnMut() {
     }
 }
 
-/// Lets go of what has left for the tables, on a thread of its own: that takes as long as fifty commits, and the last one to
+/// Lets go of what has left for the tables, on a thread of its own: that takes long, and the last one to
 /// hold it would otherwise be a commit's snapshot.
 fn forget(left: Option<Arc<Overlay>>, patience: Arc<Patience>) {
     let Some(mut left) = left else {
