@@ -8,20 +8,24 @@ use openpgp::packet::{OnePassSig, Packet, Signature};
 use openpgp::types::{HashAlgorithm, SignatureType};
 use sequoia_openpgp as openpgp;
 
+use crate::aside::{Aside, Portions, Sink};
 use crate::head::parse;
 use crate::packet::{Body, octet, octets, read_header, tag};
-use crate::spool::Spool;
+use crate::storage::Storage;
 use crate::verify::Signed;
 use crate::{Error, Policy, Result};
 
 /// The most bytes of a signature packet: 1,000 recipients take 36 KiB.
 const MAX_SIGNATURE: u64 = 1 << 20;
 const WHAT: &str = "the encrypted content";
+/// How much of the content is hashed and kept at a time.
+const PORTION: usize = 256 << 10;
 
-/// Reads the content into a spool, hashing it for each signature on the way.
+/// Reads the content to where it waits, hashing it for each signature on the way.
 pub(crate) struct Content<'a> {
     policy: &'a Policy,
-    pub(crate) spool: Spool,
+    pub(crate) storage: Aside<Storage>,
+    threaded: bool,
     /// What is being hashed: for one-pass packets, and for signatures that stand before the content.
     hashes: Vec<Announced>,
     pub(crate) signatures: Vec<Signed>,
@@ -39,10 +43,11 @@ struct Announced {
 }
 
 impl<'a> Content<'a> {
-    pub(crate) const fn new(policy: &'a Policy, spool: Spool) -> Self {
+    pub(crate) const fn new(policy: &'a Policy, storage: Storage, threaded: bool) -> Self {
         Self {
             policy,
-            spool,
+            storage: Aside::new(storage, threaded),
+            threaded,
             hashes: Vec::new(),
             signatures: Vec::new(),
             seen: false,
@@ -166,20 +171,30 @@ impl<'a> Content<'a> {
         } else {
             (self.policy.size, "the size of the content")
         };
+        let threaded = self.threaded && !self.hashes.is_empty();
+        let mut hashing = Aside::new(std::mem::take(&mut self.hashes), threaded);
+        let portions = Portions::default();
+        let mut portion = portions.empty();
+        let mut len = 0;
         loop {
             let data = body.fill_buf().map_err(Error::io(reading))?;
-            if data.is_empty() {
-                return Ok(());
-            }
-            if self.spool.len() + data.len() as u64 > limit {
+            let n = data.len();
+            len += n as u64;
+            if len > limit {
                 return Err(Error::Limit { what, limit });
             }
-            for announced in &mut self.hashes {
-                announced.update(data);
-            }
-            self.spool.write(data)?;
-            let n = data.len();
+            portion.extend(data);
             body.consume(n);
+            if n == 0 || portion.len() >= PORTION {
+                let full = portions.share(portion);
+                hashing.take(&full)?;
+                self.storage.take(&full)?;
+                portion = portions.empty();
+            }
+            if n == 0 {
+                self.hashes = hashing.finish()?;
+                return Ok(());
+            }
         }
     }
 
@@ -220,6 +235,14 @@ impl<'a> Content<'a> {
         // sq before 1.0 pads messages with bytes behind the compressed stream. They are inside the container, so they are the
         // sender's, and nothing looks at them.
         body.skip().map(|_| ())
+    }
+}
+
+impl Sink for Vec<Announced> {
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        self.iter_mut()
+            .for_each(|announced| announced.update(bytes));
+        Ok(())
     }
 }
 

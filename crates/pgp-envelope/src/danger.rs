@@ -29,7 +29,7 @@ pub fn open_unverified(opener: &Opener<'_>, message: impl Read) -> Result<(Vec<u
     let mut unverified = opener.decrypt(&mut message)?;
     let mut bytes = Vec::new();
     unverified
-        .spool
+        .storage
         .reader()?
         .read_to_end(&mut bytes)
         .map_err(crate::Error::io("reading the plaintext"))?;

@@ -5,6 +5,7 @@
 #[cfg(feature = "gpg-agent")]
 mod agent;
 mod armor;
+mod aside;
 mod cert;
 #[cfg(feature = "crypto-rust")]
 mod cfb;
@@ -32,7 +33,6 @@ mod seal;
 mod session;
 mod signer;
 mod signing;
-mod spool;
 mod storage;
 #[cfg(feature = "cert-d")]
 mod store;

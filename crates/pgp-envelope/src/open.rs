@@ -16,7 +16,6 @@ use crate::error::guarded;
 use crate::key::decryption_keys;
 use crate::packet::Body;
 use crate::seal::default_threads;
-use crate::spool::Spool;
 use crate::storage::Storage;
 use crate::verify::{Signed, verify};
 use crate::{Cert, Container, Error, Fingerprint, Key, Opened, Policy, Result, SessionKey, head};
@@ -120,7 +119,7 @@ impl<'a> Opener<'a> {
         self
     }
 
-    /// How many threads work, this one among them.
+    /// Over how many cores the work is spread: one means that this thread does all of it.
     #[must_use]
     pub const fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = threads.get();
@@ -157,7 +156,7 @@ impl<'a> Opener<'a> {
             return Err(Error::NotIntended);
         }
         Ok(Opened {
-            spool: decrypted.spool,
+            storage: decrypted.storage,
             signer: verified.signer,
             signed_at: verified.signed_at,
             intended: verified.intended,
@@ -191,10 +190,8 @@ impl<'a> Opener<'a> {
         let workers = self.threads.saturating_sub(1);
         let mut plaintext =
             Decrypted::new(body, &preamble, &session_key, cipher, workers, self.policy)?;
-        let mut content = Content::new(
-            self.policy,
-            Spool::new(self.policy.memory, self.folder.clone(), workers > 0),
-        );
+        let storage = Storage::new(self.policy.memory, self.folder.clone());
+        let mut content = Content::new(self.policy, storage, workers > 0);
         let read = content.message(&mut plaintext, 0);
         // Nothing that is inside counts before the whole is known to be what was encrypted: an error that an attacker
         // provoked by damage is damage, and says no more.
@@ -217,7 +214,7 @@ impl<'a> Opener<'a> {
             });
         }
         Ok(Unverified {
-            spool: content.spool.finish()?,
+            storage: content.storage.finish()?,
             signatures: content.signatures,
             session_key,
             container: preamble.container(),
@@ -295,7 +292,7 @@ impl fmt::Debug for Opener<'_> {
 
 /// A message that is whole, of which nobody has looked at the signatures.
 pub(crate) struct Unverified {
-    pub(crate) spool: Storage,
+    pub(crate) storage: Storage,
     pub(crate) signatures: Vec<Signed>,
     pub(crate) session_key: SessionKey,
     pub(crate) container: Container,

@@ -11,7 +11,7 @@ use crate::{Container, Error, Fingerprint, Result, SessionKey};
 
 /// Verified plaintext and who signed it.
 pub struct Opened {
-    pub(crate) spool: Storage,
+    pub(crate) storage: Storage,
     pub(crate) signer: Fingerprint,
     pub(crate) signed_at: SystemTime,
     pub(crate) intended: Vec<Fingerprint>,
@@ -57,7 +57,7 @@ impl Opened {
     )]
     #[must_use]
     pub const fn len(&self) -> u64 {
-        self.spool.len()
+        self.storage.len()
     }
 
     /// The plaintext, from its beginning.
@@ -66,7 +66,7 @@ impl Opened {
     ///
     /// [`Error::Io`] when the temporary file fails.
     pub fn plaintext(&mut self) -> Result<Plaintext<'_>> {
-        self.spool.reader()
+        self.storage.reader()
     }
 
     /// The plaintext in memory, however large it is.
@@ -75,8 +75,8 @@ impl Opened {
     ///
     /// [`Error::Io`] when the temporary file fails.
     pub fn into_vec(mut self) -> Result<Vec<u8>> {
-        if self.spool.is_memory() {
-            return Ok(self.spool.into_parts().0.into_vec());
+        if self.storage.is_memory() {
+            return Ok(self.storage.into_parts().0.into_vec());
         }
         let mut bytes = Vec::new();
         self.write_to(&mut bytes)?;
@@ -89,7 +89,7 @@ impl Opened {
     ///
     /// [`Error::Io`] when the writer or the temporary file fails.
     pub fn write_to(&mut self, writer: &mut dyn Write) -> Result<u64> {
-        io::copy(&mut self.spool.reader()?, writer).map_err(copying)
+        io::copy(&mut self.storage.reader()?, writer).map_err(copying)
     }
 
     /// Makes the plaintext a file, by renaming where [`Opener::folder`](crate::Opener::folder) was on the same file system. What was at the path is
@@ -103,7 +103,7 @@ impl Opened {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
-        let named = match self.spool.into_parts() {
+        let named = match self.storage.into_parts() {
             (_, Some(Overflow::Named(file))) => file,
             (memory, overflow) => {
                 let mut file = tempfile::NamedTempFile::new_in(folder).map_err(copying)?;

@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::mem;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::SystemTime;
 
+use crate::aside::Portions;
 use crate::head::{self, Naming, Version};
 use crate::packet::{self, tag};
 use crate::padding::{self, Padding};
-use crate::pipeline::Buffer;
 use crate::signing::Signing;
 use crate::writer::ContainerWriter;
 use crate::{Container, Error, Mode, Profile, Recipient, Result, SessionKey, Signer};
@@ -170,7 +171,7 @@ impl<'a, S, R> Sealer<'a, S, R> {
         self
     }
 
-    /// How many threads work, this one among them.
+    /// Over how many cores the work is spread: one means that this thread does all of it.
     #[must_use]
     pub const fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.options.threads = threads.get();
@@ -276,7 +277,7 @@ impl Options<'_> {
         let workers = self.threads.saturating_sub(1);
         let mut body = ContainerWriter::new(&mut writer, container, &session_key, workers)?;
         let mut signing = signer
-            .map(|signer| Signing::new(signer, self.time, recipients))
+            .map(|signer| Signing::new(signer, self.time, recipients, workers > 0))
             .transpose()?;
         if let Some(signing) = &signing {
             body.write(&signing.one_pass()?)?;
@@ -321,37 +322,40 @@ impl Options<'_> {
         body: &mut ContainerWriter<'_>,
         mut signing: Option<&mut Signing>,
     ) -> Result<()> {
-        let mut part = Buffer::default();
-        part.extend(&LITERAL_START);
-        let mut start = LITERAL_START.len();
+        let portions = Portions::default();
+        let mut start = &LITERAL_START[..];
         let mut bytes = 0;
         body.write(&[0xc0 | tag::LITERAL])?;
         loop {
-            part.fill(reader, PART).map_err(|source| Error::Io {
-                action: "reading the plaintext",
-                source,
-            })?;
-            let data = part.get(start..).unwrap_or_default();
+            let mut data = portions.empty();
+            data.fill(reader, PART - start.len())
+                .map_err(|source| Error::Io {
+                    action: "reading the plaintext",
+                    source,
+                })?;
             bytes += data.len() as u64;
+            let data = portions.share(data);
             if let Some(signing) = signing.as_deref_mut() {
-                signing.hash.update(data);
+                signing.hash.take(&data)?;
             }
             if let Some(progress) = &mut self.progress
                 && progress(bytes).is_break()
             {
                 return Err(Error::Cancelled { bytes });
             }
-            if part.len() < PART {
-                let len = u32::try_from(part.len()).unwrap_or(u32::MAX); // less than a part
+            let len = start.len() + data.len();
+            if len == PART {
+                body.write(&[packet::partial(PART_POWER)])?;
+            } else {
                 let mut length = Vec::new();
-                packet::write_length(&mut length, len);
+                packet::write_length(&mut length, u32::try_from(len).unwrap_or(u32::MAX)); // less than a part
                 body.write(&length)?;
-                return body.write(&part);
             }
-            body.write(&[packet::partial(PART_POWER)])?;
-            body.write(&part)?;
-            part.clear();
-            start = 0;
+            body.write(mem::take(&mut start))?;
+            body.write(&data)?;
+            if len < PART {
+                return Ok(());
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use openpgp::serialize::Serialize as _;
 use openpgp::types::{HashAlgorithm, SignatureType, Timestamp};
 use sequoia_openpgp as openpgp;
 
+use crate::aside::Aside;
 use crate::{Error, Recipient, Result, Signer};
 
 /// SHA-256 has instructions of its own on today's CPUs, and is what every OpenPGP program knows.
@@ -18,7 +19,7 @@ const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 /// A signature under way.
 pub(crate) struct Signing {
     builder: SignatureBuilder,
-    pub(crate) hash: hash::Context,
+    pub(crate) hash: Aside<hash::Context>,
     signer: Signer,
 }
 
@@ -27,6 +28,7 @@ impl Signing {
         signer: &Signer,
         time: Option<SystemTime>,
         recipients: &[Recipient],
+        threaded: bool,
     ) -> Result<Self> {
         let failed = "preparing a signature";
         let time = time.unwrap_or_else(|| signer.time());
@@ -59,7 +61,7 @@ impl Signing {
         }
         Ok(Self {
             builder,
-            hash,
+            hash: Aside::new(hash, threaded),
             signer: signer.clone(),
         })
     }
@@ -89,7 +91,10 @@ impl Signing {
     }
 
     pub(crate) fn finish(self, signer: &Signer) -> Result<Vec<u8>> {
-        let Self { builder, hash, .. } = self;
+        let Self {
+            builder, mut hash, ..
+        } = self;
+        let hash = hash.finish()?;
         let signature = signer.sign_with(|key| {
             builder
                 .sign_hash(key, hash)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
 
+use crate::aside::Sink;
 use crate::memory::Memory;
 use crate::{Error, Result};
 
@@ -40,7 +41,30 @@ impl Storage {
         self.len
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    /// From the beginning.
+    pub(crate) fn reader(&mut self) -> Result<Plaintext<'_>> {
+        Ok(Plaintext(match &mut self.file {
+            Some(file) => {
+                let file = file.as_file();
+                file.seek(SeekFrom::Start(0)).map_err(failed)?;
+                Source::File(file)
+            }
+            None => Source::Memory(&self.memory, 0),
+        }))
+    }
+
+    /// Whether no file was needed.
+    pub(crate) const fn is_memory(&self) -> bool {
+        self.file.is_none()
+    }
+
+    pub(crate) fn into_parts(self) -> (Memory, Option<Overflow>) {
+        (self.memory, self.file)
+    }
+}
+
+impl Sink for Storage {
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
         self.len += bytes.len() as u64;
         if self.file.is_none() {
             if self.memory.len() + bytes.len() <= self.limit {
@@ -61,27 +85,6 @@ impl Storage {
             Some(file) => file.as_file().write_all(bytes).map_err(failed),
             None => Ok(()),
         }
-    }
-
-    /// From the beginning.
-    pub(crate) fn reader(&mut self) -> Result<Plaintext<'_>> {
-        Ok(Plaintext(match &mut self.file {
-            Some(file) => {
-                let file = file.as_file();
-                file.seek(SeekFrom::Start(0)).map_err(failed)?;
-                Source::File(file)
-            }
-            None => Source::Memory(&self.memory, 0),
-        }))
-    }
-
-    /// Whether no file was needed.
-    pub(crate) const fn is_memory(&self) -> bool {
-        self.file.is_none()
-    }
-
-    pub(crate) fn into_parts(self) -> (Memory, Option<Overflow>) {
-        (self.memory, self.file)
     }
 }
 
@@ -153,7 +156,7 @@ mod tests {
             let mut storage = Storage::new(limit, None);
             bytes
                 .chunks(70_000)
-                .for_each(|chunk| storage.write(chunk).unwrap());
+                .for_each(|chunk| storage.take(chunk).unwrap());
             assert_eq!(
                 (storage.len(), storage.is_memory()),
                 (3_000_000, limit == usize::MAX)
