@@ -20,7 +20,7 @@ use crate::join::Join;
 use crate::key::{CHACHA8, Stream, Use};
 use crate::trellis::{self, Syndrome, Trellis, Worker};
 use crate::{
-    Bits, Cover, CoverMut, Error, Layout, Options, Result, Sample, cost, frame, framed_bits,
+    Bits, Cover, CoverMut, Error, Layout, Level, Options, Result, Sample, cost, frame, framed_bits,
 };
 
 /// Places of the order whose samples are counted together.
@@ -47,7 +47,7 @@ pub(crate) fn embed<J: Join, S: Sample>(
 ) -> Result<usize> {
     one_bit(options)?;
     let keystream = options.key.as_ref().map_or(0, |_| CHACHA8);
-    let header = frame::Header::of(payload, keystream)?;
+    let header = frame::Header::of(payload, keystream, options.level)?;
     let frame_bits = framed_bits(payload.len());
     cost::columns(cover.as_cover())?;
     let walk = Walk::new::<J, S>(cover.as_cover(), options);
@@ -105,6 +105,7 @@ pub(crate) fn extract<J: Join, S: Sample>(
             .map(|key| Stream::new(options.level, Some(key), Use::Whitening)),
         keystream: options.key.as_ref().map_or(0, |_| CHACHA8),
         available,
+        level: options.level,
     };
     let mut refused = Error::NoPayload;
     for bits in lengths(walk.count) {
@@ -149,6 +150,7 @@ struct Reader<'a, S> {
     whitening: Option<Stream>,
     keystream: u8,
     available: usize,
+    level: Level,
 }
 
 impl<S: Sample> Reader<'_, S> {
@@ -170,7 +172,7 @@ impl<S: Sample> Reader<'_, S> {
         let mut frame = vec![0; frame::HEADER + header.payload_len];
         self.read(bits, &mut frame, &frame::MAGIC)?;
         frame.drain(..frame::HEADER);
-        header.check(&frame)?;
+        header.check(&frame, self.level)?;
         Ok(frame)
     }
 

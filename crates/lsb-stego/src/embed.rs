@@ -88,7 +88,7 @@ fn embed_with<J: Join, S: Sample>(
         return Ok(Embedded { bits });
     }
     let keystream = options.key.as_ref().map_or(0, |_| CHACHA8);
-    let header = frame::Header::of(payload, keystream)?;
+    let header = frame::Header::of(payload, keystream, options.level)?;
     let bits = framed_bits(payload.len());
     if !options.plain() {
         let route = Route::new(cover.as_cover(), options, bits)

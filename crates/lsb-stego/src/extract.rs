@@ -77,7 +77,7 @@ fn extract_with<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> R
         count: 8 * payload.len(),
     };
     plan.read::<J, S>(cover.samples(), window, &mut payload);
-    header.check(&payload)?;
+    header.check(&payload, options.level)?;
     Ok(payload)
 }
 
@@ -127,7 +127,7 @@ fn frame_along<J: Join, S: Sample>(
     let mut frame = vec![0; frame::HEADER + header.payload_len];
     route.read::<J, S>(walk, cover.samples(), &mut frame);
     frame.drain(..frame::HEADER);
-    header.check(&frame)?;
+    header.check(&frame, route.level())?;
     Ok(frame)
 }
 

@@ -37,6 +37,7 @@ mod adaptive;
 mod arch;
 mod bits;
 mod capacity;
+mod checksum;
 mod cover;
 mod embed;
 mod error;

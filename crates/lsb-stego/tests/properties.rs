@@ -201,6 +201,9 @@ fn options_bits(case: &Case) -> u32 {
 }
 
 proptest! {
+    // Miri is slow.
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 6 } else { 256 }))]
+
     #[test]
     fn as_the_reference_8(case in case(8)) {
         check::<u8>(&case);

@@ -218,7 +218,7 @@ fn check<S: Sample + TryFrom<u16> + PartialEq>(case: &Case) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(160))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 160 }))]
 
     #[test]
     fn every_sample_comes_back_8(case in case(8)) {
@@ -248,7 +248,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
 
     /// As above, in widths on both sides of a block of 64 samples, of two, and of their rows.
     #[test]

@@ -19,14 +19,27 @@ pub trait Lanes:
     type Sample;
     type Token;
 
+    /// Some of the lanes: a bit for each where the CPU has registers of bits, else all ones or zero in each.
+    type Mask: Copy
+        + BitAnd<Output = Self::Mask>
+        + BitOr<Output = Self::Mask>
+        + Not<Output = Self::Mask>
+        + Debug;
+
     /// The samples, as they are.
     fn load(token: Self::Token, block: &[Self::Sample; BLOCK]) -> Self;
 
     /// Every lane has this value.
     fn splat(token: Self::Token, value: Self::Sample) -> Self;
 
-    /// All ones where the bit is set, else zero.
-    fn spread(token: Self::Token, bits: u64) -> Self;
+    /// The lanes whose bit is set.
+    fn spread(token: Self::Token, bits: u64) -> Self::Mask;
+
+    /// A bit for each lane.
+    fn bits(mask: Self::Mask) -> u64;
+
+    /// The lanes that are all ones; the others are zero.
+    fn ones(self) -> Self::Mask;
 
     fn store(self, block: &mut [Self::Sample; BLOCK]);
 
@@ -46,27 +59,67 @@ pub trait Lanes:
 
     fn max(self, other: Self) -> Self;
 
-    /// All ones where it is at least the other, else zero.
-    fn at_least(self, other: Self) -> Self;
+    /// The lanes that are at least the other's.
+    fn at_least(self, other: Self) -> Self::Mask;
 
-    /// All ones where it is the other, else zero.
-    fn equal(self, other: Self) -> Self;
+    /// The lanes that are the other's.
+    fn equal(self, other: Self) -> Self::Mask;
 
-    /// The highest bits.
-    fn signs(self) -> u64;
+    /// Its own lanes where the mask is, zero elsewhere.
+    fn only(self, mask: Self::Mask) -> Self;
+
+    /// Its own lanes where the mask is, those of the other elsewhere.
+    fn where_or(self, mask: Self::Mask, other: Self) -> Self;
+
+    /// Less one where the mask is.
+    fn less_one(self, mask: Self::Mask) -> Self;
+
+    /// The sum where the mask is, the difference elsewhere, without what does not fit.
+    fn away(self, by: Self, up: Self::Mask) -> Self;
 
     /// One more where `lanes` are `value`.
-    #[inline(always)]
-    fn count(self, lanes: Self, value: Self) -> Self {
-        self.minus(lanes.equal(value))
-    }
-
-    /// Its own lanes where the mask is all ones, those of the other where it is zero.
-    #[inline(always)]
-    fn where_or(self, mask: Self, other: Self) -> Self {
-        self & mask | other & !mask
-    }
+    fn count(self, lanes: Self, value: Self) -> Self;
 }
+
+/// What follows from operations on lanes where masks are lanes too.
+macro_rules! masks_are_lanes {
+    () => {
+        type Mask = Self;
+
+        #[inline(always)]
+        fn ones(self) -> Self {
+            self
+        }
+
+        #[inline(always)]
+        fn only(self, mask: Self) -> Self {
+            self & mask
+        }
+
+        #[inline(always)]
+        fn where_or(self, mask: Self, other: Self) -> Self {
+            self & mask | other & !mask
+        }
+
+        #[inline(always)]
+        fn less_one(self, mask: Self) -> Self {
+            self.plus(mask)
+        }
+
+        #[inline(always)]
+        fn away(self, by: Self, up: Self) -> Self {
+            // The negative of a number is one more than the number with all bits turned.
+            self.plus(by ^ !up).minus(!up)
+        }
+
+        #[inline(always)]
+        fn count(self, lanes: Self, value: Self) -> Self {
+            self.minus(lanes.equal(value))
+        }
+    };
+}
+
+pub(super) use masks_are_lanes;
 
 /// Lanes without instructions: compilers make vectors of loops over arrays.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +151,8 @@ macro_rules! plain {
         impl Lanes for Plain<$sample> {
             type Sample = $sample;
             type Token = Portable;
+
+            masks_are_lanes!();
 
             #[inline(always)]
             fn load(_: Portable, block: &[$sample; BLOCK]) -> Self {
@@ -164,9 +219,9 @@ macro_rules! plain {
             }
 
             #[inline(always)]
-            fn signs(self) -> u64 {
+            fn bits(mask: Self) -> u64 {
                 let mut bits = 0;
-                for lane in self.0.iter().rev() {
+                for lane in mask.0.iter().rev() {
                     bits = bits << 1 | u64::from(lane >> (<$sample>::BITS - 1));
                 }
                 bits

@@ -146,6 +146,21 @@ impl Task for Keystream<'_> {
     }
 }
 
+/// The state of a CRC-32C after these bytes.
+pub(crate) struct Checksum<'a> {
+    pub(crate) state: u32,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl Task for Checksum<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) -> u32 {
+        simd.crc32c(self.state, self.bytes)
+    }
+}
+
 /// Overwrites a secret with zeros, which no compiler leaves out.
 pub(crate) fn wipe<T: Copy + Default>(secret: &mut [T]) {
     for value in secret {

@@ -78,11 +78,12 @@ impl<'a, S: Lane> Strips<'a, S> {
     /// With blocks that begin at lines of the cache, as these samples lie: a block across two is stored at half the speed.
     #[inline(always)]
     pub(super) fn aligned(region: Region<'a, S>, samples: &[S]) -> Self {
-        let first = samples.get(region.start..).unwrap_or_default();
-        let lead = match first.as_ptr().align_offset(64) {
-            lead @ 0..BLOCK => lead,
-            _ => 0,
-        };
+        Self::after(region, lead(region.start, samples))
+    }
+
+    /// With so many samples in a strip of their own before the first block.
+    #[inline(always)]
+    pub(super) fn after(region: Region<'a, S>, lead: usize) -> Self {
         Self {
             lead,
             ..Self::new(region)
@@ -221,6 +222,16 @@ impl<'a, S: Lane> Strips<'a, S> {
     }
 }
 
+/// The samples from `at` on that lie before the first line of the cache.
+#[inline(always)]
+pub(super) fn lead<S>(at: usize, samples: &[S]) -> usize {
+    let first = samples.get(at..).unwrap_or_default();
+    match first.as_ptr().align_offset(64) {
+        lead @ 0..BLOCK => lead,
+        _ => 0,
+    }
+}
+
 /// The blocks from any sample on, which are there: a region ends a row before the samples do.
 #[inline(always)]
 fn blocks<S>(samples: &[S], at: usize, count: usize) -> &[[S; BLOCK]] {
@@ -241,7 +252,7 @@ fn mean<L: Lanes>([left, right, up, down]: [L; 4]) -> L {
 
 /// Whether a sample is on the upper side of its prediction, and how far from it: from 0 on each side.
 #[inline(always)]
-pub(super) fn side<L: Lanes>([x, p]: [L; 2]) -> (L, L) {
+pub(super) fn side<L: Lanes>([x, p]: [L; 2]) -> (L::Mask, L) {
     let up = x.at_least(p);
-    (up, x.max(p).minus(x.min(p)).plus(!up))
+    (up, x.max(p).minus(x.min(p)).less_one(!up))
 }

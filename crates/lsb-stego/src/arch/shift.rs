@@ -11,26 +11,20 @@
 //!    Restore  does so, and x <- x moved back
 //! ```
 //!
-//! Blocks are those of `region`, and `Tally` stands in a file of its own. Masks are lanes, and bits only where bits of the
-//! payload are counted.
+//! Blocks are those of `region`, and `Tally` stands in a file of its own. Masks are what the level has for them, and 64 bits
+//! only where bits of the payload are counted.
 
 use super::kernel::{Sink, Source};
 use super::lanes::Lanes;
 use super::region::{Region, Strips, side};
 use super::{Lane, Simd, Task};
 
-/// Away from the prediction on the sample's side.
-#[inline(always)]
-fn away<L: Lanes>(x: L, by: L, up: L) -> L {
-    x.plus(by ^ !up).minus(!up)
-}
-
 /// What is said of a sample: drawn in `DESIGN.md`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule<T> {
-    /// The sides that move: all ones or zero.
-    pub(crate) above: T,
-    pub(crate) below: T,
+    /// The sides that move.
+    pub(crate) above: bool,
+    pub(crate) below: bool,
     pub(crate) bins: T,
     /// Above it, a sample on the upper side may not move.
     pub(crate) top: T,
@@ -60,28 +54,25 @@ impl<S: Lane> Rule<S> {
     #[inline(always)]
     fn lanes<V: Simd>(self, simd: V, stored: S) -> Lined<S::Block<V>> {
         let splat = |value: S| S::Block::<V>::splat(simd, value);
-        let (bins, one) = (splat(self.bins), splat(S::cut(1)));
-        let reserved = self.reserved.map(|reserved| Reserved {
-            values: reserved.values.map(splat),
-            above: reserved.above.map(splat),
-            below: reserved.below.map(splat),
-        });
-        let clear = self.clear.map(|clear| Clear {
-            first: splat(clear.first),
-            others: splat(clear.others),
-        });
+        let all = |moves: bool| S::Block::<V>::spread(simd, if moves { !0 } else { 0 });
+        let bins = splat(self.bins);
         Lined {
-            rule: Rule {
-                above: splat(self.above),
-                below: splat(self.below),
-                bins,
-                top: splat(self.top),
-                reserved,
-                clear,
-            },
-            stored: splat(stored),
+            above: all(self.above),
+            below: all(self.below),
+            bins,
             twice: bins.plus(bins),
-            one,
+            top: splat(self.top),
+            reserved: self.reserved.map(|reserved| Reserved {
+                values: reserved.values.map(splat),
+                above: reserved.above.map(splat),
+                below: reserved.below.map(splat),
+            }),
+            clear: self.clear.map(|clear| Clear {
+                first: splat(clear.first),
+                others: splat(clear.others),
+            }),
+            stored: splat(stored),
+            one: splat(S::cut(1)),
             zero: splat(S::default()),
         }
     }
@@ -89,52 +80,64 @@ impl<S: Lane> Rule<S> {
 
 /// The rule in every lane.
 #[derive(Clone, Copy)]
-struct Lined<L> {
-    rule: Rule<L>,
-    stored: L,
+struct Lined<L: Lanes> {
+    above: L::Mask,
+    below: L::Mask,
+    bins: L,
     twice: L,
+    top: L,
+    reserved: Option<Reserved<L>>,
+    clear: Option<Clear<L>>,
+    stored: L,
     one: L,
     zero: L,
 }
 
-/// What the rule says of samples before embedding: masks, but `step`.
+/// What the rule says of samples before embedding.
 #[derive(Clone, Copy)]
-struct Forward<L> {
-    up: L,
+struct Forward<L: Lanes> {
+    up: L::Mask,
     /// It moves, or carries.
-    go: L,
+    go: L::Mask,
     /// It carries, if it goes.
-    inner: L,
+    inner: L::Mask,
     /// By how much it moves, without its bit.
     step: L,
 }
 
-/// What the rule says of samples after embedding: masks, but `by` and `e`.
+/// What the rule says of samples after embedding.
 #[derive(Clone, Copy)]
-struct Back<L> {
-    up: L,
-    /// It moved, or, where `flag`, only if its flag says so.
-    moved: L,
-    flag: L,
+struct Back<L: Lanes> {
+    up: L::Mask,
+    /// It moved, or, where flagged, only if its flag says so.
+    moved: L::Mask,
+    /// It has a flag.
+    flags: u64,
     /// It carries, if it moved.
-    inner: L,
+    inner: L::Mask,
     /// By how much it moved, its bit included.
     by: L,
     /// Its distance, of which the lowest bit is its bit.
     e: L,
 }
 
+/// The lanes of `above` where `up` is, else those of `below`.
 #[inline(always)]
-fn within<L: Lanes>(x: L, [low, high]: [L; 2]) -> L {
+fn sided<L: Lanes>(up: L::Mask, above: L::Mask, below: L::Mask) -> L::Mask {
+    up & above | !up & below
+}
+
+#[inline(always)]
+fn within<L: Lanes>(x: L, [low, high]: [L; 2]) -> L::Mask {
     x.at_least(low) & high.at_least(x)
 }
 
 impl<L: Lanes> Lined<L> {
     /// Whether the sample's side moves at all, and the sample is not reserved: the same before embedding and after.
     #[inline(always)]
-    fn moves(&self, x: L, up: L, carrying: L) -> L {
-        let moves = carrying & self.rule.above.where_or(up, self.rule.below);
-        match self.rule.reserved {
+    fn moves(&self, x: L, up: L::Mask, carrying: L::Mask) -> L::Mask {
+        let moves = carrying & sided::<L>(up, self.above, self.below);
+        match self.reserved {
             None => moves,
             Some(reserved) => moves & !within(x, reserved.values),
         }
@@ -142,22 +145,22 @@ impl<L: Lanes> Lined<L> {
 
     /// Whether a sample of this value and side may not move.
     #[inline(always)]
-    fn zone(&self, x: L, up: L) -> L {
-        let [above, below] = [self.rule.top.at_least(x), x.at_least(self.rule.bins)];
-        let ends = !above.where_or(up, below);
-        match self.rule.reserved {
+    fn zone(&self, x: L, up: L::Mask) -> L::Mask {
+        let ends = !sided::<L>(up, self.top.at_least(x), x.at_least(self.bins));
+        match self.reserved {
             None => ends,
             Some(reserved) => {
-                ends | within(x, reserved.above).where_or(up, within(x, reserved.below))
+                let [above, below] = [reserved.above, reserved.below].map(|zone| within(x, zone));
+                ends | sided::<L>(up, above, below)
             }
         }
     }
 
     /// Whether a sample is in its zone after moving, with payload bit 0 or 1 if it carries: the bit does not matter.
     #[inline(always)]
-    fn meets(&self, zero: L, inner: L, up: L) -> L {
-        let one = away(zero, inner & self.one, up);
-        match self.rule.reserved {
+    fn meets(&self, zero: L, inner: L::Mask, up: L::Mask) -> L::Mask {
+        let one = zero.away(self.one.only(inner), up);
+        match self.reserved {
             // The end of the range is nearer to the farther one.
             None => self.zone(one, up),
             Some(_) => self.zone(zero, up) | self.zone(one, up),
@@ -166,70 +169,69 @@ impl<L: Lanes> Lined<L> {
 
     /// Whether no sample that may carry is near an end of the range or reserved.
     #[inline(always)]
-    fn clear(&self, x: L, carrying: L) -> bool {
-        match self.rule.clear {
+    fn clear(&self, x: L, carrying: L::Mask) -> bool {
+        match self.clear {
             None => false,
             Some(Clear { first, others }) => {
-                (carrying & !others.at_least(x.minus(first))).signs() == 0
+                L::bits(carrying & !others.at_least(x.minus(first))) == 0
             }
         }
     }
 
     /// `clear`, as asked; what is said is the same.
     #[inline(always)]
-    fn forward(&self, [x, p]: [L; 2], carrying: L, clear: bool) -> Forward<L> {
+    fn forward(&self, [x, p]: [L; 2], carrying: L::Mask, clear: bool) -> Forward<L> {
         let (up, e) = side([x, p]);
         Forward {
             up,
             go: if clear {
-                carrying & self.rule.above.where_or(up, self.rule.below)
+                carrying & sided::<L>(up, self.above, self.below)
             } else {
                 self.moves(x, up, carrying) & !self.zone(x, up)
             },
-            inner: !e.at_least(self.rule.bins),
-            step: e.min(self.rule.bins),
+            inner: !e.at_least(self.bins),
+            step: e.min(self.bins),
         }
     }
 
     /// Whether samples can be told from others only by a flag.
     #[inline(always)]
-    fn flag(&self, [x, p]: [L; 2], carrying: L, forward: Forward<L>) -> L {
+    fn flag(&self, [x, p]: [L; 2], carrying: L::Mask, forward: Forward<L>) -> L::Mask {
         let Forward {
             up,
             go,
             inner,
             step,
         } = forward;
-        let moved = self.meets(away(x, step, up), inner, up);
+        let moved = self.meets(x.away(step, up), inner, up);
         let (_, e) = side([x, p]);
-        let from = away(x, self.by(e), !up);
+        let from = x.away(self.by(e), !up);
         let skipped = self.moves(x, up, carrying) & !self.zone(from, up);
-        moved.where_or(go, skipped)
+        sided::<L>(go, moved, skipped)
     }
 
     /// By how much a sample moved that has this distance now: half of it, rounded up, and never more than the bins.
     #[inline(always)]
     fn by(&self, e: L) -> L {
-        e.mean(self.zero).min(self.rule.bins)
+        e.mean(self.zero).min(self.bins)
     }
 
     #[inline(always)]
-    fn back(&self, [y, p]: [L; 2], carrying: L) -> Back<L> {
+    fn back(&self, [y, p]: [L; 2], carrying: L::Mask) -> Back<L> {
         let (up, e) = side([y, p]);
         let (by, inner) = (self.by(e), !e.at_least(self.twice));
-        let (moved, flag) = if self.clear(y, carrying) {
-            let moves = carrying & self.rule.above.where_or(up, self.rule.below);
-            (moves, self.zero)
+        let (moved, flags) = if self.clear(y, carrying) {
+            (carrying & sided::<L>(up, self.above, self.below), 0)
         } else {
             let moves = self.moves(y, up, carrying);
-            let moved = moves & !self.zone(away(y, by, !up), up);
-            let zero = away(y, e & inner & self.one, !up);
-            (moved, moved & self.meets(zero, inner, up))
+            let moved = moves & !self.zone(y.away(by, !up), up);
+            let zero = y.away((e & self.one).only(inner), !up);
+            (moved, L::bits(moved & self.meets(zero, inner, up)))
         };
         Back {
             up,
             moved,
-            flag,
+            flags,
             inner,
             by,
             e,
@@ -256,14 +258,15 @@ impl<S: Lane, F: FnMut(u64, u32)> Task for Survey<'_, S, F> {
         while let Some(strip) = strips.next(simd, self.samples) {
             let (values, predicted, carrying) = strips.blocks(strip, self.samples);
             for ((value, p), carrying) in values.iter().zip(predicted).zip(carrying) {
-                let carrying = S::Block::<V>::load(simd, carrying);
+                let carrying = S::Block::<V>::load(simd, carrying).ones();
                 let x = S::Block::<V>::load(simd, value) & rule.stored;
                 let both = [x, S::Block::<V>::load(simd, p)];
                 let forward = rule.forward(both, carrying, false);
-                carrying_count += (forward.go & forward.inner).signs().count_ones() as usize;
-                let flag = rule.flag(both, carrying, forward).signs();
+                let carries = S::Block::<V>::bits(forward.go & forward.inner);
+                carrying_count += carries.count_ones() as usize;
+                let flag = S::Block::<V>::bits(rule.flag(both, carrying, forward));
                 if flag != 0 {
-                    let moved = simd.compress(forward.go.signs(), flag);
+                    let moved = simd.compress(S::Block::<V>::bits(forward.go), flag);
                     (self.flags)(moved, flag.count_ones());
                 }
             }
@@ -297,7 +300,7 @@ impl<S: Lane> Task for Shift<'_, S> {
         {
             let (values, predicted, carrying) = strips.open(strip, self.samples);
             for ((value, p), carrying) in values.iter_mut().zip(predicted).zip(carrying) {
-                let carrying = S::Block::<V>::load(simd, carrying);
+                let carrying = S::Block::<V>::load(simd, carrying).ones();
                 let sample = S::Block::<V>::load(simd, value);
                 let x = sample & rule.stored;
                 let both = [x, S::Block::<V>::load(simd, p)];
@@ -310,15 +313,15 @@ impl<S: Lane> Task for Shift<'_, S> {
                 if self.moved.is_some() {
                     go = S::Block::<V>::spread(simd, again.next().copied().unwrap_or(0));
                 }
-                let carry = (go & inner).signs();
+                let carry = S::Block::<V>::bits(go & inner);
                 let (keep, count) = first(simd, carry, left);
                 left -= count as usize;
                 if left == 0 {
                     go = go & S::Block::<V>::spread(simd, keep);
                 }
                 let bits = simd.deposit(source.take(count), carry & keep);
-                let bits = S::Block::<V>::spread(simd, bits) & rule.one;
-                away(sample, (step & go).plus(bits), up).store(value);
+                let bits = rule.one.only(S::Block::<V>::spread(simd, bits));
+                sample.away(step.only(go).plus(bits), up).store(value);
                 if left == 0 {
                     break;
                 }
@@ -357,39 +360,23 @@ impl<S: Lane, F: FnMut(u32) -> u64> Task for Unshift<'_, S, F> {
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) {
         let rule = self.rule.lanes(simd, self.region.stored);
-        let mut sink = Sink::new(self.stream, 0);
-        let mut left = self.bits;
+        let mut reader = Reader::new(rule, self.stream, self.bits, &mut self.flags);
         let mut strips = Strips::new(self.region);
-        while left > 0
+        while reader.left > 0
             && let Some(strip) = strips.next(simd, self.samples)
         {
             let (values, predicted, carrying) = strips.blocks(strip, self.samples);
             for ((value, p), carrying) in values.iter().zip(predicted).zip(carrying) {
-                let carrying = S::Block::<V>::load(simd, carrying);
-                let y = S::Block::<V>::load(simd, value) & rule.stored;
-                let back = rule.back([y, S::Block::<V>::load(simd, p)], carrying);
-                let skipped = skipped(simd, back.flag.signs(), &mut self.flags);
-                let carry = (back.moved & back.inner).signs() & !skipped;
-                let (keep, count) = first(simd, carry, left);
-                left -= count as usize;
-                let bits = (back.e & rule.one).equal(rule.one).signs();
-                sink.put(simd.compress(bits, carry & keep), count);
-                if left == 0 {
+                let y = S::Block::<V>::load(simd, value);
+                let p = S::Block::<V>::load(simd, p);
+                let _ = reader.read(simd, [y, p], S::Block::<V>::load(simd, carrying));
+                if reader.left == 0 {
                     break;
                 }
             }
         }
-        sink.finish();
+        reader.sink.finish();
     }
-}
-
-/// The samples whose flag says that they did not move.
-#[inline(always)]
-fn skipped<V: Simd>(simd: V, flagged: u64, flags: &mut impl FnMut(u32) -> u64) -> u64 {
-    if flagged == 0 {
-        return 0;
-    }
-    flagged & !simd.deposit(flags(flagged.count_ones()), flagged)
 }
 
 /// Moves samples back and reads `bits` of the stream, or those that there are; `flags` as in `Unshift`. What moved is kept,
@@ -410,40 +397,76 @@ impl<S: Lane, F: FnMut(u32) -> u64> Task for Restore<'_, S, F> {
     #[inline(always)]
     fn run<V: Simd>(mut self, simd: V) {
         let rule = self.rule.lanes(simd, self.region.stored);
-        let mut sink = Sink::new(self.stream, 0);
-        let mut left = self.bits;
+        let mut reader = Reader::new(rule, self.stream, self.bits, &mut self.flags);
         let mut strips = Strips::aligned(self.region, self.samples);
         let mut kept = self.moved.iter_mut();
-        while left > 0
+        while reader.left > 0
             && let Some(strip) = strips.next(simd, self.samples)
         {
             let (values, predicted, carrying) = strips.open(strip, self.samples);
             let blocks = values.iter_mut().zip(predicted).zip(carrying);
             for (((value, p), carrying), kept) in blocks.zip(kept.by_ref()) {
-                let carrying = S::Block::<V>::load(simd, carrying);
-                let sample = S::Block::<V>::load(simd, value);
-                let y = sample & rule.stored;
-                let back = rule.back([y, S::Block::<V>::load(simd, p)], carrying);
-                let skipped = skipped(simd, back.flag.signs(), &mut self.flags);
-                let carry = (back.moved & back.inner).signs() & !skipped;
-                let (keep, count) = first(simd, carry, left);
-                left -= count as usize;
-                let bits = (back.e & rule.one).equal(rule.one).signs();
-                sink.put(simd.compress(bits, carry & keep), count);
-                let keep = keep & !skipped;
+                let y = S::Block::<V>::load(simd, value);
+                let p = S::Block::<V>::load(simd, p);
+                let (Back { up, by, moved, .. }, keep) =
+                    reader.read(simd, [y, p], S::Block::<V>::load(simd, carrying));
                 let moved = if keep == !0 {
-                    back.moved
+                    moved
                 } else {
-                    back.moved & S::Block::<V>::spread(simd, keep)
+                    moved & S::Block::<V>::spread(simd, keep)
                 };
-                *kept = moved.signs();
-                away(sample, back.by & moved, !back.up).store(value);
-                if left == 0 {
+                *kept = S::Block::<V>::bits(moved);
+                y.away(by.only(moved), !up).store(value);
+                if reader.left == 0 {
                     break;
                 }
             }
             strips.close(strip, self.samples);
         }
-        sink.finish();
+        reader.sink.finish();
     }
+}
+
+/// Reads the stream, block by block.
+struct Reader<'a, L: Lanes, F> {
+    rule: Lined<L>,
+    sink: Sink<'a>,
+    /// The bits that are still to be read.
+    left: usize,
+    flags: &'a mut F,
+}
+
+impl<'a, L: Lanes, F: FnMut(u32) -> u64> Reader<'a, L, F> {
+    #[inline(always)]
+    fn new(rule: Lined<L>, stream: &'a mut [u8], bits: usize, flags: &'a mut F) -> Self {
+        Self {
+            rule,
+            sink: Sink::new(stream, 0),
+            left: bits,
+            flags,
+        }
+    }
+
+    /// Reads the bits of a block of samples, whose predictions are `p`; what the rule says of it, and of the samples that
+    /// moved by it those that did: neither a flag nor the end of the stream came before.
+    #[inline(always)]
+    fn read<V: Simd>(&mut self, simd: V, [y, p]: [L; 2], carrying: L) -> (Back<L>, u64) {
+        let back = self.rule.back([y & self.rule.stored, p], carrying.ones());
+        let skipped = skipped(simd, back.flags, self.flags);
+        let carry = L::bits(back.moved & back.inner) & !skipped;
+        let (keep, count) = first(simd, carry, self.left);
+        self.left -= count as usize;
+        let bits = L::bits((back.e & self.rule.one).equal(self.rule.one));
+        self.sink.put(simd.compress(bits, carry & keep), count);
+        (back, keep & !skipped)
+    }
+}
+
+/// The samples whose flag says that they did not move.
+#[inline(always)]
+fn skipped<V: Simd>(simd: V, flagged: u64, flags: &mut impl FnMut(u32) -> u64) -> u64 {
+    if flagged == 0 {
+        return 0;
+    }
+    flagged & !simd.deposit(flags(flagged.count_ones()), flagged)
 }

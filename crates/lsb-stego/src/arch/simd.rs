@@ -125,6 +125,12 @@ pub trait Simd: Copy + Send + Sync {
     /// Sixteen blocks of `ChaCha8`, from this counter on.
     fn chacha8(self, state: &ChaCha, counter: u64, blocks: &mut [u8; KEYSTREAM]);
 
+    /// The state of a CRC-32C after these bytes.
+    #[inline(always)]
+    fn crc32c(self, state: u32, bytes: &[u8]) -> u32 {
+        crate::checksum::by_tables(state, bytes)
+    }
+
     /// The samples that are at least `low` and at most `high` after `& stored`.
     fn within8(self, block: &[u8; BLOCK], stored: u8, low: u8, high: u8) -> u64;
 

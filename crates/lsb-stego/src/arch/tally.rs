@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::lanes::Lanes;
-use super::region::{Region, Strips, side};
+use super::region::{Region, Strips, lead, side};
 use super::simd::BLOCK;
 use super::{Lane, Simd, Task};
 
@@ -38,7 +38,7 @@ pub(crate) struct Span {
 struct Codes<'a, S, L> {
     stored: L,
     most: L,
-    two: L,
+    three: L,
     room: [[S; BLOCK]; ROOM],
     filled: usize,
     counts: &'a mut Vec<[u32; 4]>,
@@ -62,7 +62,7 @@ impl<S: Lane> Task for Tally<'_, S> {
         let mut codes = Codes {
             stored: S::Block::<V>::splat(simd, region.stored),
             most: S::Block::<V>::splat(simd, most),
-            two: S::Block::<V>::splat(simd, S::cut(2)),
+            three: S::Block::<V>::splat(simd, S::cut(3)),
             room: [[S::default(); BLOCK]; ROOM],
             filled: 0,
             counts,
@@ -79,8 +79,10 @@ impl<S: Lane> Task for Tally<'_, S> {
             start
         };
         let last = paired + paired - start;
-        let mut upper = Strips::new(region.part(start, paired));
-        let mut lower = Strips::new(region.part(paired, last));
+        // Loads across lines of the cache take longer, too.
+        let lead = lead(start, samples);
+        let mut upper = Strips::after(region.part(start, paired), lead);
+        let mut lower = Strips::after(region.part(paired, last), lead);
         while let (Some(strip), Some(below)) =
             (upper.next(simd, samples), lower.next(simd, samples))
         {
@@ -90,10 +92,11 @@ impl<S: Lane> Task for Tally<'_, S> {
             let below = ys.iter().zip(qs).zip(others);
             for (((x, p), carrying), ((y, q), others)) in above.zip(below) {
                 let carrying = S::Block::<V>::load(simd, carrying);
+                let above = carrying.ones();
                 let x = S::Block::<V>::load(simd, x);
-                let x = x.where_or(carrying, S::Block::<V>::load(simd, y));
+                let x = x.where_or(above, S::Block::<V>::load(simd, y));
                 let p = S::Block::<V>::load(simd, p);
-                let p = p.where_or(carrying, S::Block::<V>::load(simd, q));
+                let p = p.where_or(above, S::Block::<V>::load(simd, q));
                 let carrying = carrying | S::Block::<V>::load(simd, others);
                 let x = x & codes.stored;
                 (low, high) = (low.min(x | !carrying), high.max(x & carrying));
@@ -130,8 +133,8 @@ impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
     {
         let (up, e) = side([x, p]);
         let e = e.min(self.most);
-        // All ones are one more when they are taken off.
-        let code = e.plus(e).plus(self.two).minus(!up) & carrying;
+        // Three less one above, and three below.
+        let code = e.plus(e).plus(self.three).less_one(up) & carrying;
         if let Some(room) = self.room.get_mut(self.filled) {
             code.store(room);
             self.filled += 1;
@@ -149,10 +152,12 @@ impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
         let codes = self.room.get(..self.filled).unwrap_or_default();
         self.filled = 0;
         if self.skip == 0 {
-            let mut left = codes.len() * BLOCK - equal(simd, codes, 0);
+            let all = codes.len() * BLOCK - equal(simd, codes, 0);
+            let mut left = all;
             let mut found = [0; 2 * NEAR];
             let mut at = 0;
-            while left > 0 && at < 2 * NEAR {
+            // Where few errors are very small, not all of them will be small.
+            while left > 0 && at < 2 * NEAR && (at < NEAR || left < all - all / 8) {
                 let count = equal(simd, codes, at + 2);
                 found[at] = count;
                 left -= count;

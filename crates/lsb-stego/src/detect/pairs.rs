@@ -183,7 +183,7 @@ fn neighbours<V: Simd, S: Sample>(simd: V, r: &[S], s: &[S], stored: u16) -> Cou
             let s = S::Block::<V>::load(simd, s) & mask;
             let odd = zero.minus(s & one);
             equal = equal.count(r, s);
-            close = close.minus(one.at_least(r ^ s));
+            close = close.count((r ^ s).max(one), one);
             // Where r is at least s, which is where it does not count.
             x = x.count((r ^ odd).max(s ^ odd), r ^ odd);
         }

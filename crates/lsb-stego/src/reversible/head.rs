@@ -1,8 +1,8 @@
 //! The head of a reversible image: what recovery must know before it can begin. Drawn byte by byte in `DESIGN.md`.
 
 use super::shift::{Shift, Sides};
-use crate::frame::Crc;
-use crate::{Error, Layout, Result};
+use crate::checksum::Crc;
+use crate::{Error, Layout, Level, Result};
 
 pub(super) const FIXED: usize = 24;
 const MAGIC: [u8; 4] = *b"LSBr";
@@ -87,7 +87,8 @@ impl Head {
 }
 
 fn checksum(fields: &[u8], map: &[u8]) -> u32 {
-    let mut crc = Crc::new();
+    // Short, and the same at every level.
+    let mut crc = Crc::new(Level::portable());
     crc.update(fields);
     crc.update(map);
     crc.value()

@@ -79,7 +79,7 @@ pub(crate) fn embed<S: Sample>(
     payload: &[u8],
     options: &Options,
 ) -> Result<usize> {
-    let header = frame::Header::of(payload, 0)?;
+    let header = frame::Header::of(payload, 0, options.level)?;
     let frame_bits = framed_bits(payload.len());
     let raw = raw(options)?;
     let planner = Planner::new(cover.as_cover(), &raw)?;
@@ -105,7 +105,9 @@ pub(crate) fn embed<S: Sample>(
 pub(crate) fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
     let found = Found::read(cover, options)?;
     let stream = found.stream(cover.samples(), options);
-    found.parse(&stream).map(|(_, payload)| payload.to_vec())
+    found
+        .parse(&stream, options)
+        .map(|(_, payload)| payload.to_vec())
 }
 
 /// The options of the head: replacement of one bit per sample.
@@ -193,7 +195,7 @@ impl<S: Sample> Found<S> {
     }
 
     /// The bits that the head replaced, and the payload.
-    fn parse<'a>(&self, stream: &'a [u8]) -> Result<(&'a [u8], &'a [u8])> {
+    fn parse<'a>(&self, stream: &'a [u8], options: &Options) -> Result<(&'a [u8], &'a [u8])> {
         let head = FIXED + self.map.len();
         let (replaced, frame) = stream.split_at_checked(head).ok_or(Error::NoPayload)?;
         let (&header, payload) = frame.split_first_chunk().ok_or(Error::NoPayload)?;
@@ -204,7 +206,7 @@ impl<S: Sample> Found<S> {
                 available_bytes: payload.len(),
             });
         }
-        header.check(payload)?;
+        header.check(payload, options.level)?;
         Ok((replaced, payload))
     }
 
@@ -245,7 +247,7 @@ impl<S: Sample> Found<S> {
             moved: &mut moved,
         };
         dispatch(options.level, restore);
-        match self.parse(&stream) {
+        match self.parse(&stream, options) {
             Ok((replaced, payload)) => {
                 bits::write_bits(cover, &raw, replaced, 8 * replaced.len())?;
                 Ok(payload.to_vec())

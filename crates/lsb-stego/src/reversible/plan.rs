@@ -221,8 +221,10 @@ impl<'a, S: Sample> Planner<'a, S> {
             // Codes of both sides in turn, after those of samples that do not carry.
             let counts = counts.iter().map(|columns| columns.iter().sum()).skip(2);
             let counts: Vec<u32> = counts.collect();
-            above.add(counts.iter().step_by(2), &bins);
-            below.add(counts.iter().skip(1).step_by(2), &bins);
+            let distances = counts.as_chunks::<2>();
+            let last = distances.1.first().map(|&above| [above, 0]);
+            let distances: Vec<[u32; 2]> = distances.0.iter().copied().chain(last).collect();
+            weigh([&mut above, &mut below], &distances, &bins);
         }
         let mut candidates = Vec::with_capacity(3 * bins.len());
         for (index, &bins) in bins.iter().enumerate() {
@@ -261,30 +263,39 @@ impl Weights {
         }
     }
 
-    /// Adds a histogram of distances; no sum of 2^30 of its entries and squares is above 64 bits.
-    fn add<'a>(&mut self, histogram: impl Iterator<Item = &'a u32>, bins: &[u16]) {
-        let (mut held, mut moved) = (0, 0);
-        let mut histogram = (0u64..).zip(histogram).peekable();
-        for (sum, &bins) in self.held.iter_mut().zip(bins) {
-            while let Some((distance, &count)) =
-                histogram.next_if(|&(distance, _)| distance < u64::from(bins))
-            {
-                let count = u64::from(count);
-                held += count;
-                // The bit is 0 or 1: a change by the distance or one more.
-                moved += count * (2 * distance * (distance + 1) + 1);
-            }
-            sum.0 += held;
-            sum.1 += u128::from(moved);
-        }
-        let rest: u64 = histogram.map(|(_, &count)| u64::from(count)).sum();
-        self.all += held + rest;
-    }
-
     /// The samples that so many bins hold, and the squared changes of the side, times two.
     fn of(&self, index: usize, bins: u16) -> (u64, u128) {
         let (held, moved) = self.held.get(index).copied().unwrap_or_default();
         let square = u128::from(bins) * u128::from(bins);
         (held, moved + u128::from(self.all - held) * 2 * square)
     }
+}
+
+/// Adds a histogram of the distances of both sides; no sum of 2^30 of its entries and squares is above 64 bits.
+fn weigh(sides: [&mut Weights; 2], distances: &[[u32; 2]], bins: &[u16]) {
+    let ([mut held, mut moved], mut from) = ([[0u64; 2]; 2], 0);
+    let [above, below] = sides;
+    for ((above, below), &bins) in above.held.iter_mut().zip(&mut below.held).zip(bins) {
+        let end = usize::from(bins).min(distances.len());
+        let new = distances.get(from..end).unwrap_or_default();
+        for (distance, counts) in (from as u64..).zip(new) {
+            // The bit is 0 or 1: a change by the distance or one more.
+            let weight = 2 * distance * (distance + 1) + 1;
+            for ((held, moved), &count) in held.iter_mut().zip(&mut moved).zip(counts) {
+                *held += u64::from(count);
+                *moved += u64::from(count) * weight;
+            }
+        }
+        from = end;
+        for (sum, (held, moved)) in [above, below].into_iter().zip(held.into_iter().zip(moved)) {
+            sum.0 += held;
+            sum.1 += u128::from(moved);
+        }
+    }
+    let rest = distances.get(from..).unwrap_or_default();
+    let [all_above, all_below] = rest.iter().fold(held, |[a, b], &[above, below]| {
+        [a + u64::from(above), b + u64::from(below)]
+    });
+    above.all += all_above;
+    below.all += all_below;
 }

@@ -61,15 +61,14 @@ pub(super) struct Shift {
 impl Shift {
     pub(super) fn rule<S: Sample>(self, layout: &Layout) -> Rule<S> {
         let (bins, peak) = (self.bins, layout.peak());
-        let side = |moves| S::cut(if moves { u16::MAX } else { 0 });
         let reserved = layout.reserved().map(|(low, high)| Reserved {
             values: [low, high].map(S::cut),
             above: [low.saturating_sub(bins), high].map(S::cut),
             below: [low, high.saturating_add(bins).min(peak)].map(S::cut),
         });
         Rule {
-            above: side(self.sides.above()),
-            below: side(self.sides.below()),
+            above: self.sides.above(),
+            below: self.sides.below(),
             bins: S::cut(bins),
             top: S::cut(peak.saturating_sub(bins)),
             reserved,

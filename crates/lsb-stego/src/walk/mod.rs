@@ -20,7 +20,7 @@ use crate::cover::Carriers;
 use crate::join::Join;
 use crate::key::{Stream, Use};
 use crate::path::{Density, PART, Path};
-use crate::{Bits, Cover, Error, Options, Result, Sample, Scheme, bits};
+use crate::{Bits, Cover, Error, Level, Options, Result, Sample, Scheme, bits};
 
 /// Masks in a part.
 const MASKS: usize = PART / BLOCK;
@@ -136,6 +136,10 @@ impl<'a> Route<'a> {
     /// The densities that the payload may have been embedded at.
     pub(crate) fn densities(&self) -> impl Iterator<Item = Density> + use<> {
         Density::every(self.count)
+    }
+
+    pub(crate) const fn level(&self) -> Level {
+        self.options.level
     }
 
     /// The bits that are written, or can be read.

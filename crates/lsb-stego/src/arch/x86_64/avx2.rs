@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::chacha::chacha8_avx2;
-use super::{Narrow256, Wide256};
+use super::{Narrow256, Wide256, crc32c};
 use crate::arch::Task;
 use crate::arch::simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Simd};
 
@@ -561,6 +561,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn chacha8(self, state: &ChaCha, counter: u64, blocks: &mut [u8; KEYSTREAM]) {
         avx2!(chacha8_avx2(state, counter, blocks));
+    }
+
+    #[inline(always)]
+    fn crc32c(self, state: u32, bytes: &[u8]) -> u32 {
+        avx2!(crc32c(state, bytes))
     }
 
     #[inline(always)]

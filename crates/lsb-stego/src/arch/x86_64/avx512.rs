@@ -5,7 +5,7 @@
 use core::arch::x86_64::*;
 
 use super::chacha::chacha8_avx512;
-use super::{Narrow512, Wide512};
+use super::{Narrow512, Wide512, crc32c};
 use crate::arch::Task;
 use crate::arch::simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Simd};
 
@@ -397,6 +397,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn chacha8(self, state: &ChaCha, counter: u64, blocks: &mut [u8; KEYSTREAM]) {
         avx512!(chacha8_avx512(state, counter, blocks));
+    }
+
+    #[inline(always)]
+    fn crc32c(self, state: u32, bytes: &[u8]) -> u32 {
+        avx512!(crc32c(state, bytes))
     }
 
     #[inline(always)]

@@ -3,8 +3,10 @@
 mod avx2;
 mod avx512;
 mod chacha;
+mod crc;
 mod lanes;
 
 pub(crate) use self::avx2::{Avx2, run_avx2};
 pub(crate) use self::avx512::{Avx512, run_avx512};
+use self::crc::crc32c;
 pub(crate) use self::lanes::{Narrow256, Narrow512, Wide256, Wide512};
