@@ -114,6 +114,13 @@ impl AnswerBundle {
         decode(bytes, "an answer", MAX_ANSWER)
     }
 
+    /// The same answer with the note over the same checkpoint that witnesses cosigned too.
+    #[must_use]
+    pub fn cosigned(mut self, note: String) -> Self {
+        self.checkpoint = note;
+        self
+    }
+
     /// The canonical bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! The ledger over a store: founding, blocks, and one durable commit per block.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::merkle::{Appended, InclusionProof, Peaks, Tiles, leaf_hash};
+use crate::merkle::{Appended, InclusionProof, Peaks, Tiles, joined, leaf_hash};
 use crate::rules::{Change, Position, View, admit, authenticate, transition};
 use crate::state::{member_key, share_key};
 use crate::store::{Batch, LedgerStore, Snapshot, Table};
@@ -291,17 +292,17 @@ struct Record {
 }
 
 impl<R: Snapshot> View for Staged<R> {
-    fn member(&self, address: &Address) -> Result<Option<MemberState>> {
+    fn member(&self, address: &Address) -> Result<Option<Cow<'_, MemberState>>> {
         match self.members.get(address) {
-            Some(member) => Ok(Some(member.clone())),
-            None => stored_member(&self.snapshot, address),
+            Some(member) => Ok(Some(Cow::Borrowed(member))),
+            None => Ok(stored_member(&self.snapshot, address)?.map(Cow::Owned)),
         }
     }
 
-    fn share(&self, share: &ShareId) -> Result<Option<ShareState>> {
+    fn share(&self, share: &ShareId) -> Result<Option<Cow<'_, ShareState>>> {
         match self.shares.get(share) {
-            Some(share) => Ok(Some(share.clone())),
-            None => stored_share(&self.snapshot, share),
+            Some(share) => Ok(Some(Cow::Borrowed(share))),
+            None => Ok(stored_share(&self.snapshot, share)?.map(Cow::Owned)),
         }
     }
 }
@@ -367,6 +368,11 @@ impl<R: Snapshot> Staged<R> {
             authenticate(tx.sender(), &sender, tx, self.height)?;
         }
         let change = transition(self, &self.genesis, tx, at)?;
+        // none when this block has changed it already
+        let stored = match sender {
+            Cow::Owned(sender) => Some(sender),
+            Cow::Borrowed(_) => None,
+        };
         let mut involved = BTreeSet::from([*tx.sender()]);
         if let Some(member) = tx.body().member() {
             involved.insert(*member);
@@ -393,9 +399,12 @@ impl<R: Snapshot> Staged<R> {
             }
         }
         // the sender itself may be what changed
-        let mut sender = self.members.get(tx.sender()).cloned().unwrap_or(sender);
-        sender.sequence = sender.sequence.saturating_add(1);
-        self.members.insert(*tx.sender(), sender);
+        if let Some(sender) = stored {
+            self.members.entry(*tx.sender()).or_insert(sender);
+        }
+        if let Some(sender) = self.members.get_mut(tx.sender()) {
+            sender.sequence = sender.sequence.saturating_add(1);
+        }
         self.records.push(Record {
             id,
             bytes: tx.to_bytes(),
@@ -551,15 +560,7 @@ fn write_head(
         header.to_bytes(),
     );
     batch.put(Table::Meta, HEAD, header.to_bytes());
-    batch.put(
-        Table::Meta,
-        PEAKS,
-        peaks
-            .hashes()
-            .iter()
-            .flat_map(|hash| *hash.as_bytes())
-            .collect::<Vec<_>>(),
-    );
+    batch.put(Table::Meta, PEAKS, joined(peaks.hashes()));
 }
 
 fn extra_key(name: &str) -> Vec<u8> {

@@ -15,6 +15,7 @@
 //! Before the table, for every kind: this chain, a live member as sender, its next sequence, a time within the
 //! tolerance, a signature by the key that is valid at this height.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::state::MAX_SHARE_EVENTS;
@@ -26,8 +27,8 @@ use crate::{
 
 /// What the rules read: the state as it is before the transaction.
 pub(crate) trait View {
-    fn member(&self, address: &Address) -> Result<Option<MemberState>>;
-    fn share(&self, share: &ShareId) -> Result<Option<ShareState>>;
+    fn member(&self, address: &Address) -> Result<Option<Cow<'_, MemberState>>>;
+    fn share(&self, share: &ShareId) -> Result<Option<Cow<'_, ShareState>>>;
 }
 
 /// Where a transaction would stand.
@@ -46,13 +47,13 @@ pub(crate) enum Change {
 }
 
 /// What holds for every kind of transaction, but for the signatures.
-pub(crate) fn admit(
-    view: &impl View,
+pub(crate) fn admit<'a>(
+    view: &'a impl View,
     genesis: &Genesis,
     chain: &ChainId,
     tx: &Transaction,
     at: Position,
-) -> Result<MemberState> {
+) -> Result<Cow<'a, MemberState>> {
     if tx.chain() != chain {
         return Err(Refusal::WrongChain {
             expected: *chain,
@@ -159,7 +160,7 @@ pub(crate) fn transition(
             Ok(Change::Member(address, member))
         }
         Body::RotateKey(rotate) => {
-            let mut member = live_member(view, &rotate.address)?;
+            let mut member = live_member(view, &rotate.address)?.into_owned();
             if member.keys.iter().any(|span| span.key == rotate.key) {
                 return Err(Refusal::KeyReused {
                     address: rotate.address,
@@ -183,7 +184,7 @@ pub(crate) fn transition(
             Ok(Change::Member(rotate.address, member))
         }
         Body::RevokeMember(revoke) => {
-            let mut member = live_member(view, &revoke.address)?;
+            let mut member = live_member(view, &revoke.address)?.into_owned();
             enough_remain(view, genesis, &revoke.address)?;
             member.revoked = Some(at.height);
             Ok(Change::Member(revoke.address, member))
@@ -352,7 +353,7 @@ fn enough_remain(view: &impl View, genesis: &Genesis, without: &Address) -> Resu
 }
 
 /// A member that was not revoked.
-fn live_member(view: &impl View, address: &Address) -> Result<MemberState> {
+fn live_member<'a>(view: &'a impl View, address: &Address) -> Result<Cow<'a, MemberState>> {
     let address = *address;
     let member = view
         .member(&address)?
@@ -382,7 +383,7 @@ fn live_share(view: &impl View, id: &ShareId) -> Result<ShareState> {
         .share(id)?
         .ok_or(Refusal::UnknownShare { share: *id })?;
     match share.status {
-        Status::Live => Ok(share),
+        Status::Live => Ok(share.into_owned()),
         status => Err(Refusal::Frozen { status }.into()),
     }
 }

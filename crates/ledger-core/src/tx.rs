@@ -1,5 +1,7 @@
 //! Transactions: what members sign, and what the log's leaves are.
 
+use std::sync::OnceLock;
+
 use cid::Cid;
 use ed25519_dalek::Signer as _;
 use serde::{Deserialize, Serialize};
@@ -315,29 +317,22 @@ impl Unsigned {
     ) -> Result<Transaction, E> {
         let message = self.message();
         let signature = Signature::new(sign(&message)?);
-        Ok(Transaction::assemble(
-            Wire {
-                unsigned: self,
-                signature,
-                approvals: Vec::new(),
-            },
-            message,
-        ))
+        Ok(Transaction::assemble(Wire {
+            unsigned: self,
+            approvals: Vec::new(),
+            signature,
+        }))
     }
 
     /// Signs with an Ed25519 key at hand.
     #[must_use]
     pub fn sign(self, key: &ed25519_dalek::SigningKey) -> Transaction {
-        let message = self.message();
-        let signature = sign_message(key, &message);
-        Transaction::assemble(
-            Wire {
-                unsigned: self,
-                signature,
-                approvals: Vec::new(),
-            },
-            message,
-        )
+        let signature = sign_message(key, &self.message());
+        Transaction::assemble(Wire {
+            unsigned: self,
+            approvals: Vec::new(),
+            signature,
+        })
     }
 }
 
@@ -356,22 +351,31 @@ pub fn sign_message(key: &ed25519_dalek::SigningKey, message: &[u8]) -> Signatur
 /// A signed transaction: exactly one sequence of bytes, whose hash is its name and a leaf of the log.
 ///
 /// That the signature holds, and that its sender may send it, is what [`crate::Staged::apply`] checks.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Transaction {
     wire: Wire,
-    message: Vec<u8>,
     bytes: Vec<u8>,
+    /// Where in the bytes the message ends, which is part of them.
+    message_end: usize,
+    id: OnceLock<TxId>,
 }
 
-/// What is written: see DESIGN.md.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is written, in the order in which it is written: see DESIGN.md.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
     unsigned: Unsigned,
-    signature: Signature,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     approvals: Vec<Approval>,
+    signature: Signature,
 }
+
+/// Where the message begins: after the map's head and the key `unsigned` with its own.
+const MESSAGE_START: usize = 1 + 1 + 8;
+/// The bytes of the last entry: the key `signature`, and 64 bytes, each with its head.
+const SIGNATURE_ENTRY: usize = 1 + 9 + 2 + 64;
+/// The bytes of the key `approvals` with its head.
+const APPROVALS_KEY: usize = 1 + 9;
 
 /// One more authority's signature under the same message, where the genesis asks for several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -385,12 +389,22 @@ pub struct Approval {
 }
 
 impl Transaction {
-    fn assemble(wire: Wire, message: Vec<u8>) -> Self {
+    fn assemble(wire: Wire) -> Self {
         let bytes = encode(&wire);
+        Self::of(wire, bytes)
+    }
+
+    /// A transaction and its canonical bytes.
+    fn of(wire: Wire, bytes: Vec<u8>) -> Self {
+        let approvals = match wire.approvals.as_slice() {
+            [] => 0,
+            approvals => APPROVALS_KEY + encode(&approvals).len(),
+        };
         Self {
+            message_end: bytes.len().saturating_sub(approvals + SIGNATURE_ENTRY),
             wire,
-            message,
             bytes,
+            id: OnceLock::new(),
         }
     }
 
@@ -401,11 +415,7 @@ impl Transaction {
     /// [`crate::Error::TooLarge`] or [`crate::Error::Malformed`] for everything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let wire: Wire = decode(bytes, "a transaction", MAX_TRANSACTION)?;
-        Ok(Self {
-            message: wire.unsigned.message(),
-            wire,
-            bytes: bytes.to_vec(),
-        })
+        Ok(Self::of(wire, bytes.to_vec()))
     }
 
     /// Adds the signature of a further authority, where the genesis asks for several.
@@ -418,13 +428,13 @@ impl Transaction {
         authority: Address,
         sign: impl FnOnce(&[u8]) -> Result<[u8; 64], E>,
     ) -> Result<Self, E> {
-        let signature = Signature::new(sign(&self.message)?);
+        let signature = Signature::new(sign(self.message())?);
         let mut wire = self.wire;
         wire.approvals.push(Approval {
             authority,
             signature,
         });
-        Ok(Self::assemble(wire, self.message))
+        Ok(Self::assemble(wire))
     }
 
     /// The canonical bytes: a leaf of the log.
@@ -442,7 +452,9 @@ impl Transaction {
     /// SHA-256 of the bytes.
     #[must_use]
     pub fn id(&self) -> TxId {
-        TxId::new(crate::hash::sha256(&[&self.bytes]))
+        *self
+            .id
+            .get_or_init(|| TxId::new(crate::hash::sha256(&[&self.bytes])))
     }
 
     /// The CID of the bytes as an IPFS block: CIDv1, dag-cbor, sha2-256.
@@ -460,7 +472,9 @@ impl Transaction {
     /// The bytes that were signed.
     #[must_use]
     pub fn message(&self) -> &[u8] {
-        &self.message
+        self.bytes
+            .get(MESSAGE_START..self.message_end)
+            .unwrap_or_default()
     }
 
     /// The ledger that it is for.
@@ -511,7 +525,7 @@ impl Transaction {
     ///
     /// [`Refusal::BadSignature`] when it does not hold.
     pub fn verify_signature(&self, key: &PublicKey) -> Result<(), Refusal> {
-        verify(key, &self.message, self.signature(), self.sender())
+        verify(key, self.message(), self.signature(), self.sender())
     }
 
     /// The checks that need no state: limits, receivers named once, usable keys.
@@ -530,6 +544,15 @@ impl Transaction {
         self.body().check()
     }
 }
+
+/// Two transactions are the same when their bytes are.
+impl PartialEq for Transaction {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Transaction {}
 
 impl std::fmt::Debug for Transaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -556,7 +579,7 @@ impl Verified {
     ///
     /// [`Refusal::BadSignature`] when it does not hold under this key.
     pub fn new(tx: &Transaction, key: &UnpackedKey) -> Result<Self, Refusal> {
-        if key.verifies(&signed_digest(&tx.message), tx.signature()) {
+        if key.verifies(&signed_digest(tx.message()), tx.signature()) {
             Ok(Self {
                 id: tx.id(),
                 key: *key.key(),
@@ -605,5 +628,33 @@ fn named(receivers: &[Address]) -> Result<(), Refusal> {
     match sorted.windows(2).find(|pair| pair.first() == pair.last()) {
         Some(&[address, ..]) => Err(Refusal::Repeated { address }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_is_what_stands_in_the_bytes() {
+        let unsigned = Unsigned::new(
+            ChainId::new([1; 32]),
+            Address::new(&[2; 20]).unwrap(),
+            300,
+            1_700_000_000,
+            Body::RevokeMember(RevokeMember {
+                address: Address::new(&[3; 32]).unwrap(),
+            }),
+        );
+        let mut tx = unsigned.clone().sign(&signing_key([4; 32]));
+        // more than 23, so that the list's head grows
+        for number in 0..30 {
+            assert_eq!(tx.message(), unsigned.message(), "{number} approvals");
+            let read = Transaction::from_bytes(tx.as_bytes()).unwrap();
+            assert_eq!((read.message(), &read), (tx.message(), &tx));
+            let authority = Address::new(&[number; 20]).unwrap();
+            let approved = tx.approve_with(authority, |_| Ok::<_, ()>([number; 64]));
+            tx = approved.unwrap();
+        }
     }
 }

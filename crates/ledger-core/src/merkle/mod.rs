@@ -82,6 +82,15 @@ const fn split(size: u64) -> u64 {
     if half == size { half >> 1 } else { half }
 }
 
+/// Hashes one after the other, as tiles and proofs carry them.
+pub(crate) fn joined(hashes: &[Digest]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(32 * hashes.len());
+    for hash in hashes {
+        bytes.extend_from_slice(hash.as_bytes());
+    }
+    bytes
+}
+
 /// Hashes one after the other as one byte string, as proofs carry them.
 pub(crate) mod path {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -92,12 +101,7 @@ pub(crate) mod path {
         path: &[Digest],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(
-            &path
-                .iter()
-                .flat_map(|hash| *hash.as_bytes())
-                .collect::<Vec<_>>(),
-        )
+        serializer.serialize_bytes(&super::joined(path))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Peaks, Subtrees, node_hash};
+use super::{Peaks, Subtrees, joined, node_hash};
 use crate::store::{Batch, Snapshot, Table};
 use crate::{Digest, Error, Result};
 
@@ -124,13 +124,7 @@ impl Appended {
     /// Adds the changed tiles to a batch.
     pub(crate) fn write(&self, batch: &mut Batch) {
         for ((level, number), tile) in &self.tiles {
-            batch.put(
-                Table::Tile,
-                tile_key(*level, *number),
-                tile.iter()
-                    .flat_map(|hash| *hash.as_bytes())
-                    .collect::<Vec<_>>(),
-            );
+            batch.put(Table::Tile, tile_key(*level, *number), joined(tile));
         }
     }
 }

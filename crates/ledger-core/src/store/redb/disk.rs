@@ -11,9 +11,15 @@ use redb::{BackendError, StorageBackend};
 
 /// How long to wait before the disk is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
-/// After how many bytes they are synced while commits go on: a commit's own sync then never waits behind tens of MiB, and
-/// the core is free meanwhile.
+/// After how many bytes they are synced while commits go on and there is time: a commit's own sync then never waits behind
+/// tens of MiB, and the core is free meanwhile.
 const BEHIND: usize = 256 << 10;
+/// What all of it is, for shares of it.
+const ALL: usize = 1 << 10;
+/// Of the way to the tables the share that is done when every change is handed to redb, and its pages are to be written.
+const HANDED: usize = ALL / 2;
+/// By how much the tables must be ahead for a rest.
+const MARGIN: usize = ALL / 8;
 
 /// A disk that waits for room instead of failing, as long as it is told to be patient.
 ///
@@ -26,13 +32,47 @@ pub(super) struct Patient<B> {
     unsynced: AtomicUsize,
 }
 
-/// Whether a full disk is waited for, as it is while a thread writes beside commits, and whether it is now.
+/// Whether a full disk is waited for, as it is while a thread writes beside commits, and whether it is now; and whether
+/// that thread has time.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     pub(super) patient: AtomicBool,
     pub(super) waiting: AtomicBool,
-    /// Commits wait for the thread that writes beside them: it does not rest.
-    pub(super) hurry: AtomicBool,
+    /// The share of the overlay that has filled again.
+    filled: AtomicUsize,
+    /// The share of what leaves that is written.
+    written: AtomicUsize,
+}
+
+impl Patience {
+    /// So many bytes are in an overlay that is full with so many.
+    pub(super) fn filled(&self, bytes: usize, full: usize) {
+        let share = bytes.saturating_mul(ALL) / full.max(1);
+        self.filled.store(share, Ordering::Release);
+    }
+
+    /// So many changes are handed to redb, of so many.
+    pub(super) fn handed(&self, changes: usize, all: usize) {
+        let share = changes.saturating_mul(HANDED) / all.max(1);
+        self.written.store(share, Ordering::Release);
+    }
+
+    /// Everything is in the tables.
+    pub(super) fn written(&self) {
+        self.written.store(ALL, Ordering::Release);
+    }
+
+    /// There is no time at all.
+    pub(super) fn hurry(&self) {
+        self.filled.store(usize::MAX, Ordering::Release);
+    }
+
+    /// Whether less has filled again than has been written: then the tables are done before the overlay is full, and
+    /// have time. Behind that, every rest would be paid by commits that wait, and by the memory of what they wait for.
+    pub(super) fn ahead(&self) -> bool {
+        let filled = self.filled.load(Ordering::Acquire);
+        self.written.load(Ordering::Acquire) > filled.saturating_add(MARGIN)
+    }
 }
 
 impl<B> Patient<B> {
@@ -88,9 +128,8 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.wait(|disk| disk.write(offset, data))?;
         let unsynced = self.unsynced.fetch_add(data.len(), Ordering::Relaxed) + data.len();
-        let Patience { patient, hurry, .. } = &*self.patience;
-        let beside = patient.load(Ordering::Acquire) && !hurry.load(Ordering::Acquire);
-        if beside && unsynced >= BEHIND {
+        let beside = self.patience.patient.load(Ordering::Acquire);
+        if beside && unsynced >= BEHIND && self.patience.ahead() {
             return self.sync_data();
         }
         Ok(())

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -36,7 +36,7 @@ const FULL: usize = 32 << 20;
 /// How long to wait for the tables before looking again.
 const PAUSE: Duration = Duration::from_millis(1);
 /// After how many changes the thread that writes to the tables rests: about half a millisecond's work.
-const STRETCH: u32 = 256;
+const STRETCH: usize = 256;
 /// How long it rests.
 const REST: Duration = Duration::from_micros(500);
 /// How many pauses long what has left for the tables is kept for those who still read it.
@@ -255,7 +255,7 @@ impl RedbStore {
     /// Writes everything to the tables and empties the journal.
     fn settle(&mut self) -> Result<()> {
         self.shared.patience.patient.store(false, Ordering::Release);
-        self.shared.patience.hurry.store(true, Ordering::Release);
+        self.shared.patience.hurry();
         let writer = self
             .writer
             .get_mut()
@@ -264,10 +264,10 @@ impl RedbStore {
             // tried once more below
             let _ = joined(flush);
         }
-        self.shared.flush(|| {})?;
+        self.shared.flush(|_, _| {})?;
         if lock(&self.shared.view).overlay.bytes() > 0 {
             self.shared.turn(&mut writer.journal);
-            self.shared.flush(|| {})?;
+            self.shared.flush(|_, _| {})?;
         }
         writer.journal.clear()
     }
@@ -276,10 +276,8 @@ impl RedbStore {
     /// times as much waits as that should be.
     fn make_room(&self, writer: &mut Writer) -> Result<()> {
         let bytes = lock(&self.shared.view).overlay.bytes();
-        // the one before should have reached the tables by now: commits come faster than that, so no more rests
-        let hurry = bytes >= self.full;
-        self.shared.patience.hurry.store(hurry, Ordering::Release);
-        if !hurry {
+        self.shared.patience.filled(bytes, self.full);
+        if bytes < self.full {
             return Ok(());
         }
         let most = bytes >= self.full.saturating_mul(2);
@@ -307,13 +305,19 @@ impl RedbStore {
         if lock(&self.shared.view).leaving.is_none() {
             self.shared.turn(&mut writer.journal);
         }
-        self.shared.patience.hurry.store(false, Ordering::Release);
         match self.flushing {
             Flushing::Aside => {
                 let shared = Arc::clone(&self.shared);
                 let flush = move || {
                     shared.patience.patient.store(true, Ordering::Release);
-                    let left = shared.flush(rests(&shared.patience.hurry))?;
+                    shared.patience.handed(0, 1);
+                    let left = shared.flush(|handed, all| {
+                        if handed.is_multiple_of(STRETCH) {
+                            shared.patience.handed(handed, all);
+                        }
+                        rest(handed, &shared.patience);
+                    })?;
+                    shared.patience.written();
                     forget(left, Arc::clone(&shared.patience));
                     Ok(())
                 };
@@ -323,7 +327,7 @@ impl RedbStore {
                 Ok(())
             }
             #[cfg(feature = "testing")]
-            Flushing::Inline => self.shared.flush(|| {}).map(drop),
+            Flushing::Inline => self.shared.flush(|_, _| {}).map(drop),
         }
     }
 }
@@ -372,7 +376,7 @@ impl LedgerStore for RedbStore {
             let (generation, mark) = writer.journal.position();
             let write = || {
                 let new = alone.read();
-                tables::write(&self.shared.database, &new, generation, &mark, || {})
+                tables::write(&self.shared.database, &new, generation, &mark, |_, _| {})
             };
             guarded(write)?;
             writer.direct = false;
@@ -402,7 +406,7 @@ impl Shared {
     }
 
     /// Writes to the tables what is on its way there, and returns it.
-    fn flush(&self, pace: impl FnMut()) -> Result<Option<Arc<Overlay>>> {
+    fn flush(&self, pace: impl FnMut(usize, usize)) -> Result<Option<Arc<Overlay>>> {
         let leaving = lock(&self.view).leaving.clone();
         let Some(leaving) = leaving else {
             return Ok(None);
@@ -416,14 +420,10 @@ impl Shared {
     }
 }
 
-/// Rests half of the time, unless commits wait: whoever commits meanwhile finds a core that is free.
-fn rests(hurry: &AtomicBool) -> impl FnMut() {
-    let mut changes = 0;
-    move || {
-        changes = (changes + 1) % STRETCH;
-        if changes == 0 && !hurry.load(Ordering::Acquire) {
-            thread::sleep(REST);
-        }
+/// Rests half of the time while the tables are ahead of the commits: whoever commits meanwhile finds a core that is free.
+fn rest(done: usize, patience: &Patience) {
+    if done.is_multiple_of(STRETCH) && patience.ahead() {
+        thread::sleep(REST);
     }
 }
 
@@ -437,7 +437,7 @@ fn forget(left: Option<Arc<Overlay>>, patience: Arc<Patience>) {
         for _ in 0..KEPT {
             left = match Arc::try_unwrap(left) {
                 // with rests: the allocator's lock is the committing thread's too
-                Ok(alone) => return alone.forget(rests(&patience.hurry)),
+                Ok(alone) => return alone.forget(|done| rest(done, &patience)),
                 Err(shared) => shared,
             };
             thread::sleep(PAUSE);

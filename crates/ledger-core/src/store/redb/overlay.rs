@@ -74,13 +74,13 @@ impl Overlay {
         self.read().bytes
     }
 
-    /// Lets go of everything, key by key; `pace` is called after each.
-    pub(super) fn forget(self, mut pace: impl FnMut()) {
+    /// Lets go of everything, key by key; `pace` hears after each how many that were.
+    pub(super) fn forget(self, mut pace: impl FnMut(usize)) {
         let tables = self.tables.into_inner();
         let tables = tables.unwrap_or_else(PoisonError::into_inner);
-        for entry in tables.entries.into_iter().flatten() {
+        for (number, entry) in (1..).zip(tables.entries.into_iter().flatten()) {
             drop(entry);
-            pace();
+            pace(number);
         }
     }
 
@@ -111,6 +111,11 @@ impl Tables {
             .filter_map(move |(key, versions)| {
                 Some((key.as_slice(), versions.at(commit)?.as_deref()))
             })
+    }
+
+    /// How many keys have changed, in all tables.
+    pub(super) fn keys(&self) -> usize {
+        self.entries.iter().map(BTreeMap::len).sum()
     }
 
     /// The newest value of every key of a table, in order.

@@ -59,13 +59,14 @@ pub(super) fn done(database: &Database) -> Result<Option<(u64, Mark)>> {
     fields.map(Some).ok_or_else(damaged)
 }
 
-/// Writes the newest values of some commits and how far they go, all or none, durably; `pace` is called after each.
+/// Writes the newest values of some commits and how far they go, all or none, durably; `pace` hears after each how many of
+/// how many that were.
 pub(super) fn write(
     database: &Database,
     new: &Tables,
     next: u64,
     mark: &Mark,
-    mut pace: impl FnMut(),
+    mut pace: impl FnMut(usize, usize),
 ) -> Result<()> {
     const ACTION: &str = "writing a block";
     let wrong = |error: redb::Error| failed(ACTION, error);
@@ -76,6 +77,7 @@ pub(super) fn write(
         .set_durability(Durability::Immediate)
         .map_err(|error| wrong(error.into()))?;
     transaction.set_quick_repair(true);
+    let (mut written, all) = (0, new.keys());
     for table in Table::ALL {
         let mut changes = new.newest(table).peekable();
         if changes.peek().is_none() {
@@ -99,7 +101,8 @@ pub(super) fn write(
                 }
                 None => drop(entries.remove(key).map_err(|error| wrong(error.into()))?),
             }
-            pace();
+            written += 1;
+            pace(written, all);
         }
     }
     let value = [
