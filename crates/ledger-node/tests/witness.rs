@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use ledger_core::testing::{Person, share, share_id};
 use ledger_core::{
     AddCheckpoint, Checkpoint, Digest, LogKey, NotCosigned, Rejected, Trust, WitnessKey, verify,
+    verify_answer,
 };
 use ledger_node::http::{Settings, WitnessAddress};
 use ledger_node::{Error, Founding, Node, Witnessing};
@@ -250,4 +251,87 @@ fn proofs_carry_the_cosignatures_of_those_who_answer() {
     });
     assert_eq!(cosigned(&checkpoint(), 1), Some(9));
     assert!("nothing".parse::<WitnessAddress>().is_err());
+}
+
+#[test]
+fn answers_carry_cosignatures_and_hold_for_who_knows_no_witness() {
+    let (folder, node) = founded();
+    let log = node.log_key();
+    let kept = tempfile::tempdir().unwrap();
+    let (witness, key) = witness(kept.path(), log);
+    let address = format!("{key}@{}/", witness.url);
+    let address = address.parse::<WitnessAddress>().unwrap();
+    let observed = Running::serve(folder, node, settings().witnesses(vec![address]));
+    let agent = Agent::config_builder().http_status_as_error(false).build();
+    let agent = agent.new_agent();
+    let get = |path: &str, accept: &str| {
+        let url = format!("{}{path}", observed.url);
+        let mut response = agent.get(url).header("accept", accept).call().unwrap();
+        response.body_mut().read_to_vec().unwrap()
+    };
+    let note = || {
+        let body = get("/v1/checkpoint", "application/json");
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let keys = std::slice::from_ref(&key);
+        let note = body["note"].as_str().unwrap();
+        let (checkpoint, found) = Checkpoint::open_cosigned(note, &log, keys).unwrap();
+        assert_eq!(body["size"], checkpoint.size());
+        (checkpoint.size(), found)
+    };
+    until("the witness cosigns", || note() == (3, 1));
+    let (alone, quorum) = (
+        Trust::new(log),
+        Trust::new(log).witnesses(vec![key.clone()], 1),
+    );
+
+    // everything that was recorded before is in the moment that was cosigned
+    let person = Person::new(1).address;
+    for number in 1..=4 {
+        let tx = observed.sign(1, share(number, &[&Person::new(2)]));
+        let mut response = agent
+            .post(format!("{}/v1/transactions", observed.url))
+            .header("accept", "application/cbor")
+            .content_type("application/cbor")
+            .send(tx.as_bytes())
+            .unwrap();
+        assert_eq!(response.status(), 201);
+        let receipt = response.body_mut().read_to_vec().unwrap();
+        let size = 3 + number;
+        let id = share_id(number);
+        let paths = [
+            "/v1/checkpoint".to_owned(),
+            format!("/v1/members/{person}"),
+            "/v1/members".to_owned(),
+            format!("/v1/shares/{id}"),
+            "/v1/shares".to_owned(),
+            format!("/v1/shares/{id}/events"),
+            // not recorded, which is proven too
+            format!("/v1/shares/{}", share_id(99)),
+            format!("/v1/blocks/{number}"),
+            "/v1/blocks".to_owned(),
+            "/v1/transactions".to_owned(),
+            format!("/v1/transactions/{}", tx.id()),
+        ];
+        let answers = paths.iter().map(|path| get(path, "application/cbor"));
+        for bytes in answers.chain([receipt]) {
+            let answer = verify_answer(&bytes, &quorum).unwrap();
+            assert_eq!(answer.checkpoint().size(), size);
+            verify_answer(&bytes, &alone).unwrap();
+        }
+        assert_eq!(note(), (size, 1));
+    }
+
+    // without the witness the node goes on, and whoever counts on it refuses
+    drop(witness.stop());
+    observed.send(1, share(5, &[&Person::new(2)]));
+    until("answers come without", || {
+        let bytes = get("/v1/checkpoint", "application/cbor");
+        let answer = verify_answer(&bytes, &alone).unwrap();
+        answer.checkpoint().size() == 8 && verify_answer(&bytes, &quorum).is_err()
+    });
+    let bytes = get("/v1/checkpoint", "application/cbor");
+    let (needed, found) = (1, 0);
+    let missing = verify_answer(&bytes, &quorum).unwrap_err();
+    assert_eq!(missing, Rejected::Witnesses { needed, found });
+    assert_eq!(note(), (8, 0));
 }

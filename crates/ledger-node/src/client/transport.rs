@@ -8,7 +8,8 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-use super::{Connecting, Sign, now};
+use super::connecting::{Connecting, Sign};
+use super::now;
 use crate::reader::{authorization, read_message};
 use crate::{Error, Result};
 

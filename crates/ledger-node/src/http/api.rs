@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, middleware};
 use ledger_core::store::RedbSnapshot;
 use ledger_core::{Height, Reading};
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::cosigning::Cosigning;
+use super::cosigning::{self, Cosigned, Cosigning};
 use super::limits::Rate;
 use super::metrics::Metrics;
 use super::problem::{Answered, Problem};
+use super::reply::{Found, Representation};
 use super::settings::Reads;
 use super::writer::{Progress, Submission};
 use super::{
@@ -53,6 +56,39 @@ impl Shared {
             read(&shared, &reading)
         });
         reading.await.unwrap_or_else(|_| Err(Problem::stopping()))
+    }
+
+    /// Answers from one moment of the ledger: for a proof, where witnesses are asked, from one that they cosigned.
+    pub(super) async fn answer<T: Serialize + 'static>(
+        self: &Arc<Self>,
+        form: Representation,
+        find: impl FnOnce(&Self, &Reading<RedbSnapshot>) -> Answered<Found<T>> + Send + 'static,
+    ) -> Answered<Response> {
+        let cosigned = match form {
+            Representation::Proven => cosigning::caught_up(self).await?,
+            Representation::Json => None,
+        };
+        let find = move |shared: &Self, reading: &_, _: Option<&str>| find(shared, reading);
+        self.answer_at(cosigned, form, find).await
+    }
+
+    /// Answers from this cosigned moment, or from the newest one; `find` gets the cosigned note too.
+    pub(super) async fn answer_at<T: Serialize + 'static>(
+        self: &Arc<Self>,
+        cosigned: Option<Arc<Cosigned>>,
+        form: Representation,
+        find: impl FnOnce(&Self, &Reading<RedbSnapshot>, Option<&str>) -> Answered<Found<T>>
+        + Send
+        + 'static,
+    ) -> Answered<Response> {
+        let answer = move |shared: &Self, reading: &Reading<RedbSnapshot>| {
+            let (reading, note) = match &cosigned {
+                Some(cosigned) => (&cosigned.reading, Some(&*cosigned.note)),
+                None => (reading, None),
+            };
+            find(shared, reading, note)?.reply(form, shared, reading, note)
+        };
+        self.read(answer).await
     }
 }
 

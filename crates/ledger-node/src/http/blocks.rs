@@ -46,7 +46,7 @@ pub(super) async fn list(
     form: Representation,
 ) -> Answered<Response> {
     let limit = page(listed.limit)?;
-    let list = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let newest = reading.head().height.0;
         let from = listed.cursor.map_or(newest, |cursor| cursor.min(newest));
         let heights: Vec<_> = (0..=from).rev().take(limit).collect();
@@ -67,11 +67,9 @@ pub(super) async fn list(
             blocks: heights.into_iter().map(Height).collect(),
             ..Question::default()
         };
-        Found::new(view, question)
-            .next(next)
-            .reply(form, shared, reading)
+        Ok(Found::new(view, question).next(next))
     };
-    shared.read(list).await
+    shared.answer(form, list).await
 }
 
 /// One block with its transactions.
@@ -90,7 +88,7 @@ pub(super) async fn one(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
-    let one = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let one = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let (first, header) = header_at(reading, Height(height))?;
         let block = reading.block(Height(height))?;
         let block = block.ok_or_else(|| Problem::not_found("block"))?;
@@ -101,7 +99,7 @@ pub(super) async fn one(
             ..Question::default()
         };
         let view = BlockView::new(&header, first, Some(&block.transactions));
-        Found::new(view, question).reply(form, shared, reading)
+        Ok(Found::new(view, question))
     };
-    shared.read(one).await
+    shared.answer(form, one).await
 }

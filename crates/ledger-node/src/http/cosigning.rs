@@ -11,7 +11,7 @@ use super::problem::Answered;
 #[cfg(feature = "client")]
 pub(super) use asking::Asker;
 
-/// How long a proof waits for the cosignatures on what was recorded before it was asked for.
+/// How long an answer waits for the cosignatures on what was recorded before it was asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the witnesses cosigned last.

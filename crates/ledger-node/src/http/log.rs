@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::Shared;
+use super::cosigning;
 use super::params::{Asked, Since, count};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
@@ -86,7 +87,8 @@ struct CheckpointView {
     time: u64,
 }
 
-/// The newest checkpoint, taken apart; `/checkpoint` is the note alone.
+/// The newest checkpoint, taken apart; `/checkpoint` is the note alone. Where witnesses are asked, it carries their
+/// cosignatures, and waits for them for up to two seconds.
 #[utoipa::path(
     get, path = "/v1/checkpoint", tag = "log", params(Since),
     responses(
@@ -100,10 +102,14 @@ pub(super) async fn checkpoint(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
-    let checkpoint = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let cosigned = cosigning::caught_up(&shared).await?;
+    let checkpoint = move |shared: &Shared, reading: &Reading<RedbSnapshot>, note: Option<&str>| {
         let head = reading.head();
         let view = CheckpointView {
-            note: shared.node.checkpoint_at(reading)?,
+            note: match note {
+                Some(note) => note.to_owned(),
+                None => shared.node.checkpoint_at(reading)?,
+            },
             size: head.log_size,
             root: head.log_root.to_string(),
             height: head.height.0,
@@ -114,9 +120,9 @@ pub(super) async fn checkpoint(
             older: since.older,
             ..Question::default()
         };
-        Found::new(view, question).reply(form, shared, reading)
+        Ok(Found::new(view, question))
     };
-    shared.read(checkpoint).await
+    shared.answer_at(cosigned, form, checkpoint).await
 }
 
 /// The newest checkpoint as a C2SP signed note; where witnesses are asked, the newest that one of them cosigned.

@@ -47,7 +47,7 @@ pub(super) async fn list(
 ) -> Answered<Response> {
     let limit = page(listed.limit)?;
     let after: Option<Address> = read_some(listed.cursor.as_ref())?;
-    let list = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let members = reading.members(after.as_ref(), limit)?;
         let next = members
             .last()
@@ -65,11 +65,9 @@ pub(super) async fn list(
             members: members.iter().map(|(address, _)| *address).collect(),
             ..Question::default()
         };
-        Found::new(view, question)
-            .next(next)
-            .reply(form, shared, reading)
+        Ok(Found::new(view, question).next(next))
     };
-    shared.read(list).await
+    shared.answer(form, list).await
 }
 
 /// One member.
@@ -89,7 +87,7 @@ pub(super) async fn one(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
-    let one = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let one = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let question = Question {
             older: since.older,
             members: vec![address],
@@ -99,7 +97,7 @@ pub(super) async fn one(
             Some(member) => Found::new(MemberView::new(&address, &member), question),
             None => Found::absent("member", question),
         };
-        found.reply(form, shared, reading)
+        Ok(found)
     };
-    shared.read(one).await
+    shared.answer(form, one).await
 }

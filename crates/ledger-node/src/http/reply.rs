@@ -73,12 +73,13 @@ impl<T: Serialize> Found<T> {
         self
     }
 
-    /// The reply, from the same moment of the ledger as what was found.
+    /// The reply, from the same moment of the ledger as what was found, with the note that witnesses cosigned if it is given.
     pub(super) fn reply(
         self,
         form: Representation,
         shared: &Shared,
         reading: &Reading<RedbSnapshot>,
+        note: Option<&str>,
     ) -> Answered<Response> {
         let mut response = match form {
             Representation::Json => match self.view {
@@ -86,7 +87,11 @@ impl<T: Serialize> Found<T> {
                 Err(problem) => problem.into_response(),
             },
             Representation::Proven => {
-                let answer = shared.node.answer_at(reading, &self.question)?.to_bytes();
+                let mut answer = shared.node.answer_at(reading, &self.question)?;
+                if let Some(note) = note {
+                    answer = answer.cosigned(note.to_owned());
+                }
+                let answer = answer.to_bytes();
                 (self.status, [(CONTENT_TYPE, CBOR)], answer).into_response()
             }
         };

@@ -78,7 +78,7 @@ pub(super) async fn list(
         }),
         content: read_some::<Cid>(listed.content.as_ref())?,
     };
-    let list = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let found = reading.find_shares(&filter, listed.cursor.unwrap_or(0), limit)?;
         let next = found.next.map(|next| next.to_string());
         let view = Page {
@@ -94,11 +94,9 @@ pub(super) async fn list(
             shares: found.shares.iter().map(|(id, _)| *id).collect(),
             ..Question::default()
         };
-        Found::new(view, question)
-            .next(next)
-            .reply(form, shared, reading)
+        Ok(Found::new(view, question).next(next))
     };
-    shared.read(list).await
+    shared.answer(form, list).await
 }
 
 /// One share, with where it stands now.
@@ -118,7 +116,7 @@ pub(super) async fn one(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
-    let one = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let one = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let question = Question {
             older: since.older,
             shares: vec![id],
@@ -128,9 +126,9 @@ pub(super) async fn one(
             Some(share) => Found::new(ShareView::new(&id, &share), question),
             None => Found::absent("share", question),
         };
-        found.reply(form, shared, reading)
+        Ok(found)
     };
-    shared.read(one).await
+    shared.answer(form, one).await
 }
 
 /// Everything that happened to a share, in order.
@@ -150,16 +148,16 @@ pub(super) async fn history(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
-    let history = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let history = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let mut found = match reading.share(&id)? {
             Some(share) => recorded(reading, share.events, since.older)?,
             None => Found::absent("share", Question::default()),
         };
         found.question.older = since.older;
         found.question.shares = vec![id];
-        found.reply(form, shared, reading)
+        Ok(found)
     };
-    shared.read(history).await
+    shared.answer(form, history).await
 }
 
 /// The proof bundle of a share: a file to keep, which `medshare check-proof` believes or not. Where witnesses are asked, it

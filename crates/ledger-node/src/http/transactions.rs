@@ -119,7 +119,7 @@ async fn answered_by(
         return Ok((StatusCode::CREATED, vary, Json(view)).into_response());
     }
     shared
-        .read(move |shared, reading| {
+        .answer(form, move |_, reading| {
             let (receipt, status) = match outcome {
                 Ok(receipt) => ((receipt.index, receipt.height.0), StatusCode::CREATED),
                 // said twice: the first answer was lost on its way
@@ -134,9 +134,7 @@ async fn answered_by(
                 transactions: vec![receipt.0],
                 ..Question::default()
             };
-            Found::new(view(receipt), question)
-                .status(status)
-                .reply(form, shared, reading)
+            Ok(Found::new(view(receipt), question).status(status))
         })
         .await
 }
@@ -211,7 +209,7 @@ pub(super) async fn list(
     let limit = page(listed.limit)?;
     let member: Option<Address> = read_some(listed.member.as_ref())?;
     let from = listed.cursor.unwrap_or(0);
-    let list = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let size = reading.head().log_size;
         let mut indices = match member {
             Some(member) => reading.involved(&member, from, Order::Ascending, limit + 1)?,
@@ -225,9 +223,9 @@ pub(super) async fn list(
         if let Ok(page) = &mut found.view {
             page.next = next;
         }
-        found.reply(form, shared, reading)
+        Ok(found)
     };
-    shared.read(list).await
+    shared.answer(form, list).await
 }
 
 /// Transactions by their indices, each with its block.
@@ -270,18 +268,17 @@ pub(super) async fn one(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
-    let one = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+    let one = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let index = reading.find(&id)?;
         let index = index.ok_or_else(|| Problem::not_found("transaction"))?;
         let mut found = recorded(reading, vec![index], since.older)?;
         let view = found.view?.items.pop();
-        Found {
+        Ok(Found {
             view: view.ok_or_else(|| Problem::not_found("transaction")),
             question: std::mem::take(&mut found.question),
             status: found.status,
             next: None,
-        }
-        .reply(form, shared, reading)
+        })
     };
-    shared.read(one).await
+    shared.answer(form, one).await
 }

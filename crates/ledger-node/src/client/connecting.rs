@@ -1,0 +1,68 @@
+//! How a server is reached, and by whom.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ledger_core::Address;
+
+/// Signs a request to read: gets [`crate::reader::read_message`], returns the signature.
+pub(super) type Sign<'a> = Box<dyn Fn(&[u8]) -> Option<[u8; 64]> + Send + Sync + 'a>;
+
+/// How a server is reached.
+#[derive(Default)]
+pub struct Connecting<'a> {
+    pub(super) kept: Option<PathBuf>,
+    pub(super) roots: Option<Vec<u8>>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) reader: Option<(Address, Sign<'a>)>,
+}
+
+impl fmt::Debug for Connecting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting")
+            .field("kept", &self.kept)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Connecting<'a> {
+    /// Remembers for as long as the client lives, trusts the well-known certificate authorities, waits up to a minute.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps the last checkpoint in a file, so that the next process notices a rollback too.
+    #[must_use]
+    pub fn keep(mut self, file: impl Into<PathBuf>) -> Self {
+        self.kept = Some(file.into());
+        self
+    }
+
+    /// Accepts servers with these certificates, or certified by them, in place of the well-known authorities (PEM).
+    #[must_use]
+    pub fn roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots = Some(pem.into());
+        self
+    }
+
+    /// Waits this long for an answer.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Signs requests to read as this member, for servers that ask for it. The function gets a message and returns the
+    /// Ed25519 signature of its [`ledger_core::signed_digest`], as for a transaction.
+    #[must_use]
+    pub fn reader(
+        mut self,
+        address: Address,
+        sign: impl Fn(&[u8]) -> Option<[u8; 64]> + Send + Sync + 'a,
+    ) -> Self {
+        self.reader = Some((address, Box::new(sign)));
+        self
+    }
+}
