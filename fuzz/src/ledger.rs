@@ -8,10 +8,11 @@
 use std::sync::OnceLock;
 
 use ledger_core::merkle::{ConsistencyProof, InclusionProof, leaf_hash, root_of};
-use ledger_core::testing::{Chain, Person, model, share};
+use ledger_core::testing::{Chain, Person, model, node_key, share};
 use ledger_core::{
-    AbsenceBundle, AddCheckpoint, AnswerBundle, Block, Checkpoint, Digest, Genesis, Header, LogKey,
-    ProofBundle, Transaction, Trust, WitnessKey, verify, verify_absence, verify_answer,
+    AbsenceBundle, AddCheckpoint, AnswerBundle, Block, Checkpoint, Digest, Genesis, Header, Height,
+    LogKey, ProofBundle, Transaction, Trust, Witness, WitnessKey, verify, verify_absence,
+    verify_answer,
 };
 
 use crate::Target;
@@ -25,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("ledger_model", model),
     ("ledger_proof", proof),
     ("ledger_transaction", transaction),
+    ("ledger_witness", witness),
 ];
 
 /// A chain with five shares, the log's key, and what is true of it.
@@ -227,11 +229,45 @@ pub fn checkpoint(data: &[u8]) {
     if let Ok(key) = text.parse::<LogKey>() {
         assert_eq!(key.to_string(), text);
     }
-    if let Ok(request) = text.parse::<AddCheckpoint>() {
-        assert_eq!(request.to_string(), text);
-    }
     if let Ok(key) = text.parse::<WitnessKey>() {
         assert_eq!(key.to_string(), text);
+    }
+}
+
+/// A request to a witness has one spelling; what is cosigned is a checkpoint of the chain that continues the last one, and a
+/// refusal changes nothing.
+pub fn witness(data: &[u8]) {
+    let (chain, trust) = chain();
+    let text = String::from_utf8_lossy(data);
+    let Ok(request) = text.parse::<AddCheckpoint>() else {
+        return;
+    };
+    assert_eq!(request.to_string(), text);
+    let view = chain.ledger.view().expect("memory does not fail");
+    let header = |height| {
+        let header = view.header(height).expect("memory does not fail");
+        header.expect("the node signs headers of its chain")
+    };
+    // one that has cosigned nothing, and one that has cosigned the fifth block
+    let fifth = Checkpoint::sign(chain.ledger.chain(), &header(Height(5)), &node_key());
+    let fifth = Checkpoint::open(&fifth, trust.log()).expect("the node signed it");
+    for last in [None, Some(fifth)] {
+        let before = last.as_ref().map_or(0, Checkpoint::size);
+        let key = Person::new(9).key;
+        let mut witness = Witness::new("w.example", key, *trust.log(), last.clone());
+        let witness = witness.as_mut().expect("a name without spaces");
+        let Ok(line) = witness.add_checkpoint(&request, 1_700_000_000) else {
+            assert_eq!(witness.last(), last.as_ref());
+            continue;
+        };
+        let cosigned = witness.last().expect("it was cosigned");
+        let (size, root) = (cosigned.size(), cosigned.root());
+        let recorded = header(cosigned.height());
+        assert_eq!((recorded.log_size, recorded.log_root), (size, root));
+        assert!(size >= before);
+        let note = format!("{}{line}", cosigned.note());
+        let opened = Checkpoint::open_cosigned(&note, trust.log(), &[witness.key()]);
+        assert_eq!(opened.map(|(_, found)| found), Ok(1));
     }
 }
 
