@@ -10,6 +10,7 @@ use crate::Error;
 /// The most bytes of a line, and of everything before the first armor line.
 const MAX_LINE: u64 = 1 << 20;
 const BEGIN: &str = "-----BEGIN PGP MESSAGE-----";
+const END: &str = "-----END PGP MESSAGE-----";
 
 /// The binary message inside armored text.
 pub(crate) struct Dearmor<R> {
@@ -18,6 +19,8 @@ pub(crate) struct Dearmor<R> {
     ended: bool,
     /// Base64 that makes no whole group of four yet.
     pending: Vec<u8>,
+    /// The last group was padded: no data can follow it.
+    padded: bool,
     bytes: Vec<u8>,
     at: usize,
 }
@@ -29,6 +32,7 @@ impl<R: BufRead> Dearmor<R> {
             begun: false,
             ended: false,
             pending: Vec::new(),
+            padded: false,
             bytes: Vec::new(),
             at: 0,
         }
@@ -73,14 +77,23 @@ impl<R: BufRead> Dearmor<R> {
         let line = self.line()?.ok_or(io::ErrorKind::UnexpectedEof)?;
         self.bytes.clear();
         self.at = 0;
-        // The checksum is not looked at: section 6.1 forbids to reject by it.
-        if line.starts_with(b"-----END") || line.starts_with(b"=") {
-            self.ended = true;
-            if !self.pending.is_empty() {
-                return Err(bad("the base64 ends within a group"));
-            }
-            return Ok(());
+        if line == END.as_bytes() {
+            return self.end();
         }
+        // The checksum is not looked at: section 6.1 forbids to reject by it.
+        if line.starts_with(b"=") {
+            return match self.line()? {
+                Some(line) if line == END.as_bytes() => self.end(),
+                Some(_) => Err(bad(format!("expected {END} behind the checksum"))),
+                None => Err(io::ErrorKind::UnexpectedEof.into()),
+            };
+        }
+        if self.padded && !line.is_empty() {
+            return Err(bad(format!(
+                "expected {END} or a checksum behind padded base64"
+            )));
+        }
+        self.padded |= line.ends_with(b"=");
         self.pending.extend(line);
         let whole = self.pending.len() - self.pending.len() % 4;
         let rest = self.pending.split_off(whole);
@@ -88,6 +101,21 @@ impl<R: BufRead> Dearmor<R> {
             .decode(&self.pending)
             .map_err(|error| bad(error.to_string()))?;
         self.pending = rest;
+        Ok(())
+    }
+
+    /// Behind the tail line nothing stands but blank lines: whatever else is there belongs to no message.
+    fn end(&mut self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            return Err(bad("the base64 ends within a group"));
+        }
+        while let Some(line) = self.line()? {
+            if !line.is_empty() {
+                let what = "the armored message";
+                return Err(Error::TrailingBytes { what }.into_io());
+            }
+        }
+        self.ended = true;
         Ok(())
     }
 }

@@ -136,9 +136,12 @@ impl Cert {
     /// When the newest self-signature lets the cert expire; `None` for never, and for a cert without valid self-signature.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        let policy = Policy::at(self.newest_signature()?);
-        let valid = self.inner.with_policy(&policy.standard, policy.time).ok()?;
-        valid.primary_key().key_expiration_time()
+        let expiry = || {
+            let policy = Policy::at(self.newest_signature()?);
+            let valid = self.inner.with_policy(&policy.standard, policy.time).ok()?;
+            valid.primary_key().key_expiration_time()
+        };
+        guarded("looking at a cert", || Ok(expiry())).ok()?
     }
 
     /// When the owner last signed anything in the cert.
@@ -170,11 +173,11 @@ impl Cert {
                 found: other.fingerprint,
             });
         }
-        self.inner
-            .clone()
-            .merge_public(other.inner.clone())
-            .map_err(Error::library("merging certs"))
-            .and_then(Self::from_sequoia)
+        let failed = "merging certs";
+        guarded(failed, || {
+            let merged = self.inner.clone().merge_public(other.inner.clone());
+            Self::from_sequoia(merged.map_err(Error::library(failed))?)
+        })
     }
 
     /// The Ed25519 public key that ledger signatures are made with at the policy's time: of the newest valid signing key.
@@ -213,6 +216,10 @@ impl Cert {
 
     /// The cert at the policy's time: self-signed, neither revoked nor expired.
     pub(crate) fn valid<'a>(&'a self, policy: &'a Policy) -> Result<ValidCert<'a>> {
+        guarded("looking at a cert", || self.valid_at(policy))
+    }
+
+    fn valid_at<'a>(&'a self, policy: &'a Policy) -> Result<ValidCert<'a>> {
         let fingerprint = self.fingerprint;
         let valid = self
             .inner

@@ -30,6 +30,8 @@ pub(crate) enum Naming {
     Hidden,
 }
 
+const ENCRYPTING: &str = "encrypting a session key";
+
 /// The key packets of a message for these recipients.
 pub(crate) fn write(
     version: Version,
@@ -37,10 +39,19 @@ pub(crate) fn write(
     key: &SessionKey,
     recipients: &[Recipient],
 ) -> Result<Vec<u8>> {
-    let failed = "encrypting a session key";
     if recipients.is_empty() {
         return Err(Error::NoRecipients);
     }
+    guarded(ENCRYPTING, || packets(version, naming, key, recipients))
+}
+
+fn packets(
+    version: Version,
+    naming: Naming,
+    key: &SessionKey,
+    recipients: &[Recipient],
+) -> Result<Vec<u8>> {
+    let failed = ENCRYPTING;
     let mut head = Vec::new();
     for public in recipients.iter().flat_map(|recipient| &recipient.keys) {
         let packet: PKESK = match version {
@@ -187,7 +198,8 @@ pub(crate) fn parse(tag: u8, body: &[u8]) -> Option<Packet> {
 /// Makes a new head for the body of a message: whoever is named there opens the same bytes.
 ///
 /// The body is untouched, so a message of 2 GB is granted to one more receiver with some 100 bytes. Whom the signer meant
-/// is written in the signed content, which stays too: a receiver by grant opens with [`crate::Opener::granted`].
+/// is written in the signed content, which stays too: a receiver by grant opens with [`crate::Opener::granted`]. Where no key
+/// packet of the old head says for whom it is, none of the new one does.
 ///
 /// # Errors
 ///
@@ -196,6 +208,7 @@ pub fn regrant(head: &[u8], session_key: &SessionKey, recipients: &[Recipient]) 
     const WHAT: &str = "the head of a message";
     let mut rest = head;
     let mut version = None;
+    let mut naming = Naming::Hidden;
     while let Some(header) = read_header(&mut rest)? {
         let (tag::PKESK, Length::Full(_)) = (header.tag, header.length) else {
             return Err(Error::malformed(
@@ -218,7 +231,15 @@ pub fn regrant(head: &[u8], session_key: &SessionKey, recipients: &[Recipient]) 
             return Err(Error::malformed(WHAT, "its key packets have two versions"));
         }
         version = Some(found);
+        // section 5.1.1: a key id of zeros; section 5.1.2: a fingerprint of no length
+        let nobody = match found {
+            Version::V3 => body.get(1..9) == Some(&[0; 8]),
+            Version::V6 => body.get(1) == Some(&0),
+        };
+        if !nobody {
+            naming = Naming::Named;
+        }
     }
     let version = version.ok_or_else(|| Error::malformed(WHAT, "it is empty"))?;
-    write(version, Naming::Named, session_key, recipients)
+    write(version, naming, session_key, recipients)
 }

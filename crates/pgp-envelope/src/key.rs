@@ -16,6 +16,7 @@ use sequoia_openpgp as openpgp;
 use zeroize::Zeroizing;
 
 use crate::cert::read_one;
+use crate::error::guarded;
 use crate::signer::BoxedSigner;
 use crate::{Cert, Error, Fingerprint, Mode, Profile, Result};
 
@@ -203,7 +204,7 @@ impl Key {
                 fingerprint: self.fingerprint,
             });
         }
-        self.map_secrets(&Lock(passphrase))
+        guarded("locking a key", || self.map_secrets(&Lock(passphrase)))
     }
 
     /// Takes the protection off.
@@ -213,7 +214,7 @@ impl Key {
     /// [`Error::WrongPassphrase`]; [`Error::Limit`] when the key asks for more than 2 GiB of memory; [`Error::Unsupported`]
     /// when the backend lacks the mode that it was locked with.
     pub fn unlock(self, passphrase: &Passphrase) -> Result<Self> {
-        self.map_secrets(&Unlock(passphrase))
+        guarded("unlocking a key", || self.map_secrets(&Unlock(passphrase)))
     }
 
     /// Locks with another passphrase.

@@ -165,8 +165,11 @@ impl Key {
                 found: cert.fingerprint(),
             });
         }
-        let inner = self.inner.merge_public(cert.inner.clone());
-        Self::from_sequoia(inner.map_err(Error::library("merging certs"))?)
+        let failed = "merging certs";
+        guarded(failed, || {
+            let inner = self.inner.merge_public(cert.inner.clone());
+            Self::from_sequoia(inner.map_err(Error::library(failed))?)
+        })
     }
 
     /// The certifying key, able to sign.
@@ -182,11 +185,11 @@ impl Key {
     }
 
     fn with_packets(self, packets: Vec<Packet>) -> Result<Self> {
-        let (inner, _) = self
-            .inner
-            .insert_packets(packets)
-            .map_err(Error::library("changing a key"))?;
-        Self::from_sequoia(inner)
+        let failed = "changing a key";
+        guarded(failed, || {
+            let changed = self.inner.insert_packets(packets);
+            Self::from_sequoia(changed.map_err(Error::library(failed))?.0)
+        })
     }
 }
 
@@ -197,18 +200,20 @@ impl Cert {
     ///
     /// [`Error::Malformed`] when it is none; [`Error::OtherCert`] when it revokes another cert, where it says which.
     pub fn apply_revocation(&self, revocation: &[u8]) -> Result<Self> {
-        use openpgp::parse::Parse as _;
-        const WHAT: &str = "a revocation certificate";
-        let bad = |reason: &str| Error::malformed(WHAT, reason);
         if revocation.len() > crate::MAX_CERT {
             return Err(Error::Limit {
                 what: "the size of a revocation certificate",
                 limit: crate::MAX_CERT as u64,
             });
         }
-        let pile = guarded(WHAT, || {
-            openpgp::PacketPile::from_bytes(revocation).map_err(|error| bad(&error.to_string()))
-        })?;
+        guarded("applying a revocation", || self.with_revocation(revocation))
+    }
+
+    fn with_revocation(&self, revocation: &[u8]) -> Result<Self> {
+        use openpgp::parse::Parse as _;
+        let bad = |reason: &str| Error::malformed("a revocation certificate", reason);
+        let pile =
+            openpgp::PacketPile::from_bytes(revocation).map_err(|error| bad(&error.to_string()))?;
         let mut signatures = Vec::new();
         for packet in pile.into_children() {
             match packet {

@@ -50,6 +50,26 @@ pub struct NoRecipient;
 /// assert_eq!(sealed.head_len() + sealed.body_len(), message.len() as u64);
 /// # Ok::<(), pgp_envelope::Error>(())
 /// ```
+///
+/// Without a signer there is nothing to call:
+///
+/// ```compile_fail,E0599
+/// # let policy = pgp_envelope::Policy::now();
+/// # let bob = pgp_envelope::Key::generate(&pgp_envelope::KeyOptions::new("Bob"))?.key;
+/// # let recipient = pgp_envelope::Recipient::new(&bob.cert(), &policy)?;
+/// pgp_envelope::Sealer::new().recipient(&recipient).seal(&b"a scan"[..], std::io::sink())?;
+/// # Ok::<(), pgp_envelope::Error>(())
+/// ```
+///
+/// nor without recipients; a list of them that turns out to be empty is [`Error::NoRecipients`]:
+///
+/// ```compile_fail,E0599
+/// # let policy = pgp_envelope::Policy::now();
+/// # let alice = pgp_envelope::Key::generate(&pgp_envelope::KeyOptions::new("Alice"))?.key;
+/// # let signer = pgp_envelope::Signer::new(&alice, &policy)?;
+/// pgp_envelope::Sealer::new().signer(&signer).seal(&b"a scan"[..], std::io::sink())?;
+/// # Ok::<(), pgp_envelope::Error>(())
+/// ```
 pub struct Sealer<'a, S = NoSigner, R = NoRecipient> {
     signer: S,
     recipients: R,

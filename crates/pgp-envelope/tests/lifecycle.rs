@@ -67,6 +67,10 @@ fn a_cert_expires_at_its_time_and_can_be_extended() {
             Err(Error::CertInvalid { .. })
         ));
 
+        // also when it has expired already
+        let revived = key.clone().extend(Some(DAY), &Policy::at(day(12))).unwrap();
+        assert_eq!(revived.cert().expires_at(), Some(day(13)));
+        assert!(open(&revived, &seal(&revived, 12), 12).is_ok());
         let extended = key.extend(Some(DAY * 100), &Policy::at(day(5))).unwrap();
         assert_eq!(extended.cert().expires_at(), Some(day(105)));
         assert!(open(&extended, &seal(&extended, 50), 60).is_ok());
@@ -86,10 +90,17 @@ fn a_compromised_key_is_refused_at_any_time_and_a_retired_one_from_then_on() {
             (Reason::Retired, true),
             (Reason::Superseded, true),
         ] {
-            let (revoked, _) = key
+            let (revoked, certificate) = key
                 .clone()
                 .revoke(reason, "told by phone", &Policy::at(day(4)))
                 .unwrap();
+            // whoever gets the certificate alone comes to the same cert, and with it to the same key
+            let cert = key.cert().apply_revocation(&certificate).unwrap();
+            assert_eq!(cert, revoked.cert());
+            let merged = key.clone().merge(&cert).unwrap();
+            assert_eq!(*merged.to_armored(), *revoked.to_armored());
+            let other = Key::generate(&KeyOptions::new("Bob")).unwrap().key;
+            assert!(matches!(other.merge(&cert), Err(Error::OtherCert { .. })));
             assert_eq!(open(&revoked, &message, 2).is_ok(), before, "{reason:?}");
             let error = open(&revoked, &message, 5).unwrap_err();
             assert!(matches!(error, Error::CertRevoked { .. }), "{error:?}");

@@ -6,10 +6,14 @@ use std::io::Read;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
+use openpgp::crypto::S2K;
+use openpgp::packet::key::SecretKeyMaterial;
+use openpgp::parse::Parse as _;
 use pgp_envelope::{
-    Container, Error, Key, KeyOptions, Opener, Padding, Policy, Profile, Recipient, Sealer, Signer,
-    head_len, regrant,
+    Container, Error, Key, KeyOptions, Mode, Opener, Padding, Policy, Profile, Recipient, Sealer,
+    Signer, head_len, regrant,
 };
+use sequoia_openpgp as openpgp;
 
 fn time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
@@ -70,8 +74,11 @@ fn sizes_around_parts_and_chunks() {
             assert_eq!(sealed.head_len(), head_len(&message[..]).unwrap());
             assert_eq!(sealed.head_len() + sealed.body_len(), message.len() as u64);
             match (profile, sealed.container()) {
-                (Profile::Rfc9580, Container::SeipdV2 { .. })
-                | (Profile::Rfc4880, Container::SeipdV1) => {}
+                (Profile::Rfc9580, Container::SeipdV2 { mode, .. }) => {
+                    let ocb = Mode::Ocb.is_supported();
+                    assert_eq!(mode, if ocb { Mode::Ocb } else { Mode::Eax });
+                }
+                (Profile::Rfc4880, Container::SeipdV1) => {}
                 other => panic!("{other:?}"),
             }
             let mut opened = Opener::new(&policy)
@@ -117,14 +124,89 @@ fn mixed_recipients_get_what_all_of_them_read() {
             .open(&message[..])
             .unwrap();
         assert_eq!(opened.into_vec().unwrap(), b"for both");
-        let named = receiver.fingerprint();
-        let id = named.as_bytes();
-        assert!(
-            !message
-                .windows(8)
-                .any(|window| window == &id[id.len() - 8..] || window == &id[..8])
-        );
     }
+}
+
+/// What a key packet says of its receiver: the fingerprint of the subkey (section 5.1.2), or its key id (section 5.1.1).
+fn encryption_subkey(key: &Key) -> Vec<u8> {
+    let cert = openpgp::Cert::from_bytes(&key.cert().to_bytes()).unwrap();
+    let mut subkeys = cert.keys().subkeys();
+    let found = subkeys.find(|subkey| subkey.key().pk_algo().for_encryption());
+    let subkey = found.unwrap().key().clone();
+    match key.cert().profile() {
+        Profile::Rfc9580 => subkey.fingerprint().as_bytes().to_vec(),
+        Profile::Rfc4880 => subkey.keyid().as_bytes().to_vec(),
+    }
+}
+
+#[test]
+fn a_hidden_recipient_is_named_nowhere_not_even_after_a_grant() {
+    let policy = policy();
+    for profile in PROFILES {
+        let [alice, bob, carol] = ["Alice", "Bob", "Carol"].map(|name| key(name, profile));
+        let [to_bob, to_carol] =
+            [&bob, &carol].map(|key| Recipient::new(&key.cert(), &policy).unwrap());
+        let signer = Signer::new(&alice, &policy).unwrap();
+        let seal = |hidden: bool| {
+            let mut sealer = Sealer::new().signer(&signer).recipient(&to_bob);
+            if hidden {
+                sealer = sealer.hidden_recipients();
+            }
+            let mut message = Vec::new();
+            sealer.seal(&b"a scan"[..], &mut message).unwrap();
+            message
+        };
+        let names = |message: &[u8], key: &Key| {
+            let id = encryption_subkey(key);
+            message.windows(id.len()).any(|window| window == id)
+        };
+        for hidden in [true, false] {
+            let message = seal(hidden);
+            assert_eq!(names(&message, &bob), !hidden, "{profile:?}");
+            let opener = Opener::new(&policy).key(&bob).signer(&alice.cert());
+            let opened = opener.open(&message[..]).unwrap();
+            let (head, body) =
+                message.split_at(usize::try_from(head_len(&message[..]).unwrap()).unwrap());
+            let new = regrant(head, opened.session_key(), std::slice::from_ref(&to_carol)).unwrap();
+            assert_eq!(names(&new, &carol), !hidden, "{profile:?}");
+            let granted = [&new, body].concat();
+            let opener = Opener::new(&policy).key(&carol).signer(&alice.cert());
+            let opened = opener.granted().open(&granted[..]).unwrap();
+            assert_eq!(opened.into_vec().unwrap(), b"a scan");
+        }
+    }
+}
+
+/// Each of them has a cert of its own, and the last opens; more key packets than the policy allows are refused unread.
+#[test]
+fn a_thousand_recipients_read_one_message() {
+    let policy = policy();
+    let alice = key("Alice", Profile::Rfc9580);
+    let signer = Signer::new(&alice, &policy).unwrap();
+    let certs: Vec<_> = (0..1000)
+        .map(|n| key(&format!("Receiver {n}"), Profile::Rfc9580))
+        .collect();
+    let recipients = certs
+        .iter()
+        .map(|key| Recipient::new(&key.cert(), &policy).unwrap());
+    let mut message = Vec::new();
+    Sealer::new()
+        .signer(&signer)
+        .recipients(recipients)
+        .seal(&b"for all"[..], &mut message)
+        .unwrap();
+    for receiver in [&certs[0], &certs[999]] {
+        let opener = Opener::new(&policy).key(receiver).signer(&alice.cert());
+        let opened = opener.open(&message[..]).unwrap();
+        assert_eq!(opened.intended().len(), 1000);
+        assert_eq!(opened.into_vec().unwrap(), b"for all");
+    }
+    let few = policy.recipients(999);
+    let opener = Opener::new(&few).key(&certs[0]).signer(&alice.cert());
+    assert!(matches!(
+        opener.open(&message[..]),
+        Err(Error::Limit { limit: 999, .. })
+    ));
 }
 
 #[test]
@@ -216,6 +298,14 @@ fn padding_hides_the_length() {
     assert_eq!(seal(1, page), seal(3000, page));
     assert_eq!(seal(50_000, Padding::Padme), seal(50_300, Padding::Padme));
     assert_ne!(seal(50_000, Padding::None), seal(50_300, Padding::None));
+    // the padding packet came with RFC 9580 (section 5.14)
+    let old = Sealer::new()
+        .signer(&signer)
+        .recipient(&recipient)
+        .profile(Profile::Rfc4880)
+        .padding(Padding::Padme)
+        .seal(&b"a scan"[..], std::io::sink());
+    assert!(matches!(old, Err(Error::Unsupported { .. })), "{old:?}");
 }
 
 #[test]
@@ -224,6 +314,17 @@ fn keys_lock_and_unlock() {
         let key = key("Alice", profile);
         let locked = key.clone().lock(&"hunter2".into()).unwrap();
         assert!(locked.is_locked() && !key.is_locked());
+        let secrets = openpgp::Cert::from_bytes(locked.to_armored().as_bytes()).unwrap();
+        for found in secrets.keys().secret() {
+            let SecretKeyMaterial::Encrypted(secret) = found.key().secret() else {
+                panic!("it is locked");
+            };
+            match (profile, secret.s2k()) {
+                (Profile::Rfc9580, S2K::Argon2 { m: 16, .. })
+                | (Profile::Rfc4880, S2K::Iterated { .. }) => {}
+                other => panic!("{other:?}"),
+            }
+        }
         let read = Key::read(locked.to_armored().as_bytes()).unwrap();
         assert!(matches!(
             read.clone().unlock(&"hunter3".into()),
