@@ -248,6 +248,8 @@ pub(crate) fn count_carriers<S: Sample>(
 /// What reading and writing have in common, checked: the window lies within the cover.
 pub(crate) struct Plan<'a> {
     carriers: Carriers,
+    /// The bytes of the cover's samples.
+    bytes: usize,
     options: &'a Options,
 }
 
@@ -300,7 +302,11 @@ impl<'a> Plan<'a> {
                 available_bits,
             });
         }
-        Ok(Self { carriers, options })
+        Ok(Self {
+            carriers,
+            bytes: size_of_val(cover.samples()),
+            options,
+        })
     }
 
     /// Writes the bits of the window; `skip` is a multiple of eight.
@@ -310,7 +316,7 @@ impl<'a> Plan<'a> {
         window: Window,
         bytes: &[u8],
     ) {
-        let Some(half) = self.halve::<S>(samples.len(), J::PART) else {
+        let Some(half) = self.halve::<J, S>(samples.len()) else {
             return self.write_part(samples, window, bytes);
         };
         let (first, second) = window.split_at(half.bits);
@@ -324,7 +330,7 @@ impl<'a> Plan<'a> {
 
     /// Reads the bits of the window; `skip` is a multiple of eight, and `bytes` is as long as needed, its last byte zero.
     pub(crate) fn read<J: Join, S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
-        let Some(half) = self.halve::<S>(samples.len(), J::PART) else {
+        let Some(half) = self.halve::<J, S>(samples.len()) else {
             return self.read_part(samples, window, bytes);
         };
         let (first, second) = window.split_at(half.bits);
@@ -339,11 +345,12 @@ impl<'a> Plan<'a> {
     /// Where to cut the samples in two parts that are worth it. The first holds whole bytes of payload, and the channels
     /// of the second begin as those of the first. Where values are reserved, only a pass over the first part could tell
     /// what it holds, and there is no cut.
-    fn halve<S: Sample>(&self, samples: usize, part: usize) -> Option<Half> {
+    fn halve<J: Join, S: Sample>(&self, samples: usize) -> Option<Half> {
+        let part = J::PART.max(J::share(self.bytes)).max(1);
         let channels = self.carriers.channel_count();
         let unit = 8 * BLOCK * channels;
         let half = samples / 2 / unit * unit;
-        if self.carriers.reserved().is_some() || half * usize::from(S::BYTES) < part.max(1) {
+        if self.carriers.reserved().is_some() || half * usize::from(S::BYTES) < part {
             return None;
         }
         let carrying = half / channels * self.carriers.carrying_count();

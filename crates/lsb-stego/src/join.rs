@@ -8,6 +8,9 @@ pub(crate) trait Join {
     /// The same where a sample takes several times as long: along a path, and under every scheme but replacement.
     const SLOW_PART: usize = Self::PART;
 
+    /// Of so many bytes of samples, the fewest that are worth a task of their own because there are cores for no more tasks.
+    fn share(all: usize) -> usize;
+
     fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send);
 }
 
@@ -16,6 +19,10 @@ pub(crate) struct Serial;
 
 impl Join for Serial {
     const PART: usize = usize::MAX;
+
+    fn share(_: usize) -> usize {
+        usize::MAX
+    }
 
     fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
         first();
@@ -34,7 +41,24 @@ impl Join for Rayon {
     const PART: usize = 2 << 20;
     const SLOW_PART: usize = 1 << 20;
 
+    // One task for each core. More cost more than they even out: at 4 MiB each takes as long as waking a core, and where one
+    // core writes what lay in the cache of the other, the lines have to cross first.
+    fn share(all: usize) -> usize {
+        let tasks = rayon::current_num_threads().next_power_of_two();
+        // Halves are rounded down, the more so the more there are.
+        all / tasks / 4 * 3
+    }
+
     fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
-        rayon::join(first, second);
+        if rayon::current_thread_index().is_some() {
+            rayon::join(first, second);
+        } else {
+            // The first half begins here and now, where its samples are likely near: `rayon::join` would move both to the
+            // pool, which takes waking one more core before, and this one after.
+            rayon::in_place_scope(|scope| {
+                scope.spawn(move |_| second());
+                first();
+            });
+        }
     }
 }

@@ -57,7 +57,7 @@ impl Route<'_> {
     ) {
         let (size, bits) = (matrix::WIDTH * code.samples(), matrix::WIDTH * code.bits());
         let half = samples.len() / 2 / size;
-        if half * size * usize::from(S::BYTES) >= J::SLOW_PART.max(1) && half > 0 {
+        if half * size * usize::from(S::BYTES) >= self.part::<J>() && half > 0 {
             let (low, high) = samples.split_at_mut(half * size);
             return J::join(
                 || self.write_matrix::<J, S>(code, low, part, payload),
@@ -139,7 +139,7 @@ impl Route<'_> {
     ) {
         let (size, bits) = (matrix::WIDTH * code.samples(), matrix::WIDTH * code.bits());
         let half = samples.len() / 2 / size;
-        if half * size * usize::from(S::BYTES) >= J::SLOW_PART.max(1) && half > 0 {
+        if half * size * usize::from(S::BYTES) >= self.part::<J>() && half > 0 {
             let before = (half * bits).min(most);
             let (low, high) = samples.split_at(half * size);
             let (low_bytes, high_bytes) = bytes.split_at_mut(before.div_ceil(8));

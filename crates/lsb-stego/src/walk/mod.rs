@@ -34,6 +34,8 @@ pub(crate) struct Route<'a> {
     options: &'a Options,
     scheme: Scheme,
     carriers: Carriers,
+    /// The bytes of the cover's samples.
+    bytes: usize,
     /// The carrying samples of the cover.
     count: usize,
     density: Density,
@@ -124,6 +126,7 @@ impl<'a> Route<'a> {
         Ok(Self {
             options,
             scheme: options.scheme,
+            bytes: size_of_val(cover.samples()),
             count,
             density: Density::First(count),
             bits: held(options.scheme, options.bits, count),
@@ -159,6 +162,7 @@ impl<'a> Route<'a> {
             options: self.options,
             scheme: Scheme::Replacement,
             carriers: self.carriers,
+            bytes: self.bytes,
             count: self.count,
             density: match self.density {
                 Density::First(_) => Density::First(samples),
@@ -225,17 +229,22 @@ impl<'a> Route<'a> {
 
     /// Where to cut the samples in two parts that are worth it: how many samples and carrying ones are before. Bits before
     /// the cut are whole bytes. Where values are reserved or strata are, there is no cut.
-    fn halve<S: Sample>(&self, samples: usize, part: usize) -> Option<(usize, usize)> {
+    fn halve<J: Join, S: Sample>(&self, samples: usize) -> Option<(usize, usize)> {
         let channels = self.carriers.channel_count();
         let half = samples / 2 / channels / PART * PART;
         let strata = matches!(self.density, Density::Strata(_));
         if strata
             || self.carriers.reserved().is_some()
-            || half * channels * usize::from(S::BYTES) < part.max(1)
+            || half * channels * usize::from(S::BYTES) < self.part::<J>()
         {
             return None;
         }
         Some((half * channels, half * self.carriers.carrying_count()))
+    }
+
+    /// The fewest bytes of samples that are worth a task of their own.
+    fn part<J: Join>(&self) -> usize {
+        J::SLOW_PART.max(J::share(self.bytes)).max(1)
     }
 
     /// The selected samples of part number `index` of those that begin with a whole pixel.

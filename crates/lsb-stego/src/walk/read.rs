@@ -19,7 +19,7 @@ impl Route<'_> {
         bytes: &mut [u8],
         most: usize,
     ) {
-        let Some((half, carrying)) = self.halve::<S>(samples.len(), J::SLOW_PART) else {
+        let Some((half, carrying)) = self.halve::<J, S>(samples.len()) else {
             return self.read_span(walk, samples, at, bytes, most);
         };
         let bit = |at: usize| self.density.selected(at.min(self.count)) * self.depth();

@@ -17,7 +17,7 @@ impl Route<'_> {
         at: usize,
         payload: Payload<'_>,
     ) {
-        let Some((half, carrying)) = self.halve::<S>(samples.len(), J::SLOW_PART) else {
+        let Some((half, carrying)) = self.halve::<J, S>(samples.len()) else {
             return self.write_span(samples, at, payload);
         };
         let (low, high) = samples.split_at_mut(half);
