@@ -338,12 +338,13 @@ impl<'a> Source<'a> {
     pub(super) fn take(&mut self, count: u32) -> u64 {
         let (byte, bit) = (self.at / 8, self.at % 8);
         self.at += count as usize;
-        let rest = self.bytes.get(byte..).unwrap_or_default();
         if count <= 57
-            && let Some(&word) = rest.first_chunk()
+            && let Some(word) = self.bytes.get(byte..byte + 8)
+            && let Some(&word) = word.first_chunk()
         {
             return u64::from_le_bytes(word) >> bit;
         }
+        let rest = self.bytes.get(byte..).unwrap_or_default();
         if let Some((&[word @ .., last], _)) = rest.split_first_chunk::<9>() {
             // Two shifts, so that bit 0 shifts everything out.
             return u64::from_le_bytes(word) >> bit | u64::from(last) << 1 << (63 - bit);

@@ -52,12 +52,22 @@ pub trait Lanes:
     /// The mean, rounded up.
     fn mean(self, other: Self) -> Self;
 
+    /// As `mean`, of lanes that are means themselves.
+    #[inline(always)]
+    fn mean_of_means(self, other: Self) -> Self {
+        // Step by step: LLVM makes the instruction of one mean, but widens the lanes for two.
+        (self | other).minus((self ^ other).half())
+    }
+
     /// Half, rounded down.
     fn half(self) -> Self;
 
     fn min(self, other: Self) -> Self;
 
     fn max(self, other: Self) -> Self;
+
+    /// All bits turned where the mask is.
+    fn turn(self, mask: Self::Mask) -> Self;
 
     /// The lanes that are at least the other's.
     fn at_least(self, other: Self) -> Self::Mask;
@@ -71,15 +81,25 @@ pub trait Lanes:
     /// Its own lanes where the mask is, those of the other elsewhere.
     fn where_or(self, mask: Self::Mask, other: Self) -> Self;
 
-    /// Less one where the mask is.
-    fn less_one(self, mask: Self::Mask) -> Self;
+    /// One more where the mask is.
+    fn plus_one(self, mask: Self::Mask) -> Self;
 
     /// The sum where the mask is, the difference elsewhere, without what does not fit.
     fn away(self, by: Self, up: Self::Mask) -> Self;
 
     /// One more where `lanes` are `value`.
     fn count(self, lanes: Self, value: Self) -> Self;
+
+    /// Adds how often each value from 2 on is among these blocks, all of whose values are below `counts.len()`; false, and
+    /// nothing, where no instructions do it at once.
+    #[inline(always)]
+    fn tally(_: Self::Token, _: &[[Self::Sample; BLOCK]], _: &mut [u32; NEAR]) -> bool {
+        false
+    }
 }
+
+/// The values that [`Lanes::tally`] tells apart.
+pub(crate) const NEAR: usize = 16;
 
 /// What follows from operations on lanes where masks are lanes too.
 macro_rules! masks_are_lanes {
@@ -89,6 +109,11 @@ macro_rules! masks_are_lanes {
         #[inline(always)]
         fn ones(self) -> Self {
             self
+        }
+
+        #[inline(always)]
+        fn turn(self, mask: Self) -> Self {
+            self ^ mask
         }
 
         #[inline(always)]
@@ -102,8 +127,8 @@ macro_rules! masks_are_lanes {
         }
 
         #[inline(always)]
-        fn less_one(self, mask: Self) -> Self {
-            self.plus(mask)
+        fn plus_one(self, mask: Self) -> Self {
+            self.minus(mask)
         }
 
         #[inline(always)]

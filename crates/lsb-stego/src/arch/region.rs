@@ -245,14 +245,13 @@ fn blocks<S>(samples: &[S], at: usize, count: usize) -> &[[S; BLOCK]] {
 /// The mean of means of left and right, up and down: both round up, as SIMD instructions do.
 #[inline(always)]
 fn mean<L: Lanes>([left, right, up, down]: [L; 4]) -> L {
-    let (beside, across) = (left.mean(right), up.mean(down));
-    // Step by step: LLVM makes the instruction of one mean, but widens the lanes for two.
-    (beside | across).minus((beside ^ across).half())
+    left.mean(right).mean_of_means(up.mean(down))
 }
 
 /// Whether a sample is on the upper side of its prediction, and how far from it: from 0 on each side.
 #[inline(always)]
 pub(super) fn side<L: Lanes>([x, p]: [L; 2]) -> (L::Mask, L) {
     let up = x.at_least(p);
-    (up, x.max(p).minus(x.min(p)).less_one(!up))
+    // The distance less one is the difference with all bits turned.
+    (up, x.minus(p).turn(!up))
 }

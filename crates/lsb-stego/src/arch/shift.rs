@@ -17,6 +17,7 @@
 use super::kernel::{Sink, Source};
 use super::lanes::Lanes;
 use super::region::{Region, Strips, side};
+use super::simd::BLOCK;
 use super::{Lane, Simd, Task};
 
 /// What is said of a sample: drawn in `DESIGN.md`.
@@ -103,6 +104,8 @@ struct Forward<L: Lanes> {
     inner: L::Mask,
     /// By how much it moves, without its bit.
     step: L,
+    /// Its distance.
+    e: L,
 }
 
 /// What the rule says of samples after embedding.
@@ -191,20 +194,21 @@ impl<L: Lanes> Lined<L> {
             },
             inner: !e.at_least(self.bins),
             step: e.min(self.bins),
+            e,
         }
     }
 
     /// Whether samples can be told from others only by a flag.
     #[inline(always)]
-    fn flag(&self, [x, p]: [L; 2], carrying: L::Mask, forward: Forward<L>) -> L::Mask {
+    fn flag(&self, x: L, carrying: L::Mask, forward: Forward<L>) -> L::Mask {
         let Forward {
             up,
             go,
             inner,
             step,
+            e,
         } = forward;
         let moved = self.meets(x.away(step, up), inner, up);
-        let (_, e) = side([x, p]);
         let from = x.away(self.by(e), !up);
         let skipped = self.moves(x, up, carrying) & !self.zone(from, up);
         sided::<L>(go, moved, skipped)
@@ -264,7 +268,7 @@ impl<S: Lane, F: FnMut(u64, u32)> Task for Survey<'_, S, F> {
                 let forward = rule.forward(both, carrying, false);
                 let carries = S::Block::<V>::bits(forward.go & forward.inner);
                 carrying_count += carries.count_ones() as usize;
-                let flag = S::Block::<V>::bits(rule.flag(both, carrying, forward));
+                let flag = S::Block::<V>::bits(rule.flag(x, carrying, forward));
                 if flag != 0 {
                     let moved = simd.compress(S::Block::<V>::bits(forward.go), flag);
                     (self.flags)(moved, flag.count_ones());
@@ -283,6 +287,8 @@ pub(crate) struct Shift<'a, S> {
     pub(crate) stream: &'a [u8],
     pub(crate) bits: usize,
     pub(crate) moved: Option<&'a [u64]>,
+    /// Whether it is known that no sample is near an end of the range or reserved.
+    pub(crate) clear: bool,
 }
 
 impl<S: Lane> Task for Shift<'_, S> {
@@ -290,40 +296,29 @@ impl<S: Lane> Task for Shift<'_, S> {
 
     #[inline(always)]
     fn run<V: Simd>(self, simd: V) {
-        let rule = self.rule.lanes(simd, self.region.stored);
-        let mut left = self.bits;
-        let mut source = Source::new(self.stream, 0);
         let mut strips = Strips::aligned(self.region, self.samples);
-        let mut again = self.moved.unwrap_or_default().iter();
-        while left > 0
+        let mut mover = Mover {
+            rule: self.rule.lanes(simd, self.region.stored),
+            source: Source::new(self.stream, 0),
+            left: self.bits,
+            again: self.moved.map(<[u64]>::iter),
+            clear: self.clear,
+        };
+        while mover.left > 0
             && let Some(strip) = strips.next(simd, self.samples)
         {
             let (values, predicted, carrying) = strips.open(strip, self.samples);
+            let inside = mover.left > values.len() * BLOCK;
             for ((value, p), carrying) in values.iter_mut().zip(predicted).zip(carrying) {
+                let p = S::Block::<V>::load(simd, p);
                 let carrying = S::Block::<V>::load(simd, carrying).ones();
-                let sample = S::Block::<V>::load(simd, value);
-                let x = sample & rule.stored;
-                let both = [x, S::Block::<V>::load(simd, p)];
-                let Forward {
-                    up,
-                    mut go,
-                    inner,
-                    step,
-                } = rule.forward(both, carrying, rule.clear(x, carrying));
-                if self.moved.is_some() {
-                    go = S::Block::<V>::spread(simd, again.next().copied().unwrap_or(0));
-                }
-                let carry = S::Block::<V>::bits(go & inner);
-                let (keep, count) = first(simd, carry, left);
-                left -= count as usize;
-                if left == 0 {
-                    go = go & S::Block::<V>::spread(simd, keep);
-                }
-                let bits = simd.deposit(source.take(count), carry & keep);
-                let bits = rule.one.only(S::Block::<V>::spread(simd, bits));
-                sample.away(step.only(go).plus(bits), up).store(value);
-                if left == 0 {
-                    break;
+                if inside {
+                    mover.block::<V, S, false>(simd, value, p, carrying);
+                } else {
+                    mover.block::<V, S, true>(simd, value, p, carrying);
+                    if mover.left == 0 {
+                        break;
+                    }
                 }
             }
             strips.close(strip, self.samples);
@@ -331,17 +326,71 @@ impl<S: Lane> Task for Shift<'_, S> {
     }
 }
 
-/// The samples up to the one that carries the last of so many bits, and how many of the bits are here.
+/// Moves samples, block by block.
+struct Mover<'a, L: Lanes> {
+    rule: Lined<L>,
+    source: Source<'a>,
+    /// The bits that are still to be embedded.
+    left: usize,
+    again: Option<core::slice::Iter<'a, u64>>,
+    clear: bool,
+}
+
+impl<L: Lanes> Mover<'_, L> {
+    /// A block, within which the stream does not end unless it `MAY_END`.
+    #[inline(always)]
+    fn block<V: Simd, S: Lane, const MAY_END: bool>(
+        &mut self,
+        simd: V,
+        value: &mut [S; BLOCK],
+        p: L,
+        carrying: L::Mask,
+    ) where
+        L: Lanes<Sample = S, Token = V>,
+    {
+        let rule = &self.rule;
+        let sample = L::load(simd, value);
+        let x = sample & rule.stored;
+        let clear = self.clear || rule.clear(x, carrying);
+        let Forward {
+            up,
+            mut go,
+            inner,
+            step,
+            e,
+        } = rule.forward([x, p], carrying, clear);
+        if let Some(again) = &mut self.again {
+            go = L::spread(simd, again.next().copied().unwrap_or(0));
+        }
+        let mut carry = L::bits(go & inner);
+        let mut count = carry.count_ones();
+        if MAY_END {
+            let keep;
+            (keep, count) = first(simd, carry, self.left);
+            carry &= keep;
+            if count as usize == self.left {
+                go = go & L::spread(simd, keep);
+            }
+        }
+        self.left -= count as usize;
+        let bits = simd.deposit(self.source.take(count), carry);
+        let e = e.plus(step.only(go)).plus_one(L::spread(simd, bits));
+        // From the prediction, which takes fewer steps than from the sample; the bits that are not stored stay.
+        let moved = p.plus(e.turn(!up));
+        (sample & !rule.stored | moved).store(value);
+    }
+}
+
+/// The samples up to the one that carries the last of so many bits, one at least, and how many of the bits are here.
 #[inline(always)]
 fn first<V: Simd>(simd: V, carry: u64, left: usize) -> (u64, u32) {
     let found = carry.count_ones();
-    match u32::try_from(left) {
-        Ok(left @ 1..) if left <= found => {
-            let last = simd.deposit(1 << (left - 1), carry);
-            (last | (last - 1), left)
-        }
-        _ => (!0, found),
+    if left > found as usize {
+        return (!0, found);
     }
+    let left = u32::try_from(left).unwrap_or(found);
+    let last = simd.deposit(1 << (left.max(1) - 1), carry);
+    (last | last.saturating_sub(1), left)
 }
 
 /// Reads `bits` of the stream, or those that there are; `flags` gives the next so many flags, as low bits.

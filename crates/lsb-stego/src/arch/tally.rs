@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, NEAR};
 use super::region::{Region, Strips, lead, side};
 use super::simd::BLOCK;
 use super::{Lane, Simd, Task};
@@ -10,22 +10,23 @@ use super::{Lane, Simd, Task};
 /// Blocks of codes that are counted at once.
 const ROOM: usize = 64;
 
-/// Distances per side that are counted in vectors, one after the other until every error is.
-const NEAR: usize = 8;
-
-/// Counts prediction errors: `counts` gets an entry for each code that there is, in four columns that are to be added up.
+/// Counts prediction errors: each column of `counts` gets an entry for each code that there is, and an even number of them;
+/// the columns are to be added up.
 ///
 /// A code is 0 where a sample does not carry, `2 e + 2` above and `2 e + 3` below, where larger distances than `most` count as
-/// `most`. In most pictures nearly all errors are small, and those are counted in vectors, 64 samples in a few instructions
-/// per code; else each sample adds to its count, which takes about a cycle per sample.
+/// `most`. In most pictures nearly all errors are small: codes below [`NEAR`] are counted in vectors where there are no others;
+/// else each sample adds to its count, which takes more than a cycle per sample.
 ///
 /// Where a sample carries, the one an odd number of rows below does not: so two blocks make one of codes.
 pub(crate) struct Tally<'a, S> {
     pub(crate) samples: &'a [S],
     pub(crate) region: Region<'a, S>,
     pub(crate) most: S,
-    pub(crate) counts: &'a mut Vec<[u32; 4]>,
+    pub(crate) counts: &'a mut Columns,
 }
+
+/// Counts in four columns, so that one count does not wait for itself where many errors are the same.
+pub(crate) type Columns = [Vec<u32>; 4];
 
 /// The lowest and the highest of the samples that may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +36,18 @@ pub(crate) struct Span {
 }
 
 /// Codes on their way to the counts.
-struct Codes<'a, S, L> {
-    stored: L,
-    most: L,
-    three: L,
+struct Codes<'a, S> {
     room: [[S; BLOCK]; ROOM],
     filled: usize,
-    counts: &'a mut Vec<[u32; 4]>,
-    /// How many times vectors are not tried, as they have missed some.
-    skip: u32,
+    counts: &'a mut Columns,
+}
+
+/// What makes codes, in every lane.
+#[derive(Clone, Copy)]
+struct Coder<L> {
+    most: L,
+    two: L,
+    three: L,
 }
 
 impl<S: Lane> Task for Tally<'_, S> {
@@ -58,15 +62,16 @@ impl<S: Lane> Task for Tally<'_, S> {
             counts,
         } = self;
         let Region { start, end, .. } = region;
-        grow(counts, 2 * NEAR + 2);
-        let mut codes = Codes {
-            stored: S::Block::<V>::splat(simd, region.stored),
+        let stored = S::Block::<V>::splat(simd, region.stored);
+        let coder = Coder {
             most: S::Block::<V>::splat(simd, most),
+            two: S::Block::<V>::splat(simd, S::cut(2)),
             three: S::Block::<V>::splat(simd, S::cut(3)),
+        };
+        let mut codes = Codes {
             room: [[S::default(); BLOCK]; ROOM],
             filled: 0,
             counts,
-            skip: 0,
         };
         // Not among the codes: those lie in memory, where each block would wait for the one before.
         let mut low = S::Block::<V>::splat(simd, S::cut(u16::MAX));
@@ -90,7 +95,8 @@ impl<S: Lane> Task for Tally<'_, S> {
             let (ys, qs, others) = lower.blocks(below, samples);
             let above = xs.iter().zip(ps).zip(carrying);
             let below = ys.iter().zip(qs).zip(others);
-            for (((x, p), carrying), ((y, q), others)) in above.zip(below) {
+            let room = codes.room(simd, xs.len());
+            for ((((x, p), carrying), ((y, q), others)), room) in above.zip(below).zip(room) {
                 let carrying = S::Block::<V>::load(simd, carrying);
                 let above = carrying.ones();
                 let x = S::Block::<V>::load(simd, x);
@@ -98,20 +104,21 @@ impl<S: Lane> Task for Tally<'_, S> {
                 let p = S::Block::<V>::load(simd, p);
                 let p = p.where_or(above, S::Block::<V>::load(simd, q));
                 let carrying = carrying | S::Block::<V>::load(simd, others);
-                let x = x & codes.stored;
+                let x = x & stored;
                 (low, high) = (low.min(x | !carrying), high.max(x & carrying));
-                codes.add(simd, [x, p], carrying);
+                coder.code([x, p], carrying).store(room);
             }
         }
         let mut rest = Strips::new(region.part(last, end));
         while let Some(strip) = rest.next(simd, samples) {
             let (xs, ps, carrying) = rest.blocks(strip, samples);
-            for ((x, p), carrying) in xs.iter().zip(ps).zip(carrying) {
-                let x = S::Block::<V>::load(simd, x) & codes.stored;
+            let room = codes.room(simd, xs.len());
+            for (((x, p), carrying), room) in xs.iter().zip(ps).zip(carrying).zip(room) {
+                let x = S::Block::<V>::load(simd, x) & stored;
                 let p = S::Block::<V>::load(simd, p);
                 let carrying = S::Block::<V>::load(simd, carrying);
                 (low, high) = (low.min(x | !carrying), high.max(x & carrying));
-                codes.add(simd, [x, p], carrying);
+                coder.code([x, p], carrying).store(room);
             }
         }
         codes.count(simd);
@@ -125,53 +132,31 @@ impl<S: Lane> Task for Tally<'_, S> {
     }
 }
 
-impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
+impl<L: Lanes> Coder<L> {
     #[inline(always)]
-    fn add<V: Simd>(&mut self, simd: V, [x, p]: [L; 2], carrying: L)
-    where
-        L: Lanes<Token = V>,
-    {
+    fn code(self, [x, p]: [L; 2], carrying: L) -> L {
         let (up, e) = side([x, p]);
         let e = e.min(self.most);
-        // Three less one above, and three below.
-        let code = e.plus(e).plus(self.three).less_one(up) & carrying;
-        if let Some(room) = self.room.get_mut(self.filled) {
-            code.store(room);
-            self.filled += 1;
-        }
-        if self.filled == ROOM {
+        e.plus(e).plus(self.two.where_or(up, self.three)) & carrying
+    }
+}
+
+impl<S: Lane> Codes<'_, S> {
+    /// Room for so many blocks of codes, of a strip at most.
+    #[inline(always)]
+    fn room<V: Simd>(&mut self, simd: V, blocks: usize) -> &mut [[S; BLOCK]] {
+        if self.filled + blocks > ROOM {
             self.count(simd);
         }
+        let start = self.filled;
+        self.filled += blocks;
+        self.room.get_mut(start..self.filled).unwrap_or_default()
     }
 
     #[inline(always)]
-    fn count<V: Simd>(&mut self, simd: V)
-    where
-        L: Lanes<Token = V>,
-    {
+    fn count<V: Simd>(&mut self, simd: V) {
         let codes = self.room.get(..self.filled).unwrap_or_default();
         self.filled = 0;
-        if self.skip == 0 {
-            let all = codes.len() * BLOCK - equal(simd, codes, 0);
-            let mut left = all;
-            let mut found = [0; 2 * NEAR];
-            let mut at = 0;
-            // Where few errors are very small, not all of them will be small.
-            while left > 0 && at < 2 * NEAR && (at < NEAR || left < all - all / 8) {
-                let count = equal(simd, codes, at + 2);
-                found[at] = count;
-                left -= count;
-                at += 1;
-            }
-            if left == 0 {
-                for (count, found) in self.counts.iter_mut().skip(2).zip(found) {
-                    count[0] += u32::try_from(found).unwrap_or(0);
-                }
-                return;
-            }
-            self.skip = 8;
-        }
-        self.skip -= 1;
         let mut most = S::Block::<V>::splat(simd, S::default());
         for block in codes {
             most = most.max(S::Block::<V>::load(simd, block));
@@ -179,25 +164,39 @@ impl<S: Lane, L: Lanes<Sample = S>> Codes<'_, S, L> {
         let mut lanes = [S::default(); BLOCK];
         most.store(&mut lanes);
         let most: u16 = lanes.into_iter().map(Into::into).max().unwrap_or(0);
-        grow(self.counts, usize::from(most) + 1);
-        // Four columns, so that one count does not wait for itself where many errors are the same.
-        let counts = self.counts.as_mut_slice();
-        for four in codes.as_flattened().as_chunks::<4>().0 {
-            for (column, &code) in four.iter().enumerate() {
-                if let Some(count) = counts.get_mut(usize::from(code.into())) {
-                    count[column] += 1;
-                }
+        let most = usize::from(most);
+        grow(self.counts, NEAR.max(most + 1));
+        let [a, b, c, d] = self.counts.each_mut().map(Vec::as_mut_slice);
+        if let Some(near) = a.first_chunk_mut().filter(|_| most < NEAR) {
+            if S::Block::<V>::tally(simd, codes, near) {
+                return;
+            }
+            for (code, count) in near.iter_mut().enumerate().take(most + 1).skip(2) {
+                *count += u32::try_from(equal(simd, codes, code)).unwrap_or(0);
+            }
+            return;
+        }
+        for &four in codes.as_flattened().as_chunks::<4>().0 {
+            let [i, j, k, l] = four.map(|code| usize::from(code.into()));
+            // SAFETY: `most` is the largest of these codes, and `grow` has left each column more entries than that.
+            unsafe {
+                *a.get_unchecked_mut(i) += 1;
+                *b.get_unchecked_mut(j) += 1;
+                *c.get_unchecked_mut(k) += 1;
+                *d.get_unchecked_mut(l) += 1;
             }
         }
     }
 }
 
-/// At least so many counts.
+/// At least so many counts in each column, an even number.
 #[cold]
 #[inline(never)]
-fn grow(counts: &mut Vec<[u32; 4]>, least: usize) {
-    if counts.len() < least {
-        counts.resize(least, [0; 4]);
+fn grow(columns: &mut Columns, least: usize) {
+    for counts in columns {
+        if counts.len() < least {
+            counts.resize(least.next_multiple_of(2), 0);
+        }
     }
 }
 
@@ -215,4 +214,81 @@ fn equal<V: Simd, S: Lane>(simd: V, codes: &[[S; BLOCK]], code: usize) -> usize 
     let mut lanes = [S::default(); BLOCK];
     sums.store(&mut lanes);
     lanes.into_iter().map(|sum| usize::from(sum.into())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::super::region::STRIP;
+    use super::super::{Level, dispatch};
+    use super::*;
+
+    const COLUMNS: usize = 150;
+
+    /// Codes of few values, of all that are counted at once, and of more; parts that are whole blocks, and that are not.
+    #[test]
+    fn every_level_counts_what_a_plain_loop_counts() {
+        for rows in [4, 7, 40, 120] {
+            for noise in [1, 3, 6, 8, 9, 60] {
+                counts_agree::<u8>(rows, noise);
+                counts_agree::<u16>(rows, noise);
+            }
+            counts_agree::<u16>(rows, 9000);
+        }
+    }
+
+    fn counts_agree<S: Lane>(rows: usize, noise: u32) {
+        let mut state = 1u32;
+        let samples: Vec<S> = (0..rows * COLUMNS)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                S::cut(u16::try_from(50 + (state >> 16) % noise).unwrap())
+            })
+            .collect();
+        let carries = |at: usize| {
+            (at / COLUMNS + at).is_multiple_of(2) && (1..COLUMNS - 1).contains(&(at % COLUMNS))
+        };
+        let lane = |at| if carries(at) { u16::MAX } else { 0 };
+        let carrying: Vec<S> = (0..2 * COLUMNS + STRIP)
+            .map(|at| S::cut(lane(at % (2 * COLUMNS))))
+            .collect();
+        let (start, end, most) = (2 * COLUMNS, (rows - 1) * COLUMNS, 64);
+
+        let value = |at: usize| -> u32 { u32::from(samples[at].into()) };
+        let mut expected = std::vec![0u32; 2 * usize::from(most) + 4];
+        for at in (start..end).filter(|&at| carries(at)) {
+            let mean = |a: u32, b: u32| (a + b).div_ceil(2);
+            let beside = mean(value(at - 1), value(at + 1));
+            let p = mean(beside, mean(value(at - COLUMNS), value(at + COLUMNS)));
+            let (x, below) = (value(at), u32::from(value(at) < p));
+            let e = (x.abs_diff(p) - below).min(u32::from(most));
+            expected[usize::try_from(2 * e + 2 + below).unwrap()] += 1;
+        }
+        for level in Level::available() {
+            let mut counts = Columns::default();
+            let region = Region {
+                start,
+                end,
+                channels: 1,
+                stride: COLUMNS,
+                carrying: &carrying,
+                stored: S::cut(u16::MAX),
+            };
+            let tally = Tally {
+                samples: &samples,
+                region,
+                most: S::cut(most),
+                counts: &mut counts,
+            };
+            dispatch(level, tally);
+            for (code, expected) in expected.iter().enumerate().skip(2) {
+                let found = counts
+                    .iter()
+                    .map(|column| column.get(code).unwrap_or(&0))
+                    .sum::<u32>();
+                assert_eq!(found, *expected, "{level:?}, {rows} rows, {noise}, {code}");
+            }
+        }
+    }
 }

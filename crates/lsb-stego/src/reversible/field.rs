@@ -46,16 +46,23 @@ impl<S: Sample> Field<S> {
 
     /// The samples of two rows that may carry: where row + column is even, and never in the first or last column.
     fn carrying(&self, columns: usize, channels: usize) -> Vec<S> {
-        let mut carrying = vec![S::default(); 2 * self.stride];
-        for (row, lanes) in carrying.chunks_mut(self.stride).enumerate() {
-            for column in (2 - row..columns.saturating_sub(1)).step_by(2) {
-                let pixel = &mut lanes[column * channels..][..channels];
-                for (channel, lane) in pixel.iter_mut().enumerate() {
-                    if self.layout.carrying() >> channel & 1 == 1 {
-                        *lane = S::cut(u16::MAX);
-                    }
-                }
+        let all = S::cut(u16::MAX);
+        // A pixel that does not carry and one that does, again and again.
+        let mut pixels = vec![S::default(); 2 * channels];
+        for (channel, lane) in pixels[channels..].iter_mut().enumerate() {
+            if self.layout.carrying() >> channel & 1 == 1 {
+                *lane = all;
             }
+        }
+        while pixels.len() < self.stride + channels {
+            pixels.extend_from_within(..);
+        }
+        let mut carrying = Vec::with_capacity(2 * self.stride + STRIP);
+        for first in [channels, 0] {
+            let start = carrying.len();
+            carrying.extend_from_slice(&pixels[first..first + self.stride]);
+            carrying[start..start + channels].fill(S::default());
+            carrying[start + (columns - 1) * channels..].fill(S::default());
         }
         // A strip more, so that one can begin anywhere in the two rows.
         let mut missing = STRIP;

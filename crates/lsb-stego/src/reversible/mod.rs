@@ -136,6 +136,7 @@ fn shift_samples<S: Sample>(
         stream,
         bits: 8 * stream.len(),
         moved: None,
+        clear: plan.exact,
     };
     dispatch(options.level, shift);
 }
@@ -260,6 +261,7 @@ impl<S: Sample> Found<S> {
                     stream: &stream,
                     bits,
                     moved: Some(&moved),
+                    clear: false,
                 };
                 dispatch(options.level, again);
                 Err(error)

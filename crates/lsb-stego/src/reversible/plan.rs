@@ -11,7 +11,7 @@ use crate::arch::dispatch;
 use crate::arch::kernel::Count;
 use crate::arch::region::Region;
 use crate::arch::shift::Survey;
-use crate::arch::tally::{Span, Tally};
+use crate::arch::tally::{Columns, Span, Tally};
 use crate::cover::Carriers;
 use crate::{Bits, Cover, Error, Options, Result, Sample};
 
@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) shift: Shift,
     pub(super) guard_row: usize,
     pub(super) map: Vec<u8>,
+    /// Whether no sample is near an end of the range.
+    pub(super) exact: bool,
     carrying: usize,
 }
 
@@ -155,6 +157,7 @@ impl<'a, S: Sample> Planner<'a, S> {
                 shift,
                 guard_row,
                 map: Vec::new(),
+                exact: true,
                 carrying: usize::try_from(candidate.most).unwrap_or(usize::MAX),
             });
         }
@@ -166,6 +169,7 @@ impl<'a, S: Sample> Planner<'a, S> {
                     shift,
                     guard_row,
                     map,
+                    exact: false,
                     carrying,
                 });
             }
@@ -205,7 +209,7 @@ impl<'a, S: Sample> Planner<'a, S> {
         // Counts have 32 bits.
         for start in (region.start..region.end).step_by(1 << 30) {
             let end = region.end.min(start + (1 << 30));
-            let mut counts = Vec::new();
+            let mut counts = Columns::default();
             let tally = Tally {
                 samples: self.samples,
                 region: Region {
@@ -219,11 +223,11 @@ impl<'a, S: Sample> Planner<'a, S> {
             let span: Span = dispatch(self.options.level, tally);
             (low, high) = (low.min(span.low), high.max(span.high));
             // Codes of both sides in turn, after those of samples that do not carry.
-            let counts = counts.iter().map(|columns| columns.iter().sum()).skip(2);
-            let counts: Vec<u32> = counts.collect();
-            let distances = counts.as_chunks::<2>();
-            let last = distances.1.first().map(|&above| [above, 0]);
-            let distances: Vec<[u32; 2]> = distances.0.iter().copied().chain(last).collect();
+            let [a, b, c, d] = counts.each_ref().map(|column| column.as_chunks::<2>().0);
+            let rows = a.iter().zip(b).zip(c).zip(d).skip(1);
+            let distances: Vec<[u32; 2]> = rows
+                .map(|(((a, b), c), d)| [a[0] + b[0] + c[0] + d[0], a[1] + b[1] + c[1] + d[1]])
+                .collect();
             weigh([&mut above, &mut below], &distances, &bins);
         }
         let mut candidates = Vec::with_capacity(3 * bins.len());
@@ -278,14 +282,16 @@ fn weigh(sides: [&mut Weights; 2], distances: &[[u32; 2]], bins: &[u16]) {
     for ((above, below), &bins) in above.held.iter_mut().zip(&mut below.held).zip(bins) {
         let end = usize::from(bins).min(distances.len());
         let new = distances.get(from..end).unwrap_or_default();
-        for (distance, counts) in (from as u64..).zip(new) {
-            // The bit is 0 or 1: a change by the distance or one more.
-            let weight = 2 * distance * (distance + 1) + 1;
-            for ((held, moved), &count) in held.iter_mut().zip(&mut moved).zip(counts) {
-                *held += u64::from(count);
-                *moved += u64::from(count) * weight;
-            }
+        let near = u32::try_from(from).unwrap_or(0)..;
+        let [[mut h, mut i], [mut m, mut n]] = [held, moved];
+        for (distance, &[above, below]) in near.zip(new) {
+            // The bit is 0 or 1: a change by the distance or one more. At most 4096 bins: well within 32 bits.
+            let weight = u64::from(2 * distance * (distance + 1) + 1);
+            let [above, below] = [above, below].map(u64::from);
+            (h, i) = (h + above, i + below);
+            (m, n) = (m + above * weight, n + below * weight);
         }
+        (held, moved) = ([h, i], [m, n]);
         from = end;
         for (sum, (held, moved)) in [above, below].into_iter().zip(held.into_iter().zip(moved)) {
             sum.0 += held;

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 use core::ops::{BitAnd, BitOr, BitXor, Not};
 
 use super::{Avx2, Avx512};
-use crate::arch::lanes::{Lanes, masks_are_lanes};
+use crate::arch::lanes::{Lanes, NEAR, masks_are_lanes};
 use crate::arch::simd::{BLOCK, Simd};
 
 /// 64 samples of eight bits.
@@ -50,6 +50,7 @@ macro_rules! lanes {
         $lanes:ident, $token:ident, $sample:ty, $registers:literal;
         $(operators $op:ident $operator:ident $operation:expr;)*
         load $load:expr; store $store:expr; splat $splat:expr; not $not:expr; half $half:expr;
+        $(means $means:expr;)?
         masks { $($masks:tt)* }
         $($method:ident $each:expr;)*
     ) => {
@@ -102,6 +103,11 @@ macro_rules! lanes {
             fn half(self) -> Self {
                 each!(self, self, $half)
             }
+
+            $(#[inline(always)]
+            fn mean_of_means(self, other: Self) -> Self {
+                each!(self, other, $means)
+            })?
 
             $(#[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -179,8 +185,9 @@ impl<M: Copy + Not<Output = M>, const N: usize> Not for Masks<M, N> {
 macro_rules! masks512 {
     (
         $mask:ty, $registers:literal, $spread:expr, $bits:expr; ones $ones:ident;
+        lanes $spread_lanes:ident;
         at_least $at_least:ident; equal $equal:ident; only $only:ident; where_or $where_or:ident;
-        plus $plus:ident; minus $minus:ident; one $one:ident;
+        plus $plus:ident; minus $minus:ident; one $one:ident; tally $tally:ident;
     ) => {
         type Mask = Masks<$mask, $registers>;
 
@@ -222,6 +229,14 @@ macro_rules! masks512 {
         }
 
         #[inline(always)]
+        fn turn(mut self, mask: Self::Mask) -> Self {
+            for (a, mask) in self.0.iter_mut().zip(mask.0) {
+                *a = proven!(_mm512_xor_si512(*a, $spread_lanes(mask)));
+            }
+            self
+        }
+
+        #[inline(always)]
         fn only(mut self, mask: Self::Mask) -> Self {
             for (a, mask) in self.0.iter_mut().zip(mask.0) {
                 *a = proven!($only(mask, *a));
@@ -238,9 +253,9 @@ macro_rules! masks512 {
         }
 
         #[inline(always)]
-        fn less_one(mut self, mask: Self::Mask) -> Self {
+        fn plus_one(mut self, mask: Self::Mask) -> Self {
             for (a, mask) in self.0.iter_mut().zip(mask.0) {
-                *a = proven!($plus(*a, mask, *a, $one(-1)));
+                *a = proven!($minus(*a, mask, *a, $one(-1)));
             }
             self
         }
@@ -254,6 +269,12 @@ macro_rules! masks512 {
                 );
             }
             self
+        }
+
+        #[inline(always)]
+        fn tally(_: Avx512, blocks: &[[Self::Sample; BLOCK]], counts: &mut [u32; NEAR]) -> bool {
+            proven!($tally(blocks, counts));
+            true
         }
 
         #[inline(always)]
@@ -276,6 +297,7 @@ lanes! {
     splat _mm256_set1_epi8;
     not |a, _| _mm256_xor_si256(a, _mm256_set1_epi8(-1));
     half |a, _| _mm256_and_si256(_mm256_srli_epi16::<1>(a), _mm256_set1_epi8(0x7f));
+    means |a, b| means256(a, b);
     masks {
         masks256!(
             |token: Avx2, bits| token.select(bits, 0xff),
@@ -326,12 +348,15 @@ lanes! {
     splat _mm512_set1_epi8;
     not |a, _| _mm512_xor_si512(a, _mm512_set1_epi8(-1));
     half |a, _| _mm512_and_si512(_mm512_srli_epi16::<1>(a), _mm512_set1_epi8(0x7f));
+    means |a, b| means512(a, b);
     masks {
         masks512!(
             __mmask64, 1, |bits| [bits], |[bits]: [u64; 1]| bits; ones _mm512_movepi8_mask;
+            lanes _mm512_movm_epi8;
             at_least _mm512_cmpge_epu8_mask; equal _mm512_cmpeq_epi8_mask;
             only _mm512_maskz_mov_epi8; where_or _mm512_mask_mov_epi8;
             plus _mm512_mask_add_epi8; minus _mm512_mask_sub_epi8; one _mm512_set1_epi8;
+            tally tally_bytes;
         );
     }
     plus _mm512_add_epi8;
@@ -355,9 +380,11 @@ lanes! {
         masks512!(
             __mmask32, 2, |bits| [low(bits), low(bits >> 32)],
             |[a, b]: [u32; 2]| u64::from(a) | u64::from(b) << 32; ones _mm512_movepi16_mask;
+            lanes _mm512_movm_epi16;
             at_least _mm512_cmpge_epu16_mask; equal _mm512_cmpeq_epi16_mask;
             only _mm512_maskz_mov_epi16; where_or _mm512_mask_mov_epi16;
             plus _mm512_mask_add_epi16; minus _mm512_mask_sub_epi16; one _mm512_set1_epi16;
+            tally tally_words;
         );
     }
     plus _mm512_add_epi16;
@@ -365,6 +392,139 @@ lanes! {
     mean _mm512_avg_epu16;
     min _mm512_min_epu16;
     max _mm512_max_epu16;
+}
+
+/// A bit for each of eight values, at the value: those from 2 to 9, and those from 10 to 15.
+const BITS: [[u8; 16]; 2] = [
+    [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32],
+];
+
+/// Adds how often values are among blocks: `Lanes::tally`.
+///
+/// ```text
+/// bits <- for each sample the one bit of its value, of eight values
+/// ones, twos, fours, eights <- how often each bit has been there, as digits, eight blocks at once (Harley and Seal)
+/// counts[value] <- the samples that have its bit in each digit
+/// ```
+///
+/// Value by value, each took more than two cycles per block.
+macro_rules! tally {
+    ($tally:ident, $sample:ty, $bytes:ident) => {
+        #[target_feature(enable = "avx512f,avx512bw,popcnt")]
+        fn $tally(blocks: &[[$sample; BLOCK]], counts: &mut [u32; NEAR]) {
+            let (eights, rest) = blocks.as_chunks::<8>();
+            for (table, counts) in BITS.iter().zip(counts[2..].chunks_mut(8)) {
+                // SAFETY: the table has 16 bytes.
+                let table = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
+                let table = _mm512_broadcast_i32x4(table);
+                let [mut ones, mut twos, mut fours] = [_mm512_setzero_si512(); 3];
+                for [a, b, c, d, e, f, g, h] in eights {
+                    let (one, a) = digits(ones, bits(table, $bytes(a)), bits(table, $bytes(b)));
+                    let (one, b) = digits(one, bits(table, $bytes(c)), bits(table, $bytes(d)));
+                    let (two, a) = digits(twos, a, b);
+                    let (one, c) = digits(one, bits(table, $bytes(e)), bits(table, $bytes(f)));
+                    let (one, d) = digits(one, bits(table, $bytes(g)), bits(table, $bytes(h)));
+                    let (two, b) = digits(two, c, d);
+                    let (four, eight) = digits(fours, a, b);
+                    [ones, twos, fours] = [one, two, four];
+                    add(counts, eight, 8);
+                }
+                for block in rest {
+                    add(counts, bits(table, $bytes(block)), 1);
+                }
+                for (digit, times) in [(ones, 1), (twos, 2), (fours, 4)] {
+                    add(counts, digit, times);
+                }
+            }
+        }
+    };
+}
+
+tally!(tally_bytes, u8, bytes);
+tally!(tally_words, u16, low_bytes);
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn bytes(block: &[u8; BLOCK]) -> __m512i {
+    // SAFETY: a block has 64 bytes.
+    unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
+}
+
+/// Of values below 256, in some order.
+#[inline]
+#[target_feature(enable = "avx512bw")]
+fn low_bytes(block: &[u16; BLOCK]) -> __m512i {
+    let (halves, _) = block.as_chunks::<32>();
+    let [a, b] = [halves[0].as_ptr(), halves[1].as_ptr()];
+    // SAFETY: a half has 64 bytes.
+    unsafe { _mm512_packus_epi16(_mm512_loadu_si512(a.cast()), _mm512_loadu_si512(b.cast())) }
+}
+
+/// The bit of each value, by the table in every quarter.
+#[inline]
+#[target_feature(enable = "avx512bw")]
+fn bits(table: __m512i, values: __m512i) -> __m512i {
+    _mm512_shuffle_epi8(table, values)
+}
+
+/// The sum of three digits, bit by bit, as two.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn digits(a: __m512i, b: __m512i, c: __m512i) -> (__m512i, __m512i) {
+    (
+        _mm512_ternarylogic_epi64::<0x96>(a, b, c),
+        _mm512_ternarylogic_epi64::<0xe8>(a, b, c),
+    )
+}
+
+/// Adds to each count how many bytes have its bit, so many times.
+#[inline]
+#[target_feature(enable = "avx512bw,popcnt")]
+fn add(counts: &mut [u32], bytes: __m512i, times: u32) {
+    for (bit, count) in counts.iter_mut().enumerate() {
+        let bit = _mm512_set1_epi8(1i8 << bit);
+        *count += times * _mm512_test_epi8_mask(bytes, bit).count_ones();
+    }
+}
+
+/// The mean, rounded up, of lanes that are means themselves: of two intrinsics in a row LLVM makes lanes of sixteen bits, and
+/// of `(a | b) - ((a ^ b) >> 1)` the instruction only for those.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn means256(a: __m256i, b: __m256i) -> __m256i {
+    if cfg!(miri) {
+        return _mm256_avg_epu8(a, b);
+    }
+    let mean;
+    // SAFETY: the CPU has the instruction, which has no effect but its result.
+    unsafe {
+        core::arch::asm!(
+            "vpavgb {}, {}, {}",
+            out(ymm_reg) mean, in(ymm_reg) a, in(ymm_reg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    mean
+}
+
+/// As [`means256`].
+#[inline]
+#[target_feature(enable = "avx512bw")]
+fn means512(a: __m512i, b: __m512i) -> __m512i {
+    if cfg!(miri) {
+        return _mm512_avg_epu8(a, b);
+    }
+    let mean;
+    // SAFETY: the CPU has the instruction, which has no effect but its result.
+    unsafe {
+        core::arch::asm!(
+            "vpavgb {}, {}, {}",
+            out(zmm_reg) mean, in(zmm_reg) a, in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    mean
 }
 
 #[inline(always)]
