@@ -122,6 +122,7 @@ fn main() -> ExitCode {
         run.schemes::<u16>(level);
         run.permutation(level);
     }
+    run.reversible_limit();
     run.cores();
     match run.missed.get() {
         0 => ExitCode::SUCCESS,
@@ -232,6 +233,30 @@ impl Run {
         println!(" T4");
     }
 
+    /// What embedding by the reversible scheme (`research -- reversible`, T12) cannot do without where errors are large, in
+    /// its own picture: a copy of the cover, which its rows have too; a count for every sample that carries, one in two, in a
+    /// table of as many entries as there are errors; and a pass that changes samples in place.
+    fn reversible_limit(&self) {
+        self.row("limit/reversible/u16", |samples: &mut [u16]| {
+            let original = samples.to_vec();
+            let codes: Vec<u16> = original.iter().step_by(2).map(|x| x % 1600).collect();
+            let mut counts = [[0u32; 2048]; 4];
+            move |samples: &mut [u16]| {
+                samples.copy_from_slice(&original);
+                for four in black_box(&codes).as_chunks::<4>().0 {
+                    for (counts, &code) in counts.iter_mut().zip(four) {
+                        let count = &mut counts[usize::from(code) % 2048];
+                        *count = count.wrapping_add(1);
+                    }
+                }
+                black_box(&counts);
+                for sample in black_box(samples) {
+                    *sample ^= 1;
+                }
+            }
+        });
+    }
+
     /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used.
     fn permutation(&self, level: Level) {
         let id = format!("fisher-yates/10%/u8/{}", level.name());
@@ -337,35 +362,14 @@ impl std::fmt::Debug for Named<'_> {
     }
 }
 
-/// Two cores against one: the second figure is the throughput of both.
+/// Two cores against one: the second figure is the throughput of both, then come limits.
+///
+/// What two threads give changes from second to second where cores are virtual, so limits are measured in the same rounds:
+/// `copy`, the same samples copied by two threads, and `halves`, the same operation on each half by a thread of its own.
 #[cfg(feature = "rayon")]
 impl Run {
-    /// What two threads can do at all on this machine: copying, and computing without memory.
-    fn limits(&self) {
-        for kib in [4096, 8192, 16384, 65536, 262_144] {
-            let id = format!("cores/limit/copy/{kib} KiB");
-            if !self.wants(&id) {
-                continue;
-            }
-            let size = kib << 10;
-            let source = &self.data[..size];
-            let (mut one, mut two) = (vec![0u8; size], vec![0u8; size]);
-            let (ratio, time) = paired(
-                || black_box(&mut one[..]).copy_from_slice(black_box(source)),
-                || {
-                    let (low, high) = black_box(&mut two[..]).split_at_mut(size / 2);
-                    let (from_low, from_high) = black_box(source).split_at(size / 2);
-                    rayon::join(
-                        || low.copy_from_slice(from_low),
-                        || high.copy_from_slice(from_high),
-                    );
-                },
-            );
-            assert!(one == two);
-            print!("{id:36}");
-            self.cell(ratio, None, 0, size, time);
-            println!(" T10");
-        }
+    /// What two threads can do without memory.
+    fn arithmetic(&self) {
         let id = "cores/limit/arithmetic";
         if self.wants(id) {
             let sum = |count: usize| numbers().take(count).fold(0u64, |a, b| a ^ b);
@@ -386,10 +390,8 @@ impl Run {
     }
 
     fn cores(&self) {
-        use lsb_stego::write_bits_par;
-
-        self.limits();
-        let (layout, options) = (Layout::new(8).expect("a depth"), Options::new());
+        self.arithmetic();
+        let options = Options::new();
         let keyed = options.clone().key(Key::new([7; 32]));
         let matrix = options
             .clone()
@@ -405,43 +407,92 @@ impl Run {
         for (name, options, share, gate, stretch) in modes {
             for kib in [64, 1024, 4096, 8192, 16384, 65536, 262_144] {
                 let id = format!("cores/{name}/u8/{kib} KiB");
-                if !self.wants(&id) {
-                    continue;
+                if self.wants(&id) {
+                    print!("{id:36}");
+                    let goals = (kib >= 4096).then_some((gate, stretch));
+                    self.two(kib << 10, options, share, goals);
                 }
-                let mut serial = self.data[..kib << 10].to_vec();
-                let mut parallel = serial.clone();
-                let cover = Cover::new(&serial, layout).expect("a cover");
-                let held = lsb_stego::capacity(cover, options)
-                    .expect("a capacity")
-                    .bits();
-                let bit_len = (held as f64 * share) as usize;
-                let payload = &self.data[..bit_len.div_ceil(8)];
-                let size = serial.len();
-                let (ratio, time) = paired(
-                    || {
-                        let cover =
-                            CoverMut::new(black_box(&mut serial[..]), layout).expect("a cover");
-                        write_bits(cover, options, payload, bit_len).expect("it fits");
-                    },
-                    || {
-                        let cover =
-                            CoverMut::new(black_box(&mut parallel[..]), layout).expect("a cover");
-                        write_bits_par(cover, options, payload, bit_len).expect("it fits");
-                    },
-                );
-                assert!(serial == parallel);
-                print!("{id:36}");
-                self.cell(
-                    ratio,
-                    (kib >= 4096).then_some((gate, stretch)),
-                    0,
-                    size,
-                    time,
-                );
-                println!(" T10");
             }
         }
     }
+
+    /// Embeds a share of the capacity of so many samples, on one core and on two, and measures the limits.
+    fn two(&self, size: usize, options: &Options, share: f64, goals: Option<(f64, f64)>) {
+        let layout = Layout::new(8).expect("a depth");
+        let source = &self.data[..size];
+        let bits = |samples: &[u8]| {
+            let cover = Cover::new(samples, layout).expect("a cover");
+            let held = lsb_stego::capacity(cover, options).expect("a capacity");
+            (held.bits() as f64 * share) as usize
+        };
+        let (low_source, high_source) = source.split_at(size / 2);
+        let (bit_len, half_len) = (bits(source), bits(low_source));
+        let payload = &self.data[..bit_len.div_ceil(8)];
+        let half = &payload[..half_len.div_ceil(8)];
+        let write = |samples: &mut [u8], payload: &[u8], bit_len: usize| {
+            let cover = CoverMut::new(black_box(samples), layout).expect("a cover");
+            write_bits(cover, options, black_box(payload), bit_len).expect("it fits");
+        };
+        let (mut serial, mut parallel, mut halves) =
+            (source.to_vec(), source.to_vec(), source.to_vec());
+        let (mut one, mut two) = (vec![0u8; size], vec![0u8; size]);
+        let [serial_time, parallel_time, halves_time, one_time, two_time] = together([
+            &mut || write(&mut serial, payload, bit_len),
+            &mut || {
+                let cover = CoverMut::new(black_box(&mut parallel[..]), layout).expect("a cover");
+                lsb_stego::write_bits_par(cover, options, payload, bit_len).expect("it fits");
+            },
+            &mut || {
+                let (low, high) = halves.split_at_mut(size / 2);
+                rayon::join(
+                    || write(low, half, half_len),
+                    || write(high, half, half_len),
+                );
+            },
+            &mut || black_box(&mut one[..]).copy_from_slice(black_box(source)),
+            &mut || {
+                let (low, high) = black_box(&mut two[..]).split_at_mut(size / 2);
+                rayon::join(
+                    || low.copy_from_slice(black_box(low_source)),
+                    || high.copy_from_slice(black_box(high_source)),
+                );
+            },
+        ]);
+        assert!(serial == parallel);
+        assert!(one == two);
+        let faster = |one: &[f64], two: &[f64]| median(one.iter().zip(two).map(|(a, b)| a / b));
+        let time = Duration::from_secs_f64(median(parallel_time.iter().copied()));
+        self.cell(faster(&serial_time, &parallel_time), goals, 0, size, time);
+        println!(
+            " T10 (copy {:.2}, halves {:.2})",
+            faster(&one_time, &two_time),
+            faster(&serial_time, &halves_time)
+        );
+    }
+}
+
+/// The seconds of each run in rounds that have all of them.
+#[cfg(feature = "rayon")]
+fn together<const N: usize>(mut runs: [&mut dyn FnMut(); N]) -> [Vec<f64>; N] {
+    let times = runs.each_mut().map(|run| {
+        run();
+        let time = compare::once(run, 1).as_nanos().max(1);
+        (4_000_000 / time).clamp(1, 100_000) as u32
+    });
+    let mut seconds = [const { Vec::new() }; N];
+    for _ in 0..31 {
+        for ((run, &times), seconds) in runs.iter_mut().zip(&times).zip(&mut seconds) {
+            seconds.push(compare::once(run, times).as_secs_f64());
+        }
+    }
+    seconds
+}
+
+#[cfg(feature = "rayon")]
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 #[cfg(not(feature = "rayon"))]
