@@ -294,7 +294,7 @@ impl BlockClaim {
             None if header == *head => {}
             None => return Err(rejected),
             Some(note) => {
-                check_checkpoint(note, &header, None, &Trust::new(*trust.log()))?;
+                check_checkpoint(note, &header, None, &trust.anew())?;
             }
         }
         let continued = match &self.consistency {

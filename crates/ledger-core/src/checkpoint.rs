@@ -220,6 +220,17 @@ impl Checkpoint {
         log: &LogKey,
         witnesses: &[WitnessKey],
     ) -> Result<(Self, usize), Rejected> {
+        let signed = |text: &[u8], signature: &Signature| log.key.verifies(text, signature);
+        Self::open_signed(note, log, signed, witnesses)
+    }
+
+    /// As [`Checkpoint::open_cosigned`], with another way to check the node's signature.
+    pub(crate) fn open_signed(
+        note: &str,
+        log: &LogKey,
+        signed: impl Fn(&[u8], &Signature) -> bool,
+        witnesses: &[WitnessKey],
+    ) -> Result<(Self, usize), Rejected> {
         let wrong = |reason: String| Rejected::Checkpoint { reason };
         if note.len() > MAX_NOTE {
             return Err(wrong(format!(
@@ -239,12 +250,12 @@ impl Checkpoint {
         }
         let (origin, id) = (log.origin(), log.id());
         let signatures = signatures(note);
-        let signed = signatures
+        let is_signed = signatures
             .iter()
             .filter(|signature| signature.name() == origin && signature.id() == id)
             .filter_map(|signature| signature.signature().try_into().ok().map(Signature::new))
-            .any(|signature| log.key.verifies(parsed.text(), &signature));
-        if !signed {
+            .any(|signature| signed(parsed.text(), &signature));
+        if !is_signed {
             return Err(Rejected::Signature);
         }
         let cosigned = witnesses

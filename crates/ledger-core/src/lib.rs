@@ -15,6 +15,7 @@ mod hash;
 mod ledger;
 mod map;
 pub mod merkle;
+mod multiples;
 pub mod proof;
 mod read;
 mod refusal;

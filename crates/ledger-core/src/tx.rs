@@ -591,6 +591,23 @@ impl Verified {
         }
     }
 
+    /// As [`Verified::new`] for many transactions, each with its key: none where the signature does not hold.
+    #[must_use]
+    pub fn each(signed: &[(&Transaction, &UnpackedKey)]) -> Vec<Option<Self>> {
+        let messages = signed.iter().map(|(tx, key)| {
+            let digest = signed_digest(tx.message());
+            (*key, digest, tx.signature())
+        });
+        let verdicts = UnpackedKey::verify_each(&messages.collect::<Vec<_>>());
+        let verified = |((tx, key), holds): (&(&Transaction, &UnpackedKey), bool)| {
+            holds.then(|| Self {
+                id: tx.id(),
+                key: *key.key(),
+            })
+        };
+        signed.iter().zip(verdicts).map(verified).collect()
+    }
+
     /// Whether it is this transaction that was checked, and under this key.
     pub(crate) fn says(&self, id: &TxId, key: &PublicKey) -> bool {
         (&self.id, &self.key) == (id, key)

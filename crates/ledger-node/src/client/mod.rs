@@ -28,7 +28,7 @@ use crate::{Error, Result};
 pub struct Client<'a> {
     transport: Transport<'a>,
     genesis: Genesis,
-    log: LogKey,
+    trust: Trust,
     memory: Memory,
 }
 
@@ -36,7 +36,7 @@ impl fmt::Debug for Client<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("url", &self.transport.url())
-            .field("log", &self.log)
+            .field("log", self.trust.log())
             .finish_non_exhaustive()
     }
 }
@@ -63,7 +63,7 @@ impl<'a> Client<'a> {
         Ok(Self {
             transport,
             genesis,
-            log,
+            trust: Trust::new(log),
             memory,
         })
     }
@@ -93,13 +93,13 @@ impl<'a> Client<'a> {
     /// The chain's name.
     #[must_use]
     pub const fn chain(&self) -> ChainId {
-        self.log.chain()
+        self.trust.log().chain()
     }
 
     /// What is trusted.
     #[must_use]
     pub const fn log_key(&self) -> LogKey {
-        self.log
+        *self.trust.log()
     }
 
     /// The time by this machine's clock, in seconds since 1970.
@@ -129,7 +129,7 @@ impl<'a> Client<'a> {
         } else {
             None
         };
-        let trust = Trust::new(self.log).older(kept);
+        let trust = self.trust.clone().older(kept);
         verify_checkpoint(newer.note(), proof.as_ref(), &trust)
             .map(drop)
             .map_err(Error::Unproven)
@@ -142,7 +142,7 @@ impl<'a> Client<'a> {
 
     fn believe(&self, replied: Replied) -> Result<(Answer, Option<String>)> {
         let (bytes, next) = self.body(replied)?;
-        let mut trust = Trust::new(self.log);
+        let mut trust = self.trust.clone();
         if let Some(kept) = self.memory.last() {
             trust = trust.older(kept);
         }
@@ -170,7 +170,7 @@ impl<'a> Client<'a> {
     fn server_size(&self) -> Option<u64> {
         let note = self.transport.get_json("/checkpoint").ok()?.body;
         let note = String::from_utf8(note).ok()?;
-        Some(Checkpoint::open(&note, &self.log).ok()?.size())
+        Some(Checkpoint::open(&note, self.trust.log()).ok()?.size())
     }
 
     /// The path with the size of the last checkpoint seen.

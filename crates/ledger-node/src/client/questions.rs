@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ledger_core::{
     Address, Answer, Block, Checkpoint, Height, MemberState, Receipt, Refusal, ShareFilter,
-    ShareId, ShareState, StatusKind, Transaction, Trust, TxId, verify,
+    ShareId, ShareState, StatusKind, Transaction, TxId, verify,
 };
 
 use super::Client;
@@ -239,7 +239,7 @@ impl Client<'_> {
             }
             other => other?.0,
         };
-        let mut trust = Trust::new(self.log);
+        let mut trust = self.trust.clone();
         if let Some(since) = since {
             trust = trust.older(since.clone());
         }
