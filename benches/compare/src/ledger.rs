@@ -1,8 +1,9 @@
 //! The ledger against its limits and its peers, in one run: `cargo run --release --features ledger --bin ledger [-- PART]`.
 //!
 //! Parts: `commits` (one submitter against redb's own commits of the same bytes), `path` (decode, verify, apply, log, state,
-//! commit, against Ed25519 alone; under `taskset -c 0` for one core), `growth` (proofs, opening, memory and bytes at 10^4,
-//! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, latency at half of it),
+//! commit, against Ed25519 alone; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, memory and bytes at 10^4,
+//! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, latency at half of it, and
+//! both against a server that only syncs),
 //! `postgres` (the same records with an index and a commit each; needs Debian's postgresql). Without a part: all.
 
 use std::collections::VecDeque;
@@ -19,6 +20,11 @@ use ledger_node::{Founding, Node, Opening};
 use redb::{Database, TableDefinition};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+#[path = "ledger/signatures.rs"]
+mod signatures;
+#[path = "ledger/syncing.rs"]
+mod syncing;
+
 /// Members that send, each with a sequence of its own.
 const SENDERS: u32 = 128;
 
@@ -29,7 +35,8 @@ fn main() -> Result<()> {
     let part = env::args().nth(1);
     let cores = thread::available_parallelism()?;
     println!("cores {cores}");
-    let parts: [Part; 5] = [
+    let parts: [Part; 6] = [
+        ("signatures", signatures::signatures),
         ("commits", commits),
         ("path", path),
         ("http", http),
@@ -403,34 +410,69 @@ fn http() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let (first, second): (Vec<_>, Vec<_>) = queues
-            .into_iter()
-            .map(|mut queue| {
-                let rest = queue.split_off(saturating);
-                (queue, rest)
-            })
-            .unzip();
-        let start = Instant::now();
-        let count: usize = first.iter().map(VecDeque::len).sum();
-        load(&address, first, None).await?;
-        let saturation = count as f64 / start.elapsed().as_secs_f64();
-        println!("http/submit/{SENDERS} connections {saturation:6.0}/s at saturation");
-        println!("http/submit/{SENDERS} connections {:6.2} of the path in process ({inside:.0}/s in blocks of {SENDERS})", saturation / inside);
-        let pace = Duration::from_secs_f64(f64::from(SENDERS) / (saturation / 2.0));
-        let mut latencies = load(&address, second, Some(pace)).await?;
-        latencies.sort();
-        let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-        sync_alone()?;
-        println!(
-            "http/submit/half          p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms: p99 is {:.2} times p50",
-            at(0.5), at(0.99), at(0.999), at(0.99) / at(0.5)
-        );
-        anyhow::Ok(())
-    })?;
+    let submitted = runtime.block_on(submissions(
+        "submit",
+        &address,
+        queues.clone(),
+        saturating,
+        None,
+    ))?;
+    println!(
+        "http/submit/{SENDERS} connections {:6.2} of the path in process ({inside:.0}/s in blocks of {SENDERS})",
+        submitted / inside
+    );
+    sync_alone()?;
     stop.stop();
     server.join().ok().context("the server")??;
+    // the same requests, as many as it can take and then at the same pace
+    let address = syncing::serve()?;
+    let most = runtime.block_on(submissions(
+        "syncing",
+        &address,
+        queues,
+        saturating,
+        Some(submitted),
+    ))?;
+    println!(
+        "http/submit/{SENDERS} connections {:6.2} of a server that only syncs",
+        submitted / most
+    );
     Ok(())
+}
+
+/// The rate at saturation with the first of each queue, and the latencies of the rest at half of that rate, or of another.
+async fn submissions(
+    what: &str,
+    address: &str,
+    queues: Vec<VecDeque<Vec<u8>>>,
+    saturating: usize,
+    of: Option<f64>,
+) -> Result<f64> {
+    let (first, second): (Vec<_>, Vec<_>) = queues
+        .into_iter()
+        .map(|mut queue| {
+            let rest = queue.split_off(saturating);
+            (queue, rest)
+        })
+        .unzip();
+    let start = Instant::now();
+    let count: usize = first.iter().map(VecDeque::len).sum();
+    load(address, first, None).await?;
+    let saturation = count as f64 / start.elapsed().as_secs_f64();
+    println!("http/{what}/{SENDERS} connections {saturation:6.0}/s at saturation");
+    let pace = Duration::from_secs_f64(f64::from(SENDERS) / (of.unwrap_or(saturation) / 2.0));
+    let mut latencies = load(address, second, Some(pace)).await?;
+    latencies.sort();
+    let at =
+        |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    println!(
+        "http/{what}/half          p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms: p99 is {:.2} times p50",
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(0.99) / at(0.5)
+    );
+    Ok(saturation)
 }
 
 /// What the disk itself takes for the bytes of a block of 64, written ahead of zeros and synced: its median and its tail.
