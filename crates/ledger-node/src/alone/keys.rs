@@ -137,3 +137,53 @@ impl Node {
         Verified::new(tx, &key).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger_core::testing::Person;
+
+    use super::*;
+
+    fn unpacked(number: u32) -> (Address, UnpackedKey) {
+        let person = Person::new(number);
+        let key = UnpackedKey::new(&(&person.key).into());
+        (person.address, key.unwrap())
+    }
+
+    fn prepared(keys: &Keys) -> (usize, usize) {
+        let kept = lock(&keys.0);
+        let marked = kept.keys.values().filter(|known| known.prepared);
+        (kept.prepared, marked.count())
+    }
+
+    fn often(keys: &Keys, member: &Address) {
+        for _ in 0..UnpackedKey::OFTEN + 1 {
+            assert!(keys.known(member).is_some());
+        }
+    }
+
+    /// Each table is 44 kB: there must not be more of them than is said, and a place is free again when its key is replaced.
+    #[test]
+    fn no_more_keys_are_prepared_than_there_are_places() {
+        let keys = Keys::default();
+        let many = u32::try_from(PREPARED).unwrap() + 2;
+        let members: Vec<_> = (0..many).map(unpacked).collect();
+        for (address, key) in &members {
+            keys.keep(address, key);
+            assert_eq!(keys.known(address).unwrap().key(), key.key());
+        }
+        assert_eq!(prepared(&keys), (0, 0), "used once");
+        for (address, _) in &members {
+            often(&keys, address);
+        }
+        assert_eq!(prepared(&keys), (PREPARED, PREPARED));
+        // a rotated key: its place goes to whoever signs next, and has signed often
+        let (rotated, (last, _)) = (&members[0], &members[members.len() - 1]);
+        keys.keep(&rotated.0, &unpacked(many).1);
+        assert_eq!(prepared(&keys), (PREPARED - 1, PREPARED - 1));
+        often(&keys, last);
+        assert_eq!(prepared(&keys), (PREPARED, PREPARED));
+        assert!(lock(&keys.0).keys[last].prepared);
+        assert!(!lock(&keys.0).keys[&rotated.0].prepared);
+    }
+}
