@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tempfile::NamedTempFile;
 
 /// Reads `path` (`-` is stdin) whole.
@@ -77,16 +77,52 @@ pub(crate) fn open(path: &Path) -> Result<File> {
 #[derive(Debug)]
 pub(crate) struct Target {
     path: PathBuf,
-    temporary: Option<NamedTempFile>,
-    buffered: Vec<u8>,
+    place: Place,
+    existing: Existing,
+}
+
+/// Where the bytes wait for [`Target::commit`].
+#[derive(Debug)]
+enum Place {
+    Beside(NamedTempFile),
+    Memory(Vec<u8>),
+    /// Nowhere: they are on stdout already.
+    Gone,
+}
+
+/// What becomes of a file that stands at the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Existing {
+    Replaced,
+    Kept,
 }
 
 impl Target {
     /// Makes the temporary file, so that a target that cannot be written is known before any work is done. Output to
     /// stdout (`-`) is kept in memory until commit.
     pub(crate) fn new(path: &Path) -> Result<Self> {
-        let temporary = if is_dash(path) {
-            None
+        Self::at(path, Place::Memory(Vec::new()), Existing::Replaced)
+    }
+
+    /// As [`Target::new`], but what goes to stdout goes as it comes: for what need not be whole to be shown.
+    pub(crate) fn streamed(path: &Path) -> Result<Self> {
+        Self::at(path, Place::Gone, Existing::Replaced)
+    }
+
+    /// As [`Target::new`], but replaces nothing.
+    ///
+    /// # Errors
+    /// Says so when there is a file already; so does [`Target::commit`], when it came in the meantime.
+    pub(crate) fn fresh(path: &Path) -> Result<Self> {
+        if !is_dash(path) && path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
+        Self::at(path, Place::Memory(Vec::new()), Existing::Kept)
+    }
+
+    fn at(path: &Path, stdout: Place, existing: Existing) -> Result<Self> {
+        let place = if is_dash(path) {
+            stdout
         } else {
             if path.is_dir() {
                 bail!("{} is a directory; name the file to write", path.display());
@@ -96,13 +132,23 @@ impl Target {
                 .prefix(".medshare-")
                 .tempfile_in(directory)
                 .with_context(|| format!("cannot write in {}", directory.display()))?;
-            Some(temporary)
+            Place::Beside(temporary)
         };
         Ok(Self {
             path: path.to_owned(),
-            temporary,
-            buffered: Vec::new(),
+            place,
+            existing,
         })
+    }
+
+    /// Writes all of `bytes` and commits.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub(crate) fn fill(mut self, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes)
+            .with_context(|| format!("cannot write {}", name(&self.path)))?;
+        self.commit()
     }
 
     /// Gives the file its name, once it is on disk.
@@ -111,37 +157,54 @@ impl Target {
     /// The temporary file is removed and what stood at the target stays.
     pub(crate) fn commit(self) -> Result<()> {
         let path = self.path;
-        match self.temporary {
-            Some(temporary) => {
+        let mut stdout = io::stdout().lock();
+        match self.place {
+            Place::Beside(temporary) => {
                 let fail = || format!("cannot write {}", path.display());
                 temporary.as_file().sync_all().with_context(fail)?;
-                temporary
-                    .persist(&path)
-                    .map_err(|e| e.error)
-                    .with_context(fail)?;
+                let persisted = match self.existing {
+                    Existing::Replaced => temporary.persist(&path),
+                    Existing::Kept => temporary.persist_noclobber(&path),
+                };
+                match persisted.map_err(|e| e.error) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        return Err(exists(&path));
+                    }
+                    persisted => persisted.with_context(fail)?,
+                };
                 sync_directory(parent(&path))
             }
-            None => {
-                let mut stdout = io::stdout().lock();
-                stdout
-                    .write_all(&self.buffered)
-                    .and_then(|()| stdout.flush())
-                    .context("cannot write to stdout")
-            }
+            Place::Memory(bytes) => stdout
+                .write_all(&bytes)
+                .and_then(|()| stdout.flush())
+                .context("cannot write to stdout"),
+            Place::Gone => stdout.flush().context("cannot write to stdout"),
         }
     }
 }
 
+fn exists(path: &Path) -> anyhow::Error {
+    anyhow!(
+        "{} exists and is not overwritten; name another file",
+        path.display()
+    )
+}
+
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.temporary {
-            Some(file) => file.write(bytes),
-            None => self.buffered.write(bytes),
+        match &mut self.place {
+            Place::Beside(file) => file.write(bytes),
+            Place::Memory(held) => held.write(bytes),
+            Place::Gone => io::stdout().write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.temporary.as_mut().map_or(Ok(()), |file| file.flush())
+        match &mut self.place {
+            Place::Beside(file) => file.flush(),
+            Place::Memory(_) => Ok(()),
+            Place::Gone => io::stdout().flush(),
+        }
     }
 }
 
@@ -150,11 +213,7 @@ impl Write for Target {
 /// # Errors
 /// Names the file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut target = Target::new(path)?;
-    target
-        .write_all(bytes)
-        .with_context(|| format!("cannot write {}", name(path)))?;
-    target.commit()
+    Target::new(path)?.fill(bytes)
 }
 
 /// Whether `path` means stdin or stdout.

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use zeroize::Zeroizing;
@@ -29,7 +29,7 @@ impl PassphraseArgs {
     pub(crate) fn existing(&self, of: &str) -> Result<Secret> {
         match self.given()? {
             Some(secret) => Ok(secret),
-            None => ask(&format!("passphrase of {of}: ")),
+            None => ask(&format!("passphrase of {of}: "), GIVE),
         }
     }
 
@@ -37,13 +37,7 @@ impl PassphraseArgs {
     pub(crate) fn chosen(&self, of: &str) -> Result<Secret> {
         let secret = match self.given()? {
             Some(secret) => secret,
-            None => {
-                let first = ask(&format!("new passphrase for {of}: "))?;
-                if first != ask("the same again: ")? {
-                    bail!("the two passphrases differ: nothing was written; try again");
-                }
-                first
-            }
+            None => ask_twice(of, GIVE)?,
         };
         if secret.is_empty() {
             bail!(
@@ -54,27 +48,52 @@ impl PassphraseArgs {
     }
 
     fn given(&self) -> Result<Option<Secret>> {
-        if let Some(path) = &self.passphrase_file {
-            let text = Zeroizing::new(file::read(path, 64 * 1024)?);
-            let text = Zeroizing::new(
-                String::from_utf8(text.to_vec())
-                    .with_context(|| format!("{}: expected UTF-8", path.display()))?,
-            );
-            return Ok(Some(Zeroizing::new(
-                text.lines().next().unwrap_or_default().to_owned(),
-            )));
+        match &self.passphrase_file {
+            Some(path) => first_line(path).map(Some),
+            None => Ok(env::var(VARIABLE).ok().map(Zeroizing::new)),
         }
-        Ok(env::var(VARIABLE).ok().map(Zeroizing::new))
     }
 }
 
-fn ask(prompt: &str) -> Result<Secret> {
+/// The passphrase that takes the place of another: from a file or the terminal, since the environment holds the other.
+pub(crate) fn replacing(file: Option<&Path>, of: &str) -> Result<Secret> {
+    let secret = match file {
+        Some(path) => first_line(path)?,
+        None => ask_twice(of, "give --new-passphrase-file FILE")?,
+    };
+    if secret.is_empty() {
+        bail!("the new passphrase is empty; nothing was changed");
+    }
+    Ok(secret)
+}
+
+fn first_line(path: &Path) -> Result<Secret> {
+    let text = Zeroizing::new(file::read(path, 64 * 1024)?);
+    let text = Zeroizing::new(
+        String::from_utf8(text.to_vec())
+            .with_context(|| format!("{}: expected UTF-8", path.display()))?,
+    );
+    Ok(Zeroizing::new(
+        text.lines().next().unwrap_or_default().to_owned(),
+    ))
+}
+
+fn ask_twice(of: &str, otherwise: &str) -> Result<Secret> {
+    let first = ask(&format!("new passphrase for {of}: "), otherwise)?;
+    if first != ask("the same again: ", otherwise)? {
+        bail!("the two passphrases differ: nothing was written; try again");
+    }
+    Ok(first)
+}
+
+fn ask(prompt: &str, otherwise: &str) -> Result<Secret> {
     if !io::stdin().is_terminal() {
-        bail!(
-            "a passphrase is needed and there is no terminal to ask at: set {VARIABLE} or give --passphrase-file FILE"
-        );
+        bail!("a passphrase is needed and there is no terminal to ask at: {otherwise}");
     }
     rpassword::prompt_password(prompt)
         .map(Zeroizing::new)
         .context("cannot read the passphrase")
 }
+
+/// What to do where there is no terminal.
+const GIVE: &str = "set MEDSHARE_PASSPHRASE or give --passphrase-file FILE";

@@ -6,9 +6,10 @@ use pgp_envelope::{Cert, Key, KeyOptions, MAX_CERT, Policy, Profile, Reason};
 use serde_json::json;
 
 use crate::command::seal::ProfileArg;
-use crate::file;
+use crate::file::{self, Target};
 use crate::output::{Outcome, Output};
-use crate::passphrase::PassphraseArgs;
+use crate::passphrase::{PassphraseArgs, replacing};
+use crate::pixels;
 
 /// Makes and keeps OpenPGP keys in files.
 #[derive(Debug, clap::Args)]
@@ -45,22 +46,25 @@ enum Action {
     Passwd {
         /// The secret key, which is replaced.
         key: PathBuf,
-        /// Take the new passphrase from the first line of FILE
+        /// Take the new passphrase from the first line of FILE, in place of the terminal
         #[arg(long, value_name = "FILE")]
-        new_passphrase_file: PathBuf,
+        new_passphrase_file: Option<PathBuf>,
         #[command(flatten)]
         passphrase: PassphraseArgs,
     },
     /// Revokes a key: nobody accepts it any more who sees the cert
     Revoke {
-        /// The secret key, which is replaced.
+        /// The secret key, which is replaced; with --apply a cert, which is not.
         key: PathBuf,
         /// Why.
-        #[arg(long, value_enum)]
-        reason: ReasonArg,
+        #[arg(long, value_enum, required_unless_present = "apply")]
+        reason: Option<ReasonArg>,
         /// Why, in words for everybody to read.
         #[arg(long, default_value = "")]
         text: String,
+        /// Use the revocation certificate that `generate` made: it needs no secret key.
+        #[arg(long, value_name = "REVOCATION", conflicts_with_all = ["reason", "text"])]
+        apply: Option<PathBuf>,
         /// Where the revoked cert goes, for you to hand out; `-` is stdout.
         #[arg(long, value_name = "CERT")]
         out: PathBuf,
@@ -83,6 +87,14 @@ enum Action {
         valid: u32,
         #[command(flatten)]
         passphrase: PassphraseArgs,
+    },
+    /// Prints the cert of a key: what others need, again after every change
+    Cert {
+        /// The secret key.
+        key: PathBuf,
+        /// Write it to a file in place of stdout.
+        #[arg(long, value_name = "CERT")]
+        out: Option<PathBuf>,
     },
     /// Says what a cert or key is
     Inspect {
@@ -117,6 +129,9 @@ impl Args {
                 if out == revocation {
                     bail!("--out and --revocation name the same file");
                 }
+                pixels::check_target(output, out)?;
+                pixels::check_target(output, revocation)?;
+                let (key_file, revocation_file) = (Target::fresh(out)?, Target::fresh(revocation)?);
                 let options = KeyOptions::new(userid)
                     .profile((*profile).into())
                     .validity(days(*valid));
@@ -129,9 +144,13 @@ impl Args {
                     Some(secret) => made.key.lock(&secret.as_str().into())?,
                     None => made.key,
                 };
-                file::write(revocation, &made.revocation)?;
-                save(out, &key)?;
-                output.line(format_args!("made the key {}", key.fingerprint()));
+                revocation_file.fill(&made.revocation)?;
+                key_file.fill(key.to_armored().as_bytes())?;
+                let to_stdout = [revocation, out]
+                    .into_iter()
+                    .find(|path| file::is_dash(path));
+                let text = format!("made the key {}{HAND_OUT}", key.fingerprint());
+                pixels::say(output, to_stdout.unwrap_or(out), text);
                 Ok(described(&key.cert()))
             }
             Action::Passwd {
@@ -139,50 +158,50 @@ impl Args {
                 new_passphrase_file,
                 passphrase,
             } => {
-                let new = PassphraseArgs {
-                    passphrase_file: Some(new_passphrase_file.clone()),
-                };
-                let new = new.chosen(&path.display().to_string())?;
-                let key = unlocked(path, passphrase)?.lock(&new.as_str().into())?;
-                save(path, &key)?;
-                output.line(format_args!(
-                    "changed the passphrase of {}",
-                    key.fingerprint()
-                ));
+                pixels::check_target(output, path)?;
+                let key = unlocked(path, passphrase)?;
+                let new = replacing(new_passphrase_file.as_deref(), &path.display().to_string())?;
+                let key = key.lock(&new.as_str().into())?;
+                file::write(path, key.to_armored().as_bytes())?;
+                let text = format!("changed the passphrase of {}", key.fingerprint());
+                pixels::say(output, path, text);
                 Ok(described(&key.cert()))
             }
             Action::Revoke {
                 key: path,
                 reason,
                 text,
+                apply,
                 out,
                 passphrase,
             } => {
-                let reason = match reason {
-                    ReasonArg::Compromised => Reason::Compromised,
-                    ReasonArg::Superseded => Reason::Superseded,
-                    ReasonArg::Retired => Reason::Retired,
+                if apply.is_none() && path == out {
+                    bail!("--out names the key itself, which is secret: name another file");
+                }
+                pixels::check_target(output, out)?;
+                let target = Target::fresh(out)?;
+                let cert = match (apply, reason) {
+                    (Some(revocation), _) => applied(path, revocation)?,
+                    (None, Some(reason)) => change(output, path, passphrase, |key| {
+                        Ok(key.revoke((*reason).into(), text, &policy)?.0)
+                    })?
+                    .cert(),
+                    (None, None) => bail!("revoking needs --reason or --apply"),
                 };
-                let key = change(path, passphrase, |key| {
-                    Ok(key.revoke(reason, text, &policy)?.0)
-                })?;
-                file::write(out, key.cert().to_armored().as_bytes())?;
-                crate::pixels::say(
-                    output,
-                    out,
-                    format!("revoked {}: hand out the cert", key.fingerprint()),
-                );
-                Ok(described(&key.cert()))
+                target.fill(cert.to_armored().as_bytes())?;
+                let text = format!("revoked {}: hand out the cert", cert.fingerprint());
+                pixels::say(output, out, text);
+                Ok(described(&cert))
             }
             Action::Rotate {
                 key: path,
                 passphrase,
             } => {
-                let key = change(path, passphrase, |key| Ok(key.rotate_subkeys(&policy)?))?;
-                output.line(format_args!(
-                    "new subkeys for {}: hand out the cert",
-                    key.fingerprint()
-                ));
+                let key = change(output, path, passphrase, |key| {
+                    Ok(key.rotate_subkeys(&policy)?)
+                })?;
+                let text = format!("new subkeys for {}{HAND_OUT}", key.fingerprint());
+                pixels::say(output, path, text);
                 Ok(described(&key.cert()))
             }
             Action::Extend {
@@ -190,18 +209,50 @@ impl Args {
                 valid,
                 passphrase,
             } => {
-                let key = change(path, passphrase, |key| {
+                let key = change(output, path, passphrase, |key| {
                     Ok(key.extend(days(*valid), &policy)?)
                 })?;
-                output.line(format_args!(
-                    "extended {}: hand out the cert",
-                    key.fingerprint()
-                ));
+                let text = format!("extended {}{HAND_OUT}", key.fingerprint());
+                pixels::say(output, path, text);
                 Ok(described(&key.cert()))
+            }
+            Action::Cert { key, out } => {
+                let cert = read(key)?;
+                match out {
+                    Some(out) => {
+                        pixels::check_target(output, out)?;
+                        Target::fresh(out)?.fill(cert.to_armored().as_bytes())?;
+                    }
+                    None => output.line(cert.to_armored().trim_end()),
+                }
+                Ok(described(&cert))
             }
             Action::Inspect { file } => inspect(output, file),
         }
     }
+}
+
+impl From<ReasonArg> for Reason {
+    fn from(arg: ReasonArg) -> Self {
+        match arg {
+            ReasonArg::Compromised => Self::Compromised,
+            ReasonArg::Superseded => Self::Superseded,
+            ReasonArg::Retired => Self::Retired,
+        }
+    }
+}
+
+/// The cert with a revocation certificate taken in.
+fn applied(cert: &Path, revocation: &Path) -> Result<Cert> {
+    let bytes = file::read(revocation, MAX_CERT as u64)?;
+    read(cert)?
+        .apply_revocation(&bytes)
+        .with_context(|| format!("cannot apply {}", revocation.display()))
+}
+
+fn read(path: &Path) -> Result<Cert> {
+    Cert::read(&file::read(path, MAX_CERT as u64)?)
+        .with_context(|| format!("{} is no cert", path.display()))
 }
 
 fn inspect(output: &Output, path: &Path) -> Result<Outcome> {
@@ -239,10 +290,12 @@ pub(crate) fn unlocked(path: &Path, passphrase: &PassphraseArgs) -> Result<Key> 
 
 /// Changes a key in its file; it stays locked by what it was locked with.
 fn change(
+    output: &Output,
     path: &Path,
     passphrase: &PassphraseArgs,
     change: impl FnOnce(Key) -> Result<Key>,
 ) -> Result<Key> {
+    pixels::check_target(output, path)?;
     let fail = || format!("cannot use {}", path.display());
     let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
     let key = if key.is_locked() {
@@ -252,12 +305,8 @@ fn change(
     } else {
         change(key)?
     };
-    save(path, &key)?;
+    file::write(path, key.to_armored().as_bytes())?;
     Ok(key)
-}
-
-fn save(path: &Path, key: &Key) -> Result<()> {
-    file::write(path, key.to_armored().as_bytes())
 }
 
 fn days(days: u32) -> Option<Duration> {
@@ -287,3 +336,6 @@ fn described(cert: &Cert) -> Outcome {
         "cert": cert.to_armored(),
     }))
 }
+
+/// What to do after a change.
+const HAND_OUT: &str = ": hand out what `medshare key cert` prints";

@@ -79,7 +79,7 @@ impl Args {
         if self.hidden_recipients {
             sealer = sealer.hidden_recipients();
         }
-        let mut target = file::Target::new(&self.out)?;
+        let mut target = file::Target::streamed(&self.out)?;
         let sealed = sealer.seal(reader.bytes, &mut target)?;
         target.commit()?;
         bar.finish_and_clear();
