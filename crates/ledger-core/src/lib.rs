@@ -47,7 +47,9 @@ pub use proof::{
 pub use read::Reading;
 pub use refusal::Refusal;
 pub use search::{MAX_SEARCH, ShareFilter, SharePage, StatusKind};
-pub use state::{KeySpan, MAX_SHARE_EVENTS, MemberState, ReceiverState, ShareState, Status};
+pub use state::{
+    KeySpan, MAX_MEMBER_KEYS, MAX_SHARE_EVENTS, MemberState, ReceiverState, ShareState, Status,
+};
 pub use strict::UnpackedKey;
 pub use tx::{
     Accept, Approval, Body, Enroll, Grant, Reject, Revoke, RevokeMember, RotateKey,

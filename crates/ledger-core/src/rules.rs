@@ -3,22 +3,23 @@
 //! | kind | sender | the subject before | also | what it does |
 //! |---|---|---|---|---|
 //! | enroll | authority, threshold | no member, never was | key usable | member from now on |
-//! | rotate-key | the member itself, or authority with threshold | live member | key never used by it | key valid from the next block |
+//! | rotate-key | the member itself, or authority with threshold | live member | key usable, never used by it; fewer than 1,024 keys so far | key valid from the next block |
 //! | revoke-member | authority, threshold | live member | enough authorities remain | may send nothing more |
 //! | share | live member | no such share | receivers live members | records it |
-//! | grant | the share's sender | live share | receivers live members without grant | adds receivers |
-//! | revoke | the share's sender | live share | receivers whose grant stands | takes grants back |
+//! | grant | the share's sender | live share | receivers live members without grant; fewer than 1,024 events | adds receivers |
+//! | revoke | the share's sender | live share | receivers whose grant stands; fewer than 1,024 events | takes grants back |
 //! | accept | receiver whose grant stands | live share | not accepted yet | notes it |
 //! | reject | receiver whose grant stands | live share | | freezes the share |
 //! | withdraw | the share's sender | live share | | freezes the share |
 //!
 //! Before the table, for every kind: this chain, a live member as sender, its next sequence, a time within the
-//! tolerance, a signature by the key that is valid at this height.
+//! tolerance, a signature by the key that is valid at this height, and approvals only where there is a threshold. Share, grant and
+//! revoke name 1 to 64 different receivers.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::state::MAX_SHARE_EVENTS;
+use crate::state::{MAX_MEMBER_KEYS, MAX_SHARE_EVENTS};
 use crate::tx::verify;
 use crate::{
     Address, Body, ChainId, Genesis, Height, KeySpan, MemberState, ReceiverState, Refusal, Result,
@@ -175,6 +176,14 @@ pub(crate) fn transition(
             member
                 .keys
                 .retain(|span| span.until.is_none_or(|until| span.from < until));
+            if member.keys.len() >= MAX_MEMBER_KEYS {
+                return Err(Refusal::Limit {
+                    what: "keys of a member",
+                    limit: MAX_MEMBER_KEYS,
+                    found: member.keys.len(),
+                }
+                .into());
+            }
             member.keys.push(KeySpan {
                 key: rotate.key,
                 from: next,

@@ -12,6 +12,8 @@ use crate::{Address, Commitment, Height, PublicKey, Result, ShareId};
 const MAX_STATE: usize = 1 << 20;
 /// The most grants and revocations of one share; accepting, rejecting and withdrawing is possible beyond it.
 pub const MAX_SHARE_EVENTS: usize = 1024;
+/// The most keys that a member has had one after another; it can still be revoked then, and send under its last.
+pub const MAX_MEMBER_KEYS: usize = 1024;
 
 /// What the ledger knows of a member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

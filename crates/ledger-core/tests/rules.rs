@@ -7,8 +7,8 @@
 
 use ledger_core::testing::{Chain, FOUNDED, Person, content, genesis, share, share_id};
 use ledger_core::{
-    Accept, Body, ChainId, Enroll, Error, Genesis, Grant, MAX_SHARE_EVENTS, PublicKey, Refusal,
-    Reject, Revoke, RevokeMember, RotateKey, Transaction, Unsigned, Withdraw,
+    Accept, Body, ChainId, Enroll, Error, Genesis, Grant, MAX_MEMBER_KEYS, MAX_SHARE_EVENTS,
+    PublicKey, Refusal, Reject, Revoke, RevokeMember, RotateKey, Transaction, Unsigned, Withdraw,
 };
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> Refusal {
@@ -412,6 +412,25 @@ fn nothing_happens_to_a_rejected_or_withdrawn_share() {
         }
         refused(&mut chain, 1, share(1, &[&Person::new(2)]), "share-exists");
     }
+}
+
+/// A history that grew without end would at last be larger than what the state holds of a member.
+#[test]
+fn a_member_with_too_many_keys_still_sends_and_is_revoked() {
+    let mut chain = chain();
+    let city = Person::new(0);
+    let keys = u32::try_from(MAX_MEMBER_KEYS).unwrap();
+    for key in 1..keys {
+        chain.send(&city, rotate(1, 1000 + key)).unwrap();
+    }
+    refused(&mut chain, 0, rotate(1, 5000), "limit");
+    let mut last = Person::new(999 + keys);
+    last.address = Person::new(1).address;
+    chain.send(&last, share(2, &[&Person::new(2)])).unwrap();
+    chain.send(&city, revoke_member(1)).unwrap();
+    let view = chain.ledger.view().unwrap();
+    let member = view.member(&last.address).unwrap().unwrap();
+    assert!(!member.is_live() && member.keys.len() == MAX_MEMBER_KEYS);
 }
 
 #[test]

@@ -441,7 +441,9 @@ fn whoever_runs_it_sees_how_it_is() {
 fn reading_can_take_a_members_signature() {
     let running = Running::with(Settings::new().rate(None).reads(Reads::Members));
     let chain = running.log.chain();
-    assert_eq!(problem(get(&running, "/v1/shares"), 401), "unsigned");
+    for told in ["/v1/shares", "/tile/entries/000.p/5", "/tile/0/000.p/5"] {
+        assert_eq!(problem(get(&running, told), 401), "unsigned", "{told}");
+    }
     assert_eq!(get(&running, "/checkpoint").status(), 200);
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -570,13 +572,18 @@ fn stopping_answers_what_was_begun() {
             })
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(2));
+    // so that they have begun, and the group that they wait for may not have closed
+    std::thread::sleep(Duration::from_millis(20));
     let folder = running.stop();
     let answered: Vec<_> = threads
         .into_iter()
         .map(|thread| thread.join().unwrap())
         .collect();
     let node = ledger_node::Node::open(&folder.path().join("ledger")).unwrap();
+    assert!(
+        answered.iter().flatten().any(|status| *status == 201),
+        "begun before the stop, and not answered: {answered:?}"
+    );
     for (tx, answered) in txs.iter().zip(answered) {
         if answered.is_ok_and(|status| status == 201) {
             assert!(node.find(&tx.id()).unwrap().is_some(), "answered and lost");

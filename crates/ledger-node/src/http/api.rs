@@ -203,10 +203,11 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     let signed = middleware::from_fn_with_state(Arc::clone(&shared), auth::check);
     let guard = middleware::from_fn_with_state(Arc::clone(&shared), limits::guard);
     versioned
-        .route_layer(signed)
-        .merge(unversioned)
         // OpenAPI has no words for a name with slashes in it
         .route("/tile/{*tile}", get(log::tile))
+        // the bundles of entries among the tiles hold every transaction
+        .route_layer(signed)
+        .merge(unversioned)
         .merge(page::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(guard)

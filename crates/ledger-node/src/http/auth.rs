@@ -15,7 +15,7 @@ use super::problem::{Answered, Problem};
 use super::settings::Reads;
 use crate::reader::{READ_TOLERANCE, read_message};
 
-/// Lets a request under `/v1` pass, or asks for a member's signature. Transactions need none: they are signed themselves.
+/// Lets a request under `/v1` or `/tile` pass, or asks for a member's signature. Transactions need none: they are signed themselves.
 pub(super) async fn check(
     State(shared): State<Arc<Shared>>,
     request: Request,
