@@ -210,6 +210,38 @@ impl<'a, S: Sample> Cover<'a, S> {
     pub const fn layout(&self) -> Layout {
         self.layout
     }
+
+    /// Copies the samples over others, which then are changed: the cover stays, and its stego image comes to lie beside it.
+    ///
+    /// ```
+    /// use lsb_stego::{Cover, Layout, Options, embed};
+    ///
+    /// let samples = [100u8; 256];
+    /// let mut stego = [0; 256];
+    /// let cover = Cover::new(&samples, Layout::new(8)?)?;
+    /// embed(cover.copied_to(&mut stego)?, b"payload", &Options::new())?;
+    /// assert!(cover.samples() == [100; 256] && stego != samples);
+    /// assert!(cover.copied_to(&mut [0; 255]).is_err());
+    /// # Ok::<(), lsb_stego::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lengths`] when there are more or fewer of them.
+    pub fn copied_to<'s>(&self, stego: &'s mut [S]) -> Result<CoverMut<'s, S>> {
+        if stego.len() != self.samples.len() {
+            return Err(Error::Lengths {
+                expected: self.samples.len(),
+                found: stego.len(),
+            });
+        }
+        stego.copy_from_slice(self.samples);
+        let layout = self.layout;
+        Ok(CoverMut {
+            samples: stego,
+            layout,
+        })
+    }
 }
 
 impl<S> fmt::Debug for Cover<'_, S> {
@@ -222,7 +254,7 @@ impl<S> fmt::Debug for Cover<'_, S> {
     }
 }
 
-/// Borrowed samples to change in place, and their layout.
+/// Borrowed samples to change in place, and their layout; [`Cover::copied_to`] makes one that leaves the cover as it is.
 ///
 /// ```
 /// use lsb_stego::{CoverMut, Layout};

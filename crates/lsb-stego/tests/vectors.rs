@@ -11,8 +11,11 @@
 
 mod reference;
 
+use lsb_stego::cost::Costs;
+use lsb_stego::trellis::Trellis;
 use lsb_stego::{
-    Bits, Cover, CoverMut, Layout, Level, Options, embed, extract, read_bits, write_bits,
+    Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, embed, extract,
+    read_bits, write_bits,
 };
 
 fn options(level: Level, bits: u8) -> Options {
@@ -81,3 +84,99 @@ fn a_frame() {
         assert_eq!(extract(stego, &options(level, 4)).unwrap(), b"medshare");
     }
 }
+
+/// A cover that no scheme finds easy: a slope with noise upon it, 64 rows of 96; three times as steep in sixteen bits.
+fn cover<S: Sample + TryFrom<u64>>() -> Vec<S> {
+    let noise = |i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % 5;
+    (0..64 * 96)
+        .map(|i| 40 + i / 96 + i % 96 + noise(i))
+        .map(|value| S::try_from(value * if S::BITS == 8 { 1 } else { 3 }))
+        .map(|sample| sample.ok().unwrap())
+        .collect()
+}
+
+/// FNV-1a over the samples' bytes, the low ones first.
+fn fingerprint<S: Sample>(samples: &[S]) -> u64 {
+    let values = samples.iter().map(|&sample| -> u16 { sample.into() });
+    values
+        .flat_map(u16::to_le_bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        })
+}
+
+fn stego<S: Sample + TryFrom<u64>>(options: &Options, payload: &[u8]) -> u64 {
+    let mut samples = cover::<S>();
+    let bits_stored = if S::BITS == 8 { 8 } else { 12 };
+    let layout = Layout::new(bits_stored).unwrap();
+    let layout = layout.with_columns(96).unwrap();
+    embed(
+        CoverMut::new(&mut samples, layout).unwrap(),
+        payload,
+        options,
+    )
+    .unwrap();
+    let stego = Cover::new(&samples, layout).unwrap();
+    assert_eq!(extract(stego, options).unwrap(), payload);
+    fingerprint(&samples)
+}
+
+/// What each scheme makes of that cover, in eight and in sixteen bits: whoever changes one bit of it orphans what was embedded.
+#[test]
+fn every_scheme_makes_the_stego_samples_that_it_made() {
+    let keyed = || Options::new().key(Key::new([7; 32]));
+    let matrix = |parity| Scheme::Matrix(Hamming::new(parity).unwrap());
+    let adaptive = |costs, height| Scheme::Adaptive {
+        costs,
+        trellis: Trellis::new(height).unwrap(),
+    };
+    let payload: Vec<u8> = (0..752).map(|i| (i * 37 % 256) as u8).collect();
+    // 6144 samples: the densities are 0.15, 0.4, 0.75 and, but for the frame, all
+    let [small, some, more, full] = [100, 300, 560, 752].map(|len| &payload[..len]);
+    let made = [
+        (Options::new(), full),
+        (keyed(), small),
+        (keyed(), some),
+        (keyed(), more),
+        (keyed(), full),
+        (keyed().bits(Bits::Three), more),
+        (Options::new().scheme(Scheme::Matching), some),
+        (keyed().scheme(Scheme::Matching), more),
+        (Options::new().scheme(matrix(2)), some),
+        (keyed().scheme(matrix(3)), small),
+        (keyed().scheme(matrix(8)), &payload[..4]),
+        (Options::new().scheme(Scheme::Reversible), small),
+        (Options::new().scheme(adaptive(Costs::Hill, 7)), small),
+        (keyed().scheme(adaptive(Costs::Hill, 10)), some),
+        (keyed().scheme(adaptive(Costs::Suniward, 12)), some),
+    ];
+    for level in Level::available() {
+        let found = made.clone().map(|(options, payload)| {
+            let options = options.level(level);
+            [
+                stego::<u8>(&options, payload),
+                stego::<u16>(&options, payload),
+            ]
+        });
+        assert!(found == STEGO, "{level:?}: {found:#018x?}");
+    }
+}
+
+/// Of eight and of sixteen bits, made at the commit that brought this test.
+const STEGO: [[u64; 2]; 15] = [
+    [0xb7e1_faeb_cec8_ab4a, 0xe4a2_9c14_73b2_d080],
+    [0xa714_27a7_7368_e76a, 0x81fa_2b44_8699_0884],
+    [0x13b4_5eec_8196_c7b2, 0xe264_0d1f_fa25_3ca8],
+    [0xfd7e_72fa_680a_078a, 0x26ee_2a80_5100_1bc4],
+    [0x7251_0850_0cd0_0e63, 0xbecf_8b0b_002d_6bf1],
+    [0x007b_360d_c000_4c79, 0xac55_c756_a37e_d54f],
+    [0x1ccd_09a6_cb53_d016, 0x0831_1903_1487_c8b3],
+    [0xa2b3_64fd_173b_e3c2, 0x88ff_56a1_2350_0507],
+    [0x3faa_7363_ad0d_11ea, 0xc097_c321_7056_6b0c],
+    [0x3d11_747d_dfa3_8883, 0x9b47_78f9_a6da_4a09],
+    [0xe36f_a597_fa37_49e3, 0x401b_ac24_9f93_6379],
+    [0x3610_efaa_94ce_2c7d, 0x3142_05d6_96ea_aed8],
+    [0x5095_f111_6602_f1a7, 0x5a3b_c78b_cf71_2da1],
+    [0x518b_c21f_f260_9a63, 0x5d67_7b53_64e2_d2da],
+    [0x176f_fcfe_2309_a10c, 0x0a4a_7a3f_a5e2_dd7b],
+];
