@@ -96,6 +96,7 @@ fn a_stego_image_is_verified_after_it_left_its_envelope() {
     let place = Place::new();
     for name in ["CT_small.dcm", "MR_small_implicit.dcm", "phantom.png"] {
         let shared = place.share(&image(name));
+        assert_eq!(shared["scheme"], "reversible", "{name}");
         let share_id = text(&shared, "share_id");
         place
             .run([

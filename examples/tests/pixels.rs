@@ -12,6 +12,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+mod common;
+
 const PAYLOAD: &[u8] = b"Jane Roe, 1970-01-01, CT chest";
 
 fn data(name: &str) -> PathBuf {
@@ -55,20 +57,36 @@ fn error(directory: &tempfile::TempDir, line: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-const IMAGES: [&str; 3] = ["CT_small.dcm", "MR_small_implicit.dcm", "phantom.png"];
+/// DICOM, PNG, and a TIFF that is made here.
+const IMAGES: [&str; 4] = [
+    "CT_small.dcm",
+    "MR_small_implicit.dcm",
+    "phantom.png",
+    "made.tif",
+];
+
+/// Puts one of them into the directory, as `cover`.
+fn cover(directory: &tempfile::TempDir, image: &str) -> Vec<u8> {
+    let bytes = match image {
+        "made.tif" => common::tiff(300, 200),
+        _ => fs::read(data(image)).unwrap(),
+    };
+    fs::write(directory.path().join("cover"), &bytes).unwrap();
+    bytes
+}
 
 #[test]
 fn a_reversible_stego_image_gives_the_cover_file_back() {
     for image in IMAGES {
         let dir = directory();
-        let held = json(&dir, &format!("capacity @{image} --scheme reversible"));
+        let original = cover(&dir, image);
+        let held = json(&dir, "capacity cover --scheme reversible");
         assert_eq!(held["scheme"], "reversible");
         assert!(held["payload_bytes"].as_u64().unwrap() > 100, "{held}");
         json(
             &dir,
-            &format!("hide @{image} --payload payload --out stego --scheme reversible"),
+            "hide cover --payload payload --out stego --scheme reversible",
         );
-        let original = fs::read(data(image)).unwrap();
         let path = |name: &str| dir.path().join(name);
         assert_ne!(fs::read(path("stego")).unwrap(), original);
         let found = json(
@@ -132,17 +150,29 @@ fn a_kilobyte_is_reversible() {
 
 #[test]
 fn what_was_hidden_is_extracted() {
-    for image in IMAGES {
-        for bits in 1..=4 {
+    let bits = (1..=4).map(|bits| (format!("--bits {bits}"), bits));
+    let schemes = [
+        "matching",
+        "matrix --parity 3",
+        "adaptive --costs hill",
+        "adaptive --costs suniward --height 7",
+        "adaptive --costs uniform",
+    ];
+    let schemes = schemes.map(|scheme| (format!("--scheme {scheme}"), 1));
+    for (scheme, bits) in bits.chain(schemes) {
+        for image in IMAGES {
             let dir = directory();
-            let scheme = format!("--bits {bits}");
-            let hidden = json(
-                &dir,
-                &format!("hide @{image} --payload payload --out stego {scheme}"),
-            );
+            cover(&dir, image);
+            let line = format!("hide cover --payload payload --out stego {scheme}");
+            let hidden = json(&dir, &line);
             assert_eq!(hidden["bits_per_sample"], bits);
             json(&dir, &format!("extract stego --out found {scheme}"));
             assert_eq!(fs::read(dir.path().join("found")).unwrap(), PAYLOAD);
+            let compared = json(&dir, "compare cover stego");
+            let largest = compared["largest_change"].as_u64().unwrap();
+            assert!(largest > 0 && largest < 1 << bits, "{image} {scheme}");
+            let looked = json(&dir, "detect cover stego");
+            assert_eq!(looked["images"].as_array().unwrap().len(), 2);
         }
     }
 }

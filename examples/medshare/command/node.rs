@@ -28,7 +28,8 @@ pub(crate) struct Args {
     /// The certificate's key (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Answers questions of members only, who sign them.
+    /// Answers questions of members only, who sign them. The commands of this program do not, so they cannot read from such a
+    /// node; programs that use the crate ledger-node can.
     #[arg(long)]
     members_only: bool,
     /// How many requests one address may make in a second; 0 is any number.

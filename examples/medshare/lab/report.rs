@@ -236,7 +236,7 @@ fn summary(results: &Results) -> String {
     ) + "</table></div>"
 }
 
-const HEAD: &str = "<tr><th>scheme<th>changed<th>bits per change<th>PSNR, dB<th>PSNR of range<th>SSIM<th>RS<th>pairs<th>WS<th>chi-square<th>embed, MB/s<th>extract, MB/s";
+const HEAD: &str = "<tr><th>scheme<th>changed<th>bits per change<th>PSNR of bits stored, dB<th>PSNR of range, dB<th>SSIM<th>RS<th>pairs<th>WS<th>chi-square<th>embed, MB/s<th>extract, MB/s";
 
 /// The cells of a row of a table that begins with [`HEAD`], means over what was measured.
 fn cells(measured: &[&Measured]) -> String {
@@ -343,9 +343,13 @@ fn plots(results: &Results) -> Vec<Plot> {
             .collect(),
     };
     vec![
-        against("Distortion", "PSNR, dB", Vec::new(), None, |m| {
-            m.psnr_stored
-        }),
+        against(
+            "Distortion",
+            "PSNR of bits stored, dB",
+            Vec::new(),
+            None,
+            |m| m.psnr_stored,
+        ),
         against("Changed samples", "share", vec![0.0], None, |m| {
             m.changed_share
         }),
