@@ -94,9 +94,14 @@ fn what_is_received_is_what_was_sent_byte_for_byte() {
 #[test]
 fn a_stego_image_is_verified_after_it_left_its_envelope() {
     let place = Place::new();
-    for name in ["CT_small.dcm", "MR_small_implicit.dcm", "phantom.png"] {
+    for (name, scheme) in [
+        ("CT_small.dcm", "reversible"),
+        // 64 x 64 samples do not hold the record reversibly
+        ("MR_small_implicit.dcm", "replacement/2"),
+        ("phantom.png", "reversible"),
+    ] {
         let shared = place.share(&image(name));
-        assert_eq!(shared["scheme"], "reversible", "{name}");
+        assert_eq!(shared["scheme"], scheme, "{name}");
         let share_id = text(&shared, "share_id");
         place
             .run([
