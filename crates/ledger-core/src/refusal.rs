@@ -62,10 +62,22 @@ pub enum Refusal {
     /// The signature holds under a key that the sender no longer uses.
     #[error("the key of {address} that signed was replaced at height {until}")]
     KeyNotValid {
-        /// The sender.
+        /// The sender, or the authority that approves.
         address: Address,
         /// The first height at which the key was no longer valid.
         until: Height,
+    },
+    /// The signature holds under a key that the sender will use, from a later block on.
+    #[error(
+        "the key of {address} that signed is valid from height {from} on, this is height {height}"
+    )]
+    KeyNotYetValid {
+        /// The sender, or the authority that approves.
+        address: Address,
+        /// The height that the transaction would have.
+        height: Height,
+        /// The first height at which the key is valid.
+        from: Height,
     },
     /// The sequence was used already: the same transaction again, or another one in its place.
     #[error("sequence {found} of {address} was used already; its next is {expected}")]
@@ -234,6 +246,7 @@ impl Refusal {
             Self::RevokedSender { .. } => "revoked-sender",
             Self::BadSignature { .. } => "bad-signature",
             Self::KeyNotValid { .. } => "key-not-valid",
+            Self::KeyNotYetValid { .. } => "key-not-yet-valid",
             Self::Replayed { .. } => "replayed",
             Self::WrongSequence { .. } => "wrong-sequence",
             Self::FutureTime { .. } => "future-time",

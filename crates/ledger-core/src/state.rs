@@ -49,6 +49,14 @@ pub struct KeySpan {
     pub until: Option<Height>,
 }
 
+impl KeySpan {
+    /// Whether the key is valid for transactions of the block at this height.
+    #[must_use]
+    pub fn is_valid(&self, height: Height) -> bool {
+        self.from <= height && self.until.is_none_or(|until| height < until)
+    }
+}
+
 impl MemberState {
     /// A member from this height on.
     pub(crate) fn new(
@@ -102,7 +110,7 @@ impl MemberState {
     pub fn key_at(&self, height: Height) -> Option<&PublicKey> {
         self.keys
             .iter()
-            .find(|span| span.from <= height && span.until.is_none_or(|until| height < until))
+            .find(|span| span.is_valid(height))
             .map(|span| &span.key)
     }
 }

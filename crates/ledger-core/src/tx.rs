@@ -418,6 +418,13 @@ impl Transaction {
         Ok(Self::of(wire, bytes.to_vec()))
     }
 
+    /// Adds the signature of a further authority by its Ed25519 key, where the genesis asks for several.
+    #[must_use]
+    pub fn approve(self, authority: Address, key: &ed25519_dalek::SigningKey) -> Self {
+        let signature = sign_message(key, self.message());
+        self.approved(authority, signature)
+    }
+
     /// Adds the signature of a further authority, where the genesis asks for several.
     ///
     /// # Errors
@@ -429,12 +436,16 @@ impl Transaction {
         sign: impl FnOnce(&[u8]) -> Result<[u8; 64], E>,
     ) -> Result<Self, E> {
         let signature = Signature::new(sign(self.message())?);
+        Ok(self.approved(authority, signature))
+    }
+
+    fn approved(self, authority: Address, signature: Signature) -> Self {
         let mut wire = self.wire;
         wire.approvals.push(Approval {
             authority,
             signature,
         });
-        Ok(Self::assemble(wire))
+        Self::assemble(wire)
     }
 
     /// The canonical bytes: a leaf of the log.

@@ -247,7 +247,11 @@ fn a_rotated_key_is_valid_from_the_next_block_on() {
     let mut staged = chain.ledger.begin(chain.time).unwrap();
     staged.apply(&chain.sign(&alice, rotate(1, 60))).unwrap();
     let early = chain.sign_as(&renewed, 2, share(2, &[&Person::new(2)]));
-    assert_eq!(refusal(staged.apply(&early)).code(), "bad-signature");
+    let height = staged.height();
+    assert!(matches!(
+        refusal(staged.apply(&early)),
+        Refusal::KeyNotYetValid { height: now, from, .. } if now == height && from.0 == height.0 + 1
+    ));
     staged
         .apply(&chain.sign_as(&alice, 2, share(2, &[&Person::new(2)])))
         .unwrap();
@@ -260,6 +264,68 @@ fn a_rotated_key_is_valid_from_the_next_block_on() {
     chain.send(&renewed, withdraw()).unwrap();
     let tx = chain.sign(&renewed, rotate(1, 1));
     assert_eq!(refusal(chain.put(&tx)).code(), "key-reused");
+}
+
+/// Four authorities of which three must sign: fewer, strangers, one twice, another's signature and too many are told apart.
+#[test]
+fn approvals_reach_the_threshold_or_are_refused() {
+    let store = ledger_core::store::MemoryStore::new();
+    let ledger = ledger_core::Ledger::found(store, genesis(4, 3)).unwrap();
+    let mut chain = Chain::open(ledger);
+    let people: Vec<_> = (0..10).map(Person::new).collect();
+    let enroll = |chain: &Chain, approvals: &[(usize, usize)]| {
+        let tx = chain.sign(&people[0], people[9].enrollment());
+        approvals.iter().fold(tx, |tx, (authority, key)| {
+            tx.approve(people[*authority].address, &people[*key].key)
+        })
+    };
+    for (approvals, code) in [
+        (&[][..], "threshold-not-met"),
+        (&[(1, 1)], "threshold-not-met"),
+        (&[(1, 1), (1, 1)], "repeated"),
+        (&[(1, 1), (0, 0)], "repeated"),
+        (&[(1, 1), (5, 5)], "not-authority"),
+        (&[(1, 1), (2, 3)], "bad-signature"),
+        (&[(1, 1), (2, 2), (3, 3)], "needless-approval"),
+    ] {
+        let tx = enroll(&chain, approvals);
+        let found = refusal(chain.put(&tx));
+        assert_eq!(found.code(), code, "{approvals:?}: {found}");
+    }
+    // the same threshold holds for the other kinds that authorities send
+    for body in [revoke_member(3), rotate(3, 60)] {
+        refused(&mut chain, 0, body, "threshold-not-met");
+    }
+    let tx = enroll(&chain, &[(3, 3), (1, 1)]);
+    chain.put(&tx).unwrap();
+    // an approval by a key that was replaced, and by one that is not valid before the next block
+    let mut staged = chain.ledger.begin(chain.time).unwrap();
+    staged
+        .apply(&chain.sign(&people[1], rotate(1, 60)))
+        .unwrap();
+    let early = chain.sign(&people[0], revoke_member(9));
+    let early = early.approve(people[1].address, &Person::new(60).key);
+    let early = early.approve(people[2].address, &people[2].key);
+    assert_eq!(refusal(staged.apply(&early)).code(), "key-not-yet-valid");
+    chain.ledger.commit(&staged.finish().unwrap()).unwrap();
+    let late = chain.sign(&people[0], revoke_member(9));
+    let late = late.approve(people[1].address, &people[1].key);
+    let late = late.approve(people[2].address, &people[2].key);
+    assert_eq!(refusal(chain.put(&late)).code(), "key-not-valid");
+    // one of four may go, then three remain and none may go
+    let revoke = |chain: &mut Chain, member: u32, approvals: &[(usize, u32)]| {
+        let tx = chain.sign(&people[0], revoke_member(member));
+        let tx = approvals.iter().fold(tx, |tx, (authority, key)| {
+            tx.approve(people[*authority].address, &Person::new(*key).key)
+        });
+        chain.put(&tx)
+    };
+    revoke(&mut chain, 3, &[(1, 60), (2, 2)]).unwrap();
+    let revoked = revoke(&mut chain, 9, &[(1, 60), (3, 3)]);
+    assert_eq!(refusal(revoked).code(), "revoked-member");
+    let last = revoke(&mut chain, 2, &[(1, 60), (2, 2)]);
+    assert_eq!(refusal(last).code(), "too-few-authorities");
+    revoke(&mut chain, 9, &[(2, 2), (1, 60)]).unwrap();
 }
 
 #[test]
