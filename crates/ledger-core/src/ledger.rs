@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The version of the layout in a store.
-pub const FORMAT_VERSION: u64 = 2;
+pub const FORMAT_VERSION: u64 = 3;
 /// The oldest version that is still read; opening such a store makes it one of [`FORMAT_VERSION`].
 const OLDEST_FORMAT: u64 = 1;
 
@@ -155,7 +155,7 @@ impl<S: LedgerStore> Ledger<S> {
             )));
         }
         if found < FORMAT_VERSION {
-            // the tables are the same: what is new is the journal before them, which an older version would not read
+            // the tables are the same: what is new is the journal before them, and that they know of it
             let mut batch = Batch::new();
             batch.put(Table::Meta, FORMAT, FORMAT_VERSION.to_be_bytes());
             ledger.store.commit(&batch)?;

@@ -6,7 +6,7 @@
 //!    4  part, parts            4 bytes each, big-endian: which page of how many this is of its record
 //!   12  generation             8 bytes: which fill of the journal; even ones in file 0, odd ones in file 1
 //!   20  number                 8 bytes: which commit
-//!   28  zero                   4 bytes
+//!   28  allocated              4 bytes: how many pages the file had when this was written
 //!   32  4064 bytes of the record, zero behind its end
 //!
 //! record
@@ -20,6 +20,10 @@
 //! Headers stand where no content can stand, so nothing that somebody records can look like one. A record that does not
 //! have its digest was being written when the machine stopped, and was not answered; unless a later record follows, which
 //! is written only after an answer: then it is damage.
+//!
+//! Both files are made, and durable, before the tables say that a journal lies beside them ([`Beside::Open`]), and are
+//! removed after the tables say that none does. So a file that is missing, shorter than it was made, shorter than one of its
+//! own records says, of another time, or without a commit that the tables know of, is damage too.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -177,13 +181,38 @@ pub(super) struct Mark {
     pub(super) digest: [u8; 32],
 }
 
+/// What the tables say about the journal beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// There is none: the tables have everything, and files that lie there are of another time.
+    Closed,
+    /// Its two files belong to the tables.
+    Open {
+        /// How many pages each file was made with.
+        pages: u64,
+        /// The first generation in them.
+        since: u64,
+        /// A commit that is in them or in the tables.
+        reached: u64,
+    },
+}
+
+/// How far the journal was written to the tables, and what they say about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// The generation that comes next.
+    pub(super) next: u64,
+    /// The commits that the tables have.
+    pub(super) mark: Mark,
+    /// None in a file of format 1 or 2, whose journal may be there or not.
+    pub(super) beside: Option<Beside>,
+}
+
 /// The journal of a store.
 pub(super) struct Journal {
     disks: [Box<dyn Disk>; 2],
     /// By how many pages a file grows at least: zeros are written ahead, so that a commit changes no length.
     growth: u64,
-    /// Whether what lies in a file is of this journal.
-    ours: [bool; 2],
     generation: u64,
     /// Pages of this generation.
     end: u64,
@@ -191,38 +220,107 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// The journal after these commits, of which the tables have all before this generation; `found` gets each commit that
-    /// they do not have, with its generation and the mark after it.
+    /// The journal that the tables know; `found` gets each commit that they do not have, with its generation and the mark
+    /// after it.
     pub(super) fn open(
         disks: [Box<dyn Disk>; 2],
         growth: u64,
-        generation: u64,
-        mark: Mark,
+        known: Known,
         mut found: impl FnMut(u64, Mark, &Batch),
     ) -> Result<Self> {
+        let Known { next, mark, beside } = known;
         let mut journal = Self {
             disks,
             growth,
-            ours: [false; 2],
-            generation,
+            generation: next,
             end: 0,
             mark,
         };
-        for generation in [generation, generation.saturating_add(1)] {
-            journal.replay(generation, &mut found)?;
+        if beside == Some(Beside::Closed) {
+            return Ok(journal);
         }
-        Ok(journal)
+        if let Some(Beside::Open { pages, since, .. }) = beside {
+            journal.growth = pages;
+            journal.belongs(since)?;
+        }
+        for generation in [next, next.saturating_add(1)] {
+            journal.replay(generation, beside, &mut found)?;
+        }
+        match beside {
+            Some(Beside::Open { reached, .. }) if journal.mark.commit < reached => {
+                Err(Error::damaged(format!(
+                    "the journal ends at commit {}, but the tables know of commit {reached}",
+                    journal.mark.commit
+                )))
+            }
+            _ => Ok(journal),
+        }
     }
 
-    fn disk(&self, generation: u64) -> (&dyn Disk, usize) {
-        let at = usize::from(generation % 2 == 1);
+    /// Checks that both files are there, of a length that they can have had, and begin with nothing or with a commit of this
+    /// time.
+    fn belongs(&self, since: u64) -> Result<()> {
+        let step = self.growth * PAGE as u64;
+        for (number, disk) in self.disks.iter().enumerate() {
+            let failed = |error| failed_disk("reading the journal", error);
+            let length = disk.len().map_err(failed)?;
+            if length == 0 || !length.is_multiple_of(step) {
+                return Err(Error::damaged(format!(
+                    "file {number} of the journal is missing or was cut short: {length} bytes, expected a multiple of \
+                     {step}, because the ledger was not closed"
+                )));
+            }
+            let mut first = [0; PAGE];
+            disk.read(0, &mut first).map_err(failed)?;
+            let expected = since..=self.generation.saturating_add(1);
+            if let Some(found) = Header::read(&first)
+                .map(|header| header.generation)
+                .filter(|generation| !expected.contains(generation))
+            {
+                return Err(Error::damaged(format!(
+                    "file {number} of the journal is of another time: fill {found}, expected {since} to {}",
+                    expected.end()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes both files, durably, so that they are missed if they are not there any more; how many pages each has. What lay
+    /// there is of another time.
+    pub(super) fn make(&mut self) -> Result<u64> {
+        let failed = |error| failed_disk("making the journal", error);
+        let pages = self.growth.max(1);
+        let zeros = vec![0; usize::try_from(pages).unwrap_or_default() * PAGE];
+        for disk in &self.disks {
+            disk.clear().map_err(failed)?;
+            disk.set_len(pages * PAGE as u64).map_err(failed)?;
+            disk.write(0, &zeros).map_err(failed)?;
+            disk.sync().map_err(failed)?;
+        }
+        self.end = 0;
+        Ok(pages)
+    }
+
+    fn disk(&self, generation: u64) -> &dyn Disk {
         let [even, odd] = &self.disks;
-        (if at == 0 { even } else { odd }.as_ref(), at)
+        if generation.is_multiple_of(2) {
+            even
+        } else {
+            odd
+        }
+        .as_ref()
     }
 
-    /// Reads a generation from its start to the last commit that was answered.
-    fn replay(&mut self, generation: u64, found: &mut impl FnMut(u64, Mark, &Batch)) -> Result<()> {
-        let (disk, at) = self.disk(generation);
+    /// Reads a generation from its start to the last commit that was answered. Files that belong to the tables have nothing
+    /// else of this generation; in others it is left by another time.
+    fn replay(
+        &mut self,
+        generation: u64,
+        beside: Option<Beside>,
+        found: &mut impl FnMut(u64, Mark, &Batch),
+    ) -> Result<()> {
+        let disk = self.disk(generation);
         let length = disk
             .len()
             .map_err(|error| failed_disk("reading the journal", error))?;
@@ -234,12 +332,13 @@ impl Journal {
             Ok(bytes)
         };
         let (mut page, mut mark) = (0, self.mark);
+        let mut allocated = 0;
         while page < pages {
             let number = mark.commit + 1;
             let Some(record) = record(&read, page, pages, generation, number)? else {
                 break;
             };
-            let (taken, previous, digest, body) = record;
+            let (taken, pages, previous, digest, body) = record;
             if previous != mark.digest {
                 return Err(Error::damaged(format!(
                     "commit {number} in the journal does not continue what lies in the ledger"
@@ -257,12 +356,22 @@ impl Journal {
             };
             found(generation, mark, &batch);
             page += taken;
+            allocated = allocated.max(pages);
+        }
+        if pages < allocated {
+            return Err(Error::damaged(format!(
+                "a file of the journal was cut short: it had {allocated} pages, it has {pages}"
+            )));
         }
         // what follows an unanswered commit is older, or nothing
         for later in page..pages {
             let header = Header::read(&read(later)?);
             if header.is_some_and(|header| {
-                header.generation == generation && header.number > mark.commit + 1
+                let number = mark.commit + 1;
+                // the commit that was being written, and in a file of another time older ones
+                let expected =
+                    header.number == number || (beside.is_none() && header.number < number);
+                header.generation == generation && !expected
             }) {
                 return Err(Error::damaged(format!(
                     "commit {} in the journal is not what was written",
@@ -272,9 +381,6 @@ impl Journal {
         }
         if page > 0 {
             (self.generation, self.end, self.mark) = (generation, page, mark);
-            if let Some(ours) = self.ours.get_mut(at) {
-                *ours = true;
-            }
         }
         Ok(())
     }
@@ -290,39 +396,43 @@ impl Journal {
         self.end = 0;
     }
 
+    /// The mark after a commit that goes straight to the tables: its digest is that of its content, so that no other store's
+    /// journal continues it.
+    pub(super) fn after(&self, batch: &Batch) -> Mark {
+        encode(batch, self.generation, self.mark).1
+    }
+
+    /// Goes on after a commit that the tables have.
+    pub(super) const fn pass(&mut self, mark: Mark) {
+        self.mark = mark;
+    }
+
     /// Appends a commit, durably; its number.
     pub(super) fn append(&mut self, batch: &Batch) -> Result<u64> {
         let failed = |error| failed_disk("writing a block", error);
-        let (bytes, mark) = encode(batch, self.generation, self.mark);
+        let (mut bytes, mark) = encode(batch, self.generation, self.mark);
         let pages = bytes.len() as u64 / PAGE as u64;
-        let (disk, at) = self.disk(self.generation);
-        if !self.ours.get(at).is_some_and(|ours| *ours) {
-            // a file of another time, left by a copy that replaced the ledger
-            disk.clear().map_err(failed)?;
-        }
-        let length = disk.len().map_err(failed)? / PAGE as u64;
+        let disk = self.disk(self.generation);
+        let mut length = disk.len().map_err(failed)? / PAGE as u64;
         let end = self.end + pages;
         if end > length {
             // twice as long each time, so that few syncs change a length
             let new = end.max(length.min(MOST_GROWTH) * 2);
-            let new = new.next_multiple_of(self.growth.max(1));
-            disk.set_len(new * PAGE as u64).map_err(failed)?;
-            let zeros = usize::try_from(new - end).unwrap_or_default() * PAGE;
+            length = new.next_multiple_of(self.growth.max(1));
+            disk.set_len(length * PAGE as u64).map_err(failed)?;
+            let zeros = usize::try_from(length - end).unwrap_or_default() * PAGE;
             disk.write(end * PAGE as u64, &vec![0; zeros])
                 .map_err(failed)?;
         }
+        allocate(&mut bytes, length);
         disk.write(self.end * PAGE as u64, &bytes).map_err(failed)?;
         disk.sync().map_err(failed)?;
-        if let Some(ours) = self.ours.get_mut(at) {
-            *ours = true;
-        }
         (self.end, self.mark) = (end, mark);
         Ok(mark.commit)
     }
 
     /// Forgets both files, when the tables have everything.
-    pub(super) fn clear(&mut self) -> Result<()> {
-        self.ours = [false; 2];
+    pub(super) fn clear(&self) -> Result<()> {
         for disk in &self.disks {
             disk.clear()
                 .map_err(|error| failed_disk("emptying the journal", error))?;
@@ -337,6 +447,7 @@ struct Header {
     parts: u32,
     generation: u64,
     number: u64,
+    allocated: u32,
 }
 
 impl Header {
@@ -345,12 +456,14 @@ impl Header {
         let (part, rest) = rest.split_first_chunk::<4>()?;
         let (parts, rest) = rest.split_first_chunk::<4>()?;
         let (generation, rest) = rest.split_first_chunk::<8>()?;
-        let (number, _) = rest.split_first_chunk::<8>()?;
+        let (number, rest) = rest.split_first_chunk::<8>()?;
+        let (allocated, _) = rest.split_first_chunk::<4>()?;
         (*magic == MAGIC).then_some(Self {
             part: u32::from_be_bytes(*part),
             parts: u32::from_be_bytes(*parts),
             generation: u64::from_be_bytes(*generation),
             number: u64::from_be_bytes(*number),
+            allocated: u32::from_be_bytes(*allocated),
         })
     }
 
@@ -362,6 +475,7 @@ impl Header {
             &self.parts.to_be_bytes(),
             &self.generation.to_be_bytes(),
             &self.number.to_be_bytes(),
+            &self.allocated.to_be_bytes(),
         ];
         for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
             *to = *from;
@@ -370,8 +484,8 @@ impl Header {
     }
 }
 
-/// A record's pages, previous digest, digest and body.
-type Record = (u64, [u8; 32], [u8; 32], Vec<u8>);
+/// A record's pages, those of its file, previous digest, digest and body.
+type Record = (u64, u64, [u8; 32], [u8; 32], Vec<u8>);
 
 /// The record that starts at a page, when all its pages are there. Memory grows with the pages that are, not with what one
 /// claims.
@@ -383,7 +497,7 @@ fn record(
     number: u64,
 ) -> Result<Option<Record>> {
     let mut bytes = Vec::new();
-    let mut parts = 1;
+    let (mut parts, mut allocated) = (1, 0);
     let mut part = 0;
     while part < parts {
         if first + u64::from(part) >= pages {
@@ -394,7 +508,7 @@ fn record(
             return Ok(None);
         };
         if part == 0 {
-            parts = header.parts;
+            (parts, allocated) = (header.parts, header.allocated);
         }
         let fits = (header.part, header.parts) == (part, parts)
             && (header.generation, header.number) == (generation, number);
@@ -411,6 +525,7 @@ fn record(
         let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
         Some((
             u64::from(parts),
+            u64::from(allocated),
             *previous,
             *digest,
             rest.get(..length)?.to_vec(),
@@ -459,12 +574,23 @@ fn encode(batch: &Batch, generation: u64, before: Mark) -> (Vec<u8>, Mark) {
             parts,
             generation,
             number: mark.commit,
+            allocated: 0,
         };
         pages.extend(header.bytes());
         pages.extend(content);
     }
     pages.resize(pages.len().next_multiple_of(PAGE), 0);
     (pages, mark)
+}
+
+/// Notes in each page how many the file has.
+fn allocate(pages: &mut [u8], allocated: u64) {
+    let allocated = u32::try_from(allocated).unwrap_or_default().to_be_bytes();
+    for page in pages.chunks_mut(PAGE) {
+        if let Some(place) = page.get_mut(HEADER - 4..HEADER) {
+            place.copy_from_slice(&allocated);
+        }
+    }
 }
 
 /// The changes that a body spells.
@@ -514,15 +640,19 @@ mod tests {
             commit: 41,
             digest: [9; 32],
         };
-        let (bytes, mark) = encode(&batch(), 6, before);
+        let (mut bytes, mark) = encode(&batch(), 6, before);
         assert_eq!((bytes.len(), mark.commit), (4 * PAGE, 42));
+        allocate(&mut bytes, 1000);
         let read = |page: u64| {
             let at = usize::try_from(page).unwrap() * PAGE;
             Ok(*bytes[at..].first_chunk::<PAGE>().unwrap())
         };
         let found = record(&read, 0, 4, 6, 42).unwrap().unwrap();
-        assert_eq!((found.0, found.1, found.2), (4, [9; 32], mark.digest));
-        assert_eq!(decode(&found.3), Some(batch()));
+        assert_eq!(
+            (found.0, found.1, found.2, found.3),
+            (4, 1000, [9; 32], mark.digest)
+        );
+        assert_eq!(decode(&found.4), Some(batch()));
         for (first, pages, generation, number) in
             [(1, 4, 6, 42), (0, 3, 6, 42), (0, 4, 5, 42), (0, 4, 6, 41)]
         {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use redb::{Database, ReadableDatabase};
 
 use self::disk::{Patience, Patient};
-use self::journal::{Disk, Journal, Lazy, Mark};
+use self::journal::{Beside, Disk, Journal, Known, Lazy, Mark};
 use self::overlay::Overlay;
 use self::tables::{failed, failed_disk, guarded, opened};
 use super::{Batch, LedgerStore};
@@ -49,7 +49,7 @@ const GROWTH: u64 = 256;
 /// Every commit is durable when it returns: it is appended to a journal, two files beside the ledger's, with one sync.
 /// From time to time what the journal has goes to the file's tables; on closing all of it goes there, and the journal is
 /// removed. A process that was killed leaves the journal, and the next opening reads it: the three files belong together
-/// then. At most 128 MiB of changes wait for the tables.
+/// then, and one that is missing is [`Error::Damaged`]. At most 128 MiB of changes wait for the tables.
 ///
 /// redb's quick repair is on, so that a file left behind by a killed process opens at once instead of after a walk over
 /// all of it; its second sync also means that the newest state of the tables is known by its place and not by a checksum
@@ -78,6 +78,8 @@ struct Shared {
     /// A full disk is waited for while a thread of its own writes to the tables.
     patience: Arc<Patience>,
     view: Mutex<View>,
+    /// What the tables say about the journal; the commit that they know of is that of the next writing.
+    beside: Mutex<Beside>,
 }
 
 /// What the next snapshot sees.
@@ -99,8 +101,8 @@ struct Leaving {
 /// What only one thread at a time does.
 struct Writer {
     journal: Journal,
-    /// The first commit goes to the tables: an older version of this program, which knows no journal, must find the new
-    /// format's number there.
+    /// The first commit of all goes to the tables: an older version of this program, which knows no journal, must find the
+    /// new format's number there.
     direct: bool,
     flush: Option<JoinHandle<Result<()>>>,
 }
@@ -132,6 +134,20 @@ impl RedbStore {
     ///
     /// As [`RedbStore::open`].
     pub fn open_with_cache(path: &Path, opening: Opening, bytes: usize) -> Result<Self> {
+        Self::open_file(path, opening, bytes, FULL)
+    }
+
+    /// Opens a file, and writes to its tables already after `full` bytes: for tests that stop a process while it does.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedbStore::open`].
+    #[cfg(feature = "testing")]
+    pub fn open_with_threshold(path: &Path, opening: Opening, full: usize) -> Result<Self> {
+        Self::open_file(path, opening, 64 << 20, full)
+    }
+
+    fn open_file(path: &Path, opening: Opening, cache: usize, full: usize) -> Result<Self> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true).write(true);
         options.create(opening == Opening::Create);
@@ -143,10 +159,10 @@ impl RedbStore {
         }
         let journal = [0, 1].map(|number| Box::new(Lazy::beside(path, number)) as Box<dyn Disk>);
         let mut builder = Database::builder();
-        builder.set_cache_size(bytes);
+        builder.set_cache_size(cache);
         guarded(|| {
             let backend = redb::backends::FileBackend::new(file).map_err(opened)?;
-            Self::with(&builder, backend, journal, GROWTH, FULL, Flushing::Aside)
+            Self::with(&builder, backend, journal, GROWTH, full, Flushing::Aside)
         })
     }
 
@@ -175,12 +191,18 @@ impl RedbStore {
         let patience = Arc::new(Patience::default());
         let file = Patient::new(file, Arc::clone(&patience));
         let database = builder.create_with_backend(file).map_err(opened)?;
-        let done = tables::done(&database)?;
-        let (first, mark) = done.unwrap_or_default();
+        let known = tables::known(&database)?;
+        let direct = known.is_none();
+        let known = known.unwrap_or(Known {
+            next: 0,
+            mark: Mark::default(),
+            beside: Some(Beside::Closed),
+        });
+        let first = known.next;
         let overlays = [(); 2].map(|()| Arc::new(Overlay::default()));
         // up to where the first of both goes
-        let mut turned = mark;
-        let journal = Journal::open(disks, growth, first, mark, |generation, mark, batch| {
+        let mut turned = known.mark;
+        let journal = Journal::open(disks, growth, known, |generation, mark, batch| {
             let [old, new] = &overlays;
             if generation == first {
                 turned = mark;
@@ -210,10 +232,12 @@ impl RedbStore {
             database,
             patience,
             view: Mutex::new(view),
+            // a journal of format 2 is one that the tables do not know of
+            beside: Mutex::new(known.beside.unwrap_or(Beside::Closed)),
         };
         let writer = Writer {
             journal,
-            direct: done.is_none(),
+            direct,
             flush: None,
         };
         Ok(Self {
@@ -264,11 +288,7 @@ impl RedbStore {
             // tried once more below
             let _ = joined(flush);
         }
-        self.shared.flush(|_, _| {})?;
-        if lock(&self.shared.view).overlay.bytes() > 0 {
-            self.shared.turn(&mut writer.journal);
-            self.shared.flush(|_, _| {})?;
-        }
+        self.shared.drain(&mut writer.journal)?;
         writer.journal.clear()
     }
 
@@ -373,14 +393,28 @@ impl LedgerStore for RedbStore {
         if writer.direct {
             let alone = Overlay::default();
             alone.insert(0, batch);
-            let (generation, mark) = writer.journal.position();
+            let (generation, _) = writer.journal.position();
+            let mark = writer.journal.after(batch);
             let write = || {
                 let new = alone.read();
-                tables::write(&self.shared.database, &new, generation, &mark, |_, _| {})
+                let closed = || Beside::Closed;
+                tables::write(
+                    &self.shared.database,
+                    &new,
+                    generation,
+                    &mark,
+                    closed,
+                    |_, _| {},
+                )
             };
             guarded(write)?;
+            writer.journal.pass(mark);
             writer.direct = false;
+            lock(&self.shared.view).commit = mark.commit;
             return Ok(());
+        }
+        if *lock(&self.shared.beside) == Beside::Closed {
+            self.shared.begin(&mut writer.journal)?;
         }
         self.make_room(&mut writer)?;
         let commit = writer.journal.append(batch)?;
@@ -405,6 +439,53 @@ impl Shared {
         });
     }
 
+    /// Writes everything to the tables, which then say that no journal lies beside them.
+    fn drain(&self, journal: &mut Journal) -> Result<()> {
+        self.flush(|_, _| {})?;
+        let open = *lock(&self.beside) != Beside::Closed;
+        if open || lock(&self.view).overlay.bytes() > 0 {
+            *lock(&self.beside) = Beside::Closed;
+            self.turn(journal);
+            self.flush(|_, _| {})?;
+        }
+        Ok(())
+    }
+
+    /// Makes the journal's files, and then notes in the tables that they belong to them: before the first commit in them,
+    /// so that they are missed when they are lost.
+    fn begin(&self, journal: &mut Journal) -> Result<()> {
+        // what a version left that did not note it
+        self.drain(journal)?;
+        let pages = journal.make()?;
+        let (since, mark) = journal.position();
+        let open = Beside::Open {
+            pages,
+            since,
+            reached: mark.commit,
+        };
+        // a disk that is full was heard of above; redb would do nothing more after it fails here
+        self.patience.patient.store(true, Ordering::Release);
+        let none = Overlay::default();
+        let written = guarded(|| {
+            let none = none.read();
+            tables::write(&self.database, &none, since, &mark, || open, |_, _| {})
+        });
+        self.patience.patient.store(false, Ordering::Release);
+        written?;
+        *lock(&self.beside) = open;
+        Ok(())
+    }
+
+    /// What the tables are to say about the journal now.
+    fn beside(&self) -> Beside {
+        let mut beside = *lock(&self.beside);
+        if let Beside::Open { reached, .. } = &mut beside {
+            // it was answered, so it is durable, in the other file or in the one whose commits leave
+            *reached = lock(&self.view).commit;
+        }
+        beside
+    }
+
     /// Writes to the tables what is on its way there, and returns it.
     fn flush(&self, pace: impl FnMut(usize, usize)) -> Result<Option<Arc<Overlay>>> {
         let leaving = lock(&self.view).leaving.clone();
@@ -413,7 +494,15 @@ impl Shared {
         };
         guarded(|| {
             let new = leaving.overlay.read();
-            tables::write(&self.database, &new, leaving.next, &leaving.mark, pace)
+            let beside = || self.beside();
+            tables::write(
+                &self.database,
+                &new,
+                leaving.next,
+                &leaving.mark,
+                beside,
+                pace,
+            )
         })?;
         lock(&self.view).leaving = None;
         Ok(Some(leaving.overlay))
@@ -461,4 +550,62 @@ fn joined(flush: JoinHandle<Result<()>>) -> Result<()> {
 /// A lock's content also after a panic elsewhere: what it guards is whole at any moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::{Snapshot as _, Table};
+    use super::*;
+
+    fn put(store: &RedbStore, number: u8) {
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, [number], [number; 8]);
+        store.commit(&batch).unwrap();
+    }
+
+    /// Commits 1 to 3 go to the tables while 4 and 5 are answered: then the tables know that there is a 5.
+    #[test]
+    fn a_journal_that_lost_its_end_after_the_tables_knew_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("open");
+        let store = RedbStore::open(&path, Opening::Create).unwrap();
+        [0, 1, 2].into_iter().for_each(|number| put(&store, number));
+        store.shared.turn(&mut lock(&store.writer).journal);
+        [3, 4].into_iter().for_each(|number| put(&store, number));
+        store.shared.flush(|_, _| {}).unwrap();
+        let copy = folder.path().join("copy");
+        let file = |path: &Path, end: &str| format!("{}{end}", path.display());
+        for end in ["", "-journal0", "-journal1"] {
+            fs::copy(file(&path, end), file(&copy, end)).unwrap();
+        }
+        let journal = file(&copy, "-journal1");
+        let whole = fs::read(&journal).unwrap();
+        let (tables, pages) = (fs::read(&copy).unwrap(), whole.len() / 4096);
+        for (kept, words) in [(2, None), (1, Some("commit 4")), (0, Some("commit 3"))] {
+            let mut cut = whole.clone();
+            cut[kept * 4096..].fill(0);
+            fs::write(&journal, cut).unwrap();
+            fs::write(&copy, &tables).unwrap();
+            match (RedbStore::open(&copy, Opening::Existing), words) {
+                (Ok(store), None) => {
+                    let snapshot = store.snapshot().unwrap();
+                    for number in 0..=4 {
+                        let value = snapshot.get(Table::Meta, &[number]).unwrap();
+                        assert_eq!(value, Some(vec![number; 8]));
+                    }
+                    // closing has removed them
+                    drop(store);
+                    fs::write(file(&copy, "-journal0"), vec![0; pages * 4096]).unwrap();
+                }
+                (Err(error), Some(words)) => {
+                    let error = error.to_string();
+                    let known = error.contains("the tables know of commit 5");
+                    assert!(known && error.contains(words), "{error}");
+                }
+                (other, _) => panic!("{kept} pages kept: {other:?}"),
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ use redb::{
 };
 
 use super::super::Table;
-use super::journal::Mark;
+use super::journal::{Beside, Known, Mark};
 use super::overlay::Tables;
 use crate::hash::sha256;
 use crate::{Error, Result};
@@ -20,14 +20,16 @@ type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const JOURNAL: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("journal");
 const DONE: &str = "done";
+/// What lies beside, in the same table: pages, first generation and commit of [`Beside::Open`], 8 bytes each; all zero when
+/// closed.
+const BESIDE: &str = "beside";
 
 pub(super) const fn definition(table: Table) -> Definition {
     TableDefinition::new(table.name())
 }
 
-/// The generation of the journal that comes next, and the commits that the tables have; none in a file that was never
-/// written by way of a journal.
-pub(super) fn done(database: &Database) -> Result<Option<(u64, Mark)>> {
+/// What the tables say about the journal; none in a file that was never written by way of one.
+pub(super) fn known(database: &Database) -> Result<Option<Known>> {
     let transaction = database
         .begin_read()
         .map_err(|error| failed("starting to read", error))?;
@@ -35,20 +37,21 @@ pub(super) fn done(database: &Database) -> Result<Option<(u64, Mark)>> {
         Err(TableError::TableDoesNotExist(_)) => return Ok(None),
         other => other.map_err(|error| failed("reading", error))?,
     };
-    let value = entries
-        .get(DONE)
-        .map_err(|error| failed("reading", error))?;
-    let sealed = value
-        .as_ref()
-        .map(redb::AccessGuard::value)
-        .unwrap_or_default();
     let damaged = || Error::damaged("how far the journal was written to the tables");
-    let (value, sum) = sealed.split_last_chunk::<8>().ok_or_else(damaged)?;
-    if *sum != sum_of("journal", DONE.as_bytes(), value) {
-        return Err(damaged());
-    }
+    let value = |key: &str| {
+        let value = entries.get(key).map_err(|error| failed("reading", error))?;
+        let Some(sealed) = value.as_ref().map(redb::AccessGuard::value) else {
+            return Ok(None);
+        };
+        let (value, sum) = sealed.split_last_chunk::<8>().ok_or_else(damaged)?;
+        if *sum != sum_of("journal", key.as_bytes(), value) {
+            return Err(damaged());
+        }
+        Ok(Some(value.to_vec()))
+    };
+    let done = value(DONE)?.unwrap_or_default();
     let fields = (|| {
-        let (generation, rest) = value.split_first_chunk::<8>()?;
+        let (generation, rest) = done.split_first_chunk::<8>()?;
         let (commit, digest) = rest.split_first_chunk::<8>()?;
         let mark = Mark {
             commit: u64::from_be_bytes(*commit),
@@ -56,16 +59,33 @@ pub(super) fn done(database: &Database) -> Result<Option<(u64, Mark)>> {
         };
         Some((u64::from_be_bytes(*generation), mark))
     })();
-    fields.map(Some).ok_or_else(damaged)
+    let (next, mark) = fields.ok_or_else(damaged)?;
+    let beside = value(BESIDE)?.map(|value| match value.as_chunks::<8>() {
+        ([pages, since, reached], []) => {
+            let [pages, since, reached] = [pages, since, reached].map(|n| u64::from_be_bytes(*n));
+            Ok(match pages {
+                0 => Beside::Closed,
+                _ => Beside::Open {
+                    pages,
+                    since,
+                    reached,
+                },
+            })
+        }
+        _ => Err(damaged()),
+    });
+    let beside = beside.transpose()?;
+    Ok(Some(Known { next, mark, beside }))
 }
 
-/// Writes the newest values of some commits and how far they go, all or none, durably; `pace` hears after each how many of
-/// how many that were.
+/// Writes the newest values of some commits, how far they go and, as it is at the end, what lies beside; all or none, durably.
+/// `pace` hears after each value how many of how many that were.
 pub(super) fn write(
     database: &Database,
     new: &Tables,
     next: u64,
     mark: &Mark,
+    beside: impl FnOnce() -> Beside,
     mut pace: impl FnMut(usize, usize),
 ) -> Result<()> {
     const ACTION: &str = "writing a block";
@@ -105,25 +125,33 @@ pub(super) fn write(
             pace(written, all);
         }
     }
-    let value = [
+    let done = [
         next.to_be_bytes().as_slice(),
         &mark.commit.to_be_bytes(),
         &mark.digest,
     ]
     .concat();
-    let sealed = [
-        value.as_slice(),
-        &sum_of("journal", DONE.as_bytes(), &value),
-    ]
-    .concat();
+    let beside = match beside() {
+        Beside::Closed => [0; 3],
+        Beside::Open {
+            pages,
+            since,
+            reached,
+        } => [pages, since, reached],
+    };
+    let beside = beside.map(u64::to_be_bytes).concat();
     let mut entries = transaction
         .open_table(JOURNAL)
         .map_err(|error| wrong(error.into()))?;
-    drop(
-        entries
-            .insert(DONE, sealed.as_slice())
-            .map_err(|error| wrong(error.into()))?,
-    );
+    for (key, value) in [(DONE, done), (BESIDE, beside)] {
+        let sum = sum_of("journal", key.as_bytes(), &value);
+        let sealed = [value.as_slice(), &sum].concat();
+        drop(
+            entries
+                .insert(key, sealed.as_slice())
+                .map_err(|error| wrong(error.into()))?,
+        );
+    }
     drop(entries);
     transaction
         .commit()
