@@ -1,18 +1,27 @@
 //! The whole log as one stream: export, import, and so also a backup that any version can read.
 //!
 //! ```text
-//! "medshare ledger export v1\n"          26 bytes
+//! "medshare ledger export v2\n"          26 bytes
+//! last height, log size                  8 bytes each, big-endian: of the last header
+//! last header                            32 bytes: its SHA-256
 //! length, genesis                        8 bytes big-endian, then as many bytes of canonical DAG-CBOR
 //! length, block 1                        the header and its transactions
-//! length, block 2 …                      until the stream ends
+//! length, block 2 …                      up to the last height; nothing follows
 //! ```
+//!
+//! The front says what must come, so that a file that was cut short, between two blocks too, is refused. In version 1 the
+//! first line is followed by the genesis, and its blocks go on until the stream ends: that is still read, and no cut between
+//! two blocks can be noticed in it.
 
 use std::io::{self, Read, Write};
 
+use crate::hash::sha256;
 use crate::store::{Batch, LedgerStore, Order, Snapshot, Table};
-use crate::{Block, Error, Genesis, Height, Ledger, Result};
+use crate::{Block, Error, Genesis, Header, Height, Ledger, Result};
 
-const MAGIC: &[u8; 26] = b"medshare ledger export v1\n";
+const MAGIC: &[u8; 26] = b"medshare ledger export v2\n";
+/// The first line of an export that does not say how long it is.
+const MAGIC_1: &[u8; 26] = b"medshare ledger export v1\n";
 /// The most bytes of one part: a block of the most and largest transactions.
 const MAX_PART: u64 = 1 << 30;
 /// How many entries are copied at a time.
@@ -28,7 +37,9 @@ impl<S: LedgerStore> Ledger<S> {
     pub fn export(&self, mut to: impl Write, mut progress: impl FnMut(u64, u64)) -> Result<Height> {
         let view = self.view()?;
         let last = view.head().height;
+        let front = Front::of(view.head());
         to.write_all(MAGIC)
+            .and_then(|()| front.write(&mut to))
             .map_err(|error| stream("writing the export", error))?;
         write_part(&mut to, &view.genesis().to_bytes())?;
         for height in 1..=last.0 {
@@ -48,30 +59,70 @@ impl<S: LedgerStore> Ledger<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] for a stream that is none or ends early, [`Error::Damaged`] naming the first block that is
-    /// not what its transactions give, or a failure of store or reader.
+    /// [`Error::Malformed`] for a stream that is none, ends early or goes on behind its end, [`Error::Damaged`] naming the
+    /// first block that is not what its transactions give, or a failure of store or reader.
     pub fn import(
         store: S,
+        from: impl Read,
+        extra: &[(&str, &[u8])],
+        progress: impl FnMut(u64),
+    ) -> Result<Self> {
+        Self::import_if(store, from, |_| Ok(()), extra, progress)
+    }
+
+    /// Reads an export as [`Ledger::import`], if its genesis is believed: it is the one thing in an export that nothing
+    /// else proves, so whoever knows the chain's name or an authority's key compares it here. Nothing is written before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::import`], and what `believed` returns.
+    pub fn import_if(
+        store: S,
         mut from: impl Read,
+        believed: impl FnOnce(&Genesis) -> Result<()>,
         extra: &[(&str, &[u8])],
         mut progress: impl FnMut(u64),
     ) -> Result<Self> {
         let mut magic = [0; MAGIC.len()];
         let read = from.read_exact(&mut magic);
-        if read.is_err() || magic != *MAGIC {
-            return Err(malformed(
-                "expected the first line `medshare ledger export v1`",
-            ));
-        }
+        let front = match &magic {
+            _ if read.is_err() => None,
+            MAGIC => Some(Some(Front::read(&mut from)?)),
+            MAGIC_1 => Some(None),
+            _ => None,
+        };
+        let front = front
+            .ok_or_else(|| malformed("expected the first line `medshare ledger export v2`"))?;
         let genesis = read_part(&mut from)?.ok_or_else(|| malformed("there is no genesis"))?;
         let genesis = Genesis::from_bytes(&genesis)?;
+        believed(&genesis)?;
         let ledger = Self::found_with(store, genesis, extra)?;
+        let mut head = ledger.view()?.head().clone();
         while let Some(bytes) = read_part(&mut from)? {
+            if let Some(front) = front
+                && front.height == head.height
+            {
+                return Err(malformed(&format!(
+                    "something follows block {}, which is the last",
+                    head.height
+                )));
+            }
             let block = Block::from_bytes(&bytes)?;
             ledger.replay(&block)?;
             progress(block.header.height.0);
+            head = block.header;
         }
-        Ok(ledger)
+        match front {
+            Some(front) if front.height != head.height => Err(malformed(&format!(
+                "it ends after block {} and {} transactions, expected block {} and {} transactions: it was cut short",
+                head.height, head.log_size, front.height, front.log_size
+            ))),
+            Some(front) if front != Front::of(&head) => Err(malformed(&format!(
+                "block {} is not the one that its front names",
+                head.height
+            ))),
+            _ => Ok(ledger),
+        }
     }
 
     /// Copies everything, also what is kept beside the ledger, as it is at one moment, into an empty store. `progress`
@@ -123,6 +174,46 @@ impl<S: LedgerStore> Ledger<S> {
             ));
         }
         self.commit(&finished)
+    }
+}
+
+/// What an export says of itself before it begins: its last header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Front {
+    height: Height,
+    log_size: u64,
+    header: [u8; 32],
+}
+
+impl Front {
+    fn of(last: &Header) -> Self {
+        Self {
+            height: last.height,
+            log_size: last.log_size,
+            header: sha256(&[&last.to_bytes()]),
+        }
+    }
+
+    fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(&self.height.0.to_be_bytes())?;
+        to.write_all(&self.log_size.to_be_bytes())?;
+        to.write_all(&self.header)
+    }
+
+    fn read(from: &mut impl Read) -> Result<Self> {
+        let (mut height, mut log_size, mut header) = ([0; 8], [0; 8], [0; 32]);
+        from.read_exact(&mut height)
+            .and_then(|()| from.read_exact(&mut log_size))
+            .and_then(|()| from.read_exact(&mut header))
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => malformed("it ends before its genesis"),
+                _ => stream("reading the export", error),
+            })?;
+        Ok(Self {
+            height: Height(u64::from_be_bytes(height)),
+            log_size: u64::from_be_bytes(log_size),
+            header,
+        })
     }
 }
 

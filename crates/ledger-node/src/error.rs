@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ledger_core::{ChainId, Refusal, Rejected};
+use ledger_core::{ChainId, PublicKey, Refusal, Rejected};
 
 /// Everything that a node's operations fail with.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,14 @@ pub enum Error {
         expected: ChainId,
         /// The chain of the file.
         found: ChainId,
+    },
+    /// The ledger was founded by others.
+    #[error("{path} would hold a ledger that was founded without the authority {expected}")]
+    OtherAuthority {
+        /// The file.
+        path: PathBuf,
+        /// The authority's key that was expected.
+        expected: PublicKey,
     },
     /// Another process kept the ledger open all the time that was waited.
     #[error("{path} is in use by another process; waited {:.1} s", .waited.as_secs_f32())]

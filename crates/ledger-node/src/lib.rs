@@ -14,7 +14,7 @@ pub mod reader;
 pub mod witness;
 
 pub use access::{Access, Event, Location};
-pub use alone::{Founding, Node, Opening};
+pub use alone::{Founding, Importing, Node, Opening};
 #[cfg(feature = "client")]
 pub use client::{Client, Connecting};
 pub use error::{Error, Result};

@@ -26,6 +26,7 @@ mod queries;
 
 pub use self::opening::{Founding, Opening};
 
+pub use self::copy::Importing;
 /// The name under which the node's key lies beside the ledger.
 const NODE_KEY: &str = "node key";
 /// The most transactions of one block: more gain nothing.
