@@ -16,9 +16,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cosigning::{self, Cosigned, Cosigning};
-use super::limits::Rate;
+use super::limits::{Places, Rate};
 use super::metrics::Metrics;
 use super::problem::{Answered, Problem};
+use super::refusals::Refusals;
 use super::reply::{Found, Representation};
 use super::settings::Reads;
 use super::writer::{Progress, Submission};
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) rate: Option<Rate>,
+    pub(super) streams: Places,
+    pub(super) refusals: Refusals,
     pub(super) timeout: Duration,
     pub(super) reads: Reads,
     pub(super) witnessing: Option<Arc<Witnessing>>,

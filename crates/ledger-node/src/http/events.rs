@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
+use super::limits::{Full, Place};
 use super::params::{Asked, natural, read_some};
 use super::problem::{Answered, Problem};
 use super::view::TransactionView;
@@ -57,19 +59,36 @@ struct EventView {
 }
 
 /// Streams transactions as they are recorded: the event is the kind, its id the index, its data the transaction in JSON.
+///
+/// A server has places for some streams, and for fewer of one address.
 #[utoipa::path(
     get, path = "/v1/events", tag = "transactions", params(Wanted),
     responses(
         (status = 200, description = "Server-sent events", body = EventView, content_type = "text/event-stream"),
-        (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "Malformed, or too many streams of this address", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Too many streams, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn stream(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Asked(wanted): Asked<Wanted>,
     headers: HeaderMap,
 ) -> Answered<Response> {
+    let place = shared.streams.enter(peer.ip()).map_err(|full| {
+        shared.metrics.turned_away.inc();
+        let (status, detail) = match full {
+            Full::All => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many streams of events are open",
+            ),
+            Full::Address => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "this address has too many streams of events open",
+            ),
+        };
+        Problem::new(status, "streams", detail)
+    })?;
     let last = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
@@ -84,6 +103,7 @@ pub(super) async fn stream(
         next,
         ready: VecDeque::new(),
         shared,
+        _place: place,
     };
     let events = stream::unfold(events, |mut events| async move {
         let event = events.next().await?;
@@ -102,6 +122,8 @@ struct Events {
     member: Option<Address>,
     next: u64,
     ready: VecDeque<Event>,
+    /// Taken until nobody listens any more.
+    _place: Place,
 }
 
 impl Events {

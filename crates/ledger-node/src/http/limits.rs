@@ -1,9 +1,10 @@
-//! How often one address may ask, and how long an answer may take.
+//! How often one address may ask, how much it may hold open, and how long an answer may take.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
@@ -54,6 +55,78 @@ pub(super) fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Places that addresses take for as long as they hold something open.
+#[derive(Clone)]
+pub(super) struct Places {
+    taken: Arc<Mutex<Taken>>,
+    all: usize,
+    per_address: usize,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by: BTreeMap<IpAddr, usize>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// All are taken.
+    All,
+    /// All that one address may take.
+    Address,
+}
+
+/// One place, taken until it is dropped.
+pub(super) struct Place {
+    places: Places,
+    address: IpAddr,
+}
+
+impl Places {
+    /// So many for all, and so many of them for one address.
+    pub(super) fn new(all: usize, per_address: usize) -> Self {
+        Self {
+            taken: Arc::default(),
+            all,
+            per_address,
+        }
+    }
+
+    /// A place for an address.
+    pub(super) fn enter(&self, address: IpAddr) -> Result<Place, Full> {
+        let address = neighbourhood(address);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.by.get(&address).copied().unwrap_or_default() >= self.per_address {
+            return Err(Full::Address);
+        }
+        if taken.all >= self.all {
+            return Err(Full::All);
+        }
+        taken.all += 1;
+        *taken.by.entry(address).or_default() += 1;
+        Ok(Place {
+            places: self.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let taken = self.places.taken.lock();
+        let mut taken = taken.unwrap_or_else(PoisonError::into_inner);
+        taken.all -= 1;
+        if let Some(count) = taken.by.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.by.remove(&self.address);
+            }
+        }
+    }
+}
+
 /// Turns away who asks too often, ends what takes too long, counts the rest, and gives every error one form.
 pub(super) async fn guard(
     State(shared): State<Arc<Shared>>,
@@ -92,4 +165,61 @@ pub(super) async fn guard(
     let status = response.status().as_u16();
     shared.metrics.request(route, status, start.elapsed());
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_64_of_ipv6_counts_as_one_address() {
+        let same = [
+            ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("::1", "::2"),
+        ];
+        for (one, other) in same {
+            assert_eq!(neighbourhood(address(one)), neighbourhood(address(other)));
+        }
+        let different = [
+            ("2001:db8:1:2::1", "2001:db8:1:3::1"),
+            ("2001:db8:1:2::1", "2001:db9:1:2::1"),
+            ("192.0.2.1", "192.0.2.2"),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
+        ];
+        for (one, other) in different {
+            assert_ne!(neighbourhood(address(one)), neighbourhood(address(other)));
+        }
+    }
+
+    #[test]
+    fn places_are_counted_for_each_neighbourhood_and_come_back() {
+        let places = Places::new(3, 2);
+        let enter = |text| places.enter(address(text));
+        let (one, two) = (enter("2001:db8::1").unwrap(), enter("2001:db8::2").unwrap());
+        assert_eq!(enter("2001:db8::3").err(), Some(Full::Address));
+        let third = enter("2001:db8:0:1::3").unwrap();
+        assert_eq!(enter("192.0.2.1").err(), Some(Full::All));
+        drop(one);
+        let fourth = enter("2001:db8::3").unwrap();
+        drop((two, third, fourth));
+        let taken = places.taken.lock().unwrap();
+        assert_eq!((taken.all, taken.by.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_64_of_ipv6_has_one_rate() {
+        let rate = Rate::new(NonZeroU32::new(2).unwrap());
+        let mut allowed = (0..6_u16).map(|host| {
+            let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, host, host, host, host);
+            rate.allows(address.into())
+        });
+        assert!(allowed.next().unwrap() && allowed.next().unwrap());
+        assert!(!allowed.all(|allowed| allowed));
+        assert!(rate.allows(address("2001:db8:0:1::")));
+    }
 }

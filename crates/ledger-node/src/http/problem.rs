@@ -12,7 +12,7 @@ use crate::Error;
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What went wrong.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(title = "Problem")]
 pub(super) struct Problem {
     /// A name of the kind of problem: `urn:medshare:problem:` and the code.

@@ -1,8 +1,7 @@
 //! Connections: accepted within limits, served, and finished before the server stops.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,8 +19,9 @@ use super::api::{self, Shared};
 #[cfg(feature = "client")]
 use super::cosigning::Asker;
 use super::cosigning::Cosigning;
-use super::limits::{Rate, neighbourhood};
+use super::limits::{Places, Rate};
 use super::metrics::Metrics;
+use super::refusals::Refusals;
 use super::settings::Settings;
 use super::writer::{self, Progress};
 use crate::{Error, Node, Result};
@@ -150,6 +150,8 @@ impl Server {
             stopping: self.stop.0.subscribe(),
             metrics: Arc::clone(&metrics),
             rate: self.settings.rate.map(Rate::new),
+            streams: Places::new(self.settings.streams, self.settings.streams_per_address),
+            refusals: Refusals::default(),
             timeout,
             reads: self.settings.reads,
             witnessing: self.settings.witnessing,
@@ -163,7 +165,8 @@ impl Server {
             patience: self.settings.head_timeout,
         };
         let places = Arc::new(Semaphore::new(connections.max(1)));
-        let addresses = Addresses::new(self.settings.connections_per_address);
+        // how many there are in all is counted above
+        let addresses = Places::new(usize::MAX, self.settings.connections_per_address);
         let accept = || async {
             // a place first: those beyond the limit wait in the system's queue
             let place = Arc::clone(&places).acquire_owned().await;
@@ -182,7 +185,7 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let Some(counted) = addresses.enter(peer.ip()) else {
+            let Ok(counted) = addresses.enter(peer.ip()) else {
                 metrics.turned_away.inc();
                 continue;
             };
@@ -246,55 +249,6 @@ impl Connection {
             builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         // how a connection ends is the other side's business
         let _ = watcher.watch(connection.into_owned()).await;
-    }
-}
-
-/// How many connections each address has.
-#[derive(Clone)]
-struct Addresses {
-    counts: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    limit: usize,
-}
-
-/// One connection that counts until it is dropped.
-struct Counted {
-    addresses: Addresses,
-    address: IpAddr,
-}
-
-impl Addresses {
-    fn new(limit: usize) -> Self {
-        Self {
-            counts: Arc::default(),
-            limit,
-        }
-    }
-
-    fn enter(&self, address: IpAddr) -> Option<Counted> {
-        let address = neighbourhood(address);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= self.limit {
-            return None;
-        }
-        *count += 1;
-        Some(Counted {
-            addresses: self.clone(),
-            address,
-        })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let counts = self.addresses.counts.lock();
-        let mut counts = counts.unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
     }
 }
 

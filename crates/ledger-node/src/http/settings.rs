@@ -19,6 +19,8 @@ use crate::{Error, Result, Witnessing};
 pub struct Settings {
     pub(super) connections: usize,
     pub(super) connections_per_address: usize,
+    pub(super) streams: usize,
+    pub(super) streams_per_address: usize,
     pub(super) rate: Option<NonZeroU32>,
     pub(super) timeout: Duration,
     pub(super) head_timeout: Duration,
@@ -36,6 +38,8 @@ impl Default for Settings {
         Self {
             connections: 1024,
             connections_per_address: 256,
+            streams: 512,
+            streams_per_address: 64,
             rate: NonZeroU32::new(200),
             timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(10),
@@ -61,8 +65,9 @@ pub enum Reads {
 }
 
 impl Settings {
-    /// The defaults: 1,024 connections, 256 from one address, 200 requests a second from one address, 30 seconds for a
-    /// request and 10 for its head, 8,192 waiting transactions, everybody reads, no TLS.
+    /// The defaults: 1,024 connections, 256 from one address, of which 512 and 64 may be streams of events, 200 requests a
+    /// second from one address, 30 seconds for a request and 10 for its head, 8,192 waiting transactions, everybody reads,
+    /// no TLS.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -72,6 +77,14 @@ impl Settings {
     #[must_use]
     pub const fn connections(mut self, all: usize, per_address: usize) -> Self {
         (self.connections, self.connections_per_address) = (all, per_address);
+        self
+    }
+
+    /// At most this many streams of events at a time, and from one address (a /64 of IPv6). A stream has no end, so it would
+    /// keep its connection from everybody else; those beyond hear 503, or 429 when it is their address' limit.
+    #[must_use]
+    pub const fn streams(mut self, all: usize, per_address: usize) -> Self {
+        (self.streams, self.streams_per_address) = (all, per_address);
         self
     }
 

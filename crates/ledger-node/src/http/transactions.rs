@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LOCATION, VARY};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::store::{Order, RedbSnapshot};
@@ -19,10 +20,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
 use super::params::{Asked, Named, Since, natural, page, read_some};
+use super::prefer::Preferences;
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
 use super::view::{Page, ReceiptView, TransactionView};
 use super::writer::Submission;
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// A signed transaction for those who send JSON.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,8 +38,9 @@ pub(super) struct Submitted {
 
 /// Records a signed transaction; answers when its block is on disk.
 ///
-/// The same transaction again is no error: it has its receipt already. With `Prefer: respond-async` the answer comes at
-/// once, and the transaction's address tells when it is recorded.
+/// The same transaction again is no error: it has its receipt already. With `Prefer: respond-async` (RFC 7240) the answer
+/// comes at once, with `Prefer: respond-async, wait=SECONDS` after so many if there is no block by then; the transaction's
+/// address tells when it is recorded, and for ten minutes why it was refused.
 #[utoipa::path(
     post, path = "/v1/transactions", tag = "transactions", params(Since),
     request_body(
@@ -79,23 +84,52 @@ pub(super) async fn submit(
         })?;
     let location = HeaderValue::from_str(&format!("/v1/transactions/{id}"))
         .map_err(|_| Problem::stopping())?;
-    let wait = headers
-        .get("prefer")
-        .is_none_or(|prefer| prefer != "respond-async");
-    let mut response = if wait {
-        let outcome = answered.await.map_err(|_| Problem::stopping())?;
-        answered_by(&shared, outcome, (id, cid), since, form).await?
+    let preferences = Preferences::of(&headers);
+    let outcome = if preferences.respond_async {
+        // less than a request may take, which would end without an answer
+        let wait = preferences.wait.unwrap_or_default().min(shared.timeout / 2);
+        within(wait, answered, Arc::clone(&shared), id).await
     } else {
-        let view = ReceiptView {
-            id: id.to_string(),
-            cid,
-            index: None,
-            height: None,
-        };
-        (StatusCode::ACCEPTED, Json(view)).into_response()
+        Some(answered.await)
+    };
+    let mut response = match outcome {
+        Some(outcome) => {
+            let outcome = outcome.map_err(|_| Problem::stopping())?;
+            answered_by(&shared, outcome, (id, cid), since, form).await?
+        }
+        None => {
+            let view = ReceiptView {
+                id: id.to_string(),
+                cid,
+                index: None,
+                height: None,
+            };
+            let applied = [(PREFERENCE_APPLIED, "respond-async")];
+            (StatusCode::ACCEPTED, applied, Json(view)).into_response()
+        }
     };
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
+}
+
+/// What the writer answers, if it does within this time; what it refuses later is kept for whoever asks then.
+async fn within(
+    wait: Duration,
+    mut answered: oneshot::Receiver<Answered<Receipt>>,
+    shared: Arc<Shared>,
+    id: TxId,
+) -> Option<Result<Answered<Receipt>, oneshot::error::RecvError>> {
+    if !wait.is_zero()
+        && let Ok(outcome) = tokio::time::timeout(wait, &mut answered).await
+    {
+        return Some(outcome);
+    }
+    tokio::spawn(async move {
+        if let Ok(Err(problem)) = answered.await {
+            shared.refusals.keep(id, problem);
+        }
+    });
+    None
 }
 
 /// The reply when the writer has answered.
@@ -252,13 +286,13 @@ pub(super) fn recorded(
     Ok(Found::new(Page { items, next: None }, question))
 }
 
-/// One transaction.
+/// One transaction; or, for some minutes after nobody waited for the answer, why it was refused.
 #[utoipa::path(
     get, path = "/v1/transactions/{id}", tag = "transactions",
     params(("id" = String, Path, description = "SHA-256 of its bytes", pattern = "^[0-9a-f]{64}$"), Since),
     responses(
         (status = 200, description = "It is recorded", content((TransactionView = "application/json"), (Vec<u8> = "application/cbor"))),
-        (status = "4XX", description = "It is not recorded", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "It is not recorded: 422 with the code when it was refused a while ago", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -268,9 +302,13 @@ pub(super) async fn one(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
-    let one = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
+    let one = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
         let index = reading.find(&id)?;
-        let index = index.ok_or_else(|| Problem::not_found("transaction"))?;
+        let missing = || {
+            let refused = shared.refusals.find(&id);
+            refused.unwrap_or_else(|| Problem::not_found("transaction"))
+        };
+        let index = index.ok_or_else(missing)?;
         let mut found = recorded(reading, vec![index], since.older)?;
         let view = found.view?.items.pop();
         Ok(Found {

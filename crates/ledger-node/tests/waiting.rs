@@ -1,0 +1,178 @@
+//! What takes its time: streams of events, which have no end and so have limits, and answers that come later.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+mod server;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ledger_core::testing::{Person, share};
+use ledger_core::Transaction;
+use ledger_node::http::Settings;
+use serde_json::Value;
+use server::Running;
+use ureq::Agent;
+
+/// Opens a stream and reads its head: the connection, and the status line.
+fn stream(running: &Running) -> (BufReader<TcpStream>, String) {
+    let address = running.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let patience = Some(Duration::from_secs(10));
+    stream.set_read_timeout(patience).unwrap();
+    write!(stream, "GET /v1/events HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
+    }
+    let status = head.lines().next().unwrap().to_owned();
+    (reader, status)
+}
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .new_agent()
+}
+
+/// Status and body of an answer.
+fn get(running: &Running, path: &str) -> (u16, Value) {
+    let url = format!("{}{path}", running.url);
+    let mut response = agent().get(url).call().unwrap();
+    let status = response.status().as_u16();
+    (status, response.body_mut().read_json().unwrap())
+}
+
+fn code(problem: &Value) -> &str {
+    problem["code"].as_str().unwrap()
+}
+
+#[test]
+fn streams_beyond_the_limits_are_refused_and_places_come_back() {
+    // of one address, and of all
+    for (settings, status) in [
+        (Settings::new().streams(100, 3), 429),
+        (Settings::new().streams(3, 100), 503),
+    ] {
+        let running = Running::with(settings.rate(None));
+        let mut open = Vec::new();
+        for _ in 0..3 {
+            let (reader, head) = stream(&running);
+            assert_eq!(head, "HTTP/1.1 200 OK");
+            open.push(reader);
+        }
+        let url = format!("{}/v1/events", running.url);
+        let mut refused = agent().get(url).call().unwrap();
+        assert_eq!(refused.status(), status);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        assert_eq!(
+            refused.headers()["content-type"],
+            "application/problem+json"
+        );
+        let problem: Value = refused.body_mut().read_json().unwrap();
+        assert_eq!(code(&problem), "streams");
+        // whoever asks for something else is served, and those that listen hear
+        let tx = running.sign(1, share(1, &[&Person::new(2)]));
+        running.client().submit(&tx).unwrap();
+        for reader in &mut open {
+            let mut line = String::new();
+            while !line.starts_with("event: share") {
+                line.clear();
+                assert!(reader.read_line(&mut line).unwrap() > 0);
+            }
+        }
+        // the place of one that hangs up is free again
+        open.pop();
+        let start = Instant::now();
+        let again = loop {
+            let (reader, head) = stream(&running);
+            if head == "HTTP/1.1 200 OK" {
+                break reader;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "{head}");
+            thread::sleep(Duration::from_millis(20));
+        };
+        drop((open, again));
+    }
+}
+
+/// Posts a transaction with what it prefers: the status, what was applied, and the address to poll.
+fn post(running: &Running, prefer: &str, tx: &Transaction) -> (u16, Option<String>, String) {
+    let response = agent()
+        .post(format!("{}/v1/transactions", running.url))
+        .header("prefer", prefer)
+        .content_type("application/cbor")
+        .send(tx.as_bytes())
+        .unwrap();
+    let header = |name: &str| {
+        let value = response.headers().get(name);
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    let location = header("location").unwrap_or_default();
+    (
+        response.status().as_u16(),
+        header("preference-applied"),
+        location,
+    )
+}
+
+/// Asks until there is another answer than that nothing is known.
+fn poll(running: &Running, location: &str) -> (u16, Value) {
+    let start = Instant::now();
+    loop {
+        let (status, answer) = get(running, location);
+        if status != 404 {
+            return (status, answer);
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "{answer}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn whoever_did_not_wait_hears_of_the_record_or_of_the_refusal() {
+    let running = Running::new();
+    let applied = Some("respond-async".to_owned());
+    let tx = running.sign(1, share(1, &[&Person::new(2)]));
+    let (status, found, location) = post(&running, "foo=\"a, b\", Respond-Async; x=y", &tx);
+    assert_eq!((status, found), (202, applied.clone()));
+    let (status, recorded) = poll(&running, &location);
+    assert_eq!((status, recorded["kind"].as_str()), (200, Some("share")));
+
+    // refused: the poll tells why, in the form of every problem
+    let tx = running.sign(1, share(2, &[&Person::new(9)]));
+    let (status, found, location) = post(&running, "respond-async, wait=0", &tx);
+    assert_eq!((status, found), (202, applied));
+    for _ in 0..2 {
+        let (status, problem) = poll(&running, &location);
+        assert_eq!((status, code(&problem)), (422, "unknown-receiver"));
+    }
+    // what was never sent is unknown as before
+    let (status, problem) = get(&running, &format!("/v1/transactions/{}", "0".repeat(64)));
+    assert_eq!((status, code(&problem)), (404, "unknown-transaction"));
+
+    // allowed later, the same transaction is recorded, and the refusal is history
+    running.send(0, Person::new(9).enrollment());
+    let (status, found, again) = post(&running, "respond-async, wait=5", &tx);
+    assert_eq!((status, found, &again), (201, None, &location));
+    let (status, recorded) = get(&running, &location);
+    assert_eq!((status, recorded["kind"].as_str()), (200, Some("share")));
+
+    // who does wait hears the refusal at once, and no other word than the RFC's makes it come later
+    let tx = running.sign(1, share(1, &[&Person::new(2)]));
+    for prefer in [
+        "respond-async, wait=5",
+        "respond-asyncx",
+        "foo=respond-async",
+    ] {
+        let (status, found, _) = post(&running, prefer, &tx);
+        assert_eq!((status, found), (422, None), "{prefer}");
+    }
+}
