@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ledger_core::{ChainId, PublicKey, Refusal, Rejected};
 
+use crate::alone::time::Utc;
+
 /// Everything that a node's operations fail with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -86,6 +88,22 @@ pub enum Error {
     NoKey {
         /// The file.
         path: PathBuf,
+    },
+    /// The clock is further ahead than can be believed. Nothing is recorded, because a ledger's time never goes back.
+    #[error(
+        "the clock says {}, the last block was written at {}; expected about {}, at most {} days later: nothing is recorded \
+         until the clock is right, or, if it is, the ledger is opened again for so long a rest",
+        Utc(*.clock), Utc(*.last), Utc(*.expected), .tolerated.as_secs() / 86_400
+    )]
+    Clock {
+        /// What the clock says, in seconds since 1970.
+        clock: u64,
+        /// The time of the last block.
+        last: u64,
+        /// The last block's time, or what has passed since the node was opened.
+        expected: u64,
+        /// By how much the clock may be ahead of that.
+        tolerated: Duration,
     },
     /// The key belongs to another ledger's node.
     #[error("the key is not that of this ledger's node")]

@@ -299,3 +299,102 @@ fn a_clock_that_jumps_back_does_not_turn_the_chain_back() {
         .unwrap();
     assert_eq!(node.head().unwrap().time, 1_700_000_100);
 }
+
+const DAY: u64 = 86_400;
+const NOW: u64 = 1_700_000_000;
+/// The first second of 2099.
+const IN_2099: u64 = 4_070_908_800;
+
+/// A clock that the test sets.
+fn set_clock(time: &Arc<AtomicU64>) -> Opening<'static> {
+    let clock = Arc::clone(time);
+    Opening::new().clock(move || clock.load(Ordering::Relaxed))
+}
+
+/// One block of 2099 would make every later transaction stale for ever.
+#[test]
+fn a_clock_that_jumps_ahead_is_not_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let time = Arc::new(AtomicU64::new(NOW));
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found_with(&path, founding, set_clock(&time)).unwrap();
+    node.submit(&sign(&node, 0, Person::new(1).enrollment()))
+        .unwrap();
+    let before = node.head().unwrap();
+    for jumped in [NOW + 7 * DAY + 60, NOW + 300 * DAY, IN_2099, u64::MAX] {
+        time.store(jumped, Ordering::Relaxed);
+        // the sender's clock is the same one
+        let tx = sign(&node, 0, Person::new(2).enrollment());
+        let alone = node.submit(&tx).unwrap_err();
+        let together = node.submit_all(std::slice::from_ref(&tx)).unwrap_err();
+        for error in [alone, together, node.check(&tx).unwrap_err()] {
+            assert!(
+                matches!(error, Error::Clock { clock, last: NOW, .. } if clock == jumped),
+                "{error}"
+            );
+        }
+        assert_eq!(node.head().unwrap(), before);
+    }
+    // right again, it goes on at once; a week's sleep is no jump
+    time.store(NOW + 60, Ordering::Relaxed);
+    node.submit(&sign(&node, 0, Person::new(2).enrollment()))
+        .unwrap();
+    time.store(NOW + 7 * DAY, Ordering::Relaxed);
+    node.submit(&sign(&node, 0, Person::new(3).enrollment()))
+        .unwrap();
+    assert_eq!(node.head().unwrap().time, NOW + 7 * DAY);
+}
+
+#[test]
+fn a_clock_that_is_wrong_from_the_start_is_named_with_both_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let time = Arc::new(AtomicU64::new(NOW));
+    let founding = Founding::new("test", Person::new(0).authority());
+    drop(Node::found_with(&path, founding, set_clock(&time)).unwrap());
+    time.store(IN_2099, Ordering::Relaxed);
+    let node = Node::open_with(&path, set_clock(&time)).unwrap();
+    let error = node
+        .submit(&sign(&node, 0, Person::new(1).enrollment()))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("2099-01-01T00:00:00Z") && error.contains("2023-11-14T22:13:20Z"),
+        "{error}"
+    );
+    // it is read and proven all the same
+    node.verify_chain(|_, _| {}).unwrap();
+    node.checkpoint().unwrap();
+    drop(node);
+    // a year's rest is believed, a longer one is when somebody says so
+    time.store(NOW + 366 * DAY, Ordering::Relaxed);
+    let node = Node::open_with(&path, set_clock(&time)).unwrap();
+    node.submit(&sign(&node, 0, Person::new(1).enrollment()))
+        .unwrap();
+    drop(node);
+    time.store(IN_2099, Ordering::Relaxed);
+    let opening = set_clock(&time).rested(Duration::from_secs(80 * 366 * DAY));
+    let node = Node::open_with(&path, opening).unwrap();
+    node.submit(&sign(&node, 0, Person::new(2).enrollment()))
+        .unwrap();
+    assert_eq!(node.head().unwrap().time, IN_2099);
+}
+
+/// A machine without a battery for its clock begins in 1970 until it has asked for the time.
+#[test]
+fn a_clock_that_was_behind_may_be_set_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let time = Arc::new(AtomicU64::new(NOW));
+    let founding = Founding::new("test", Person::new(0).authority());
+    drop(Node::found_with(&path, founding, set_clock(&time)).unwrap());
+    time.store(0, Ordering::Relaxed);
+    let node = Node::open_with(&path, set_clock(&time)).unwrap();
+    time.store(NOW + 30 * DAY, Ordering::Relaxed);
+    node.submit(&sign(&node, 0, Person::new(1).enrollment()))
+        .unwrap();
+    time.store(IN_2099, Ordering::Relaxed);
+    let error = node.submit(&sign(&node, 0, Person::new(2).enrollment()));
+    assert!(matches!(error, Err(Error::Clock { .. })));
+}

@@ -9,12 +9,15 @@ mod server;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ledger_core::testing::{Person, share};
-use ledger_core::Transaction;
+use ledger_core::{Body, Transaction, Unsigned};
 use ledger_node::http::Settings;
+use ledger_node::{Founding, Node, Opening};
 use serde_json::Value;
 use server::Running;
 use ureq::Agent;
@@ -175,4 +178,42 @@ fn whoever_did_not_wait_hears_of_the_record_or_of_the_refusal() {
         let (status, found, _) = post(&running, prefer, &tx);
         assert_eq!((status, found), (422, None), "{prefer}");
     }
+}
+
+#[test]
+fn a_server_whose_clock_has_jumped_is_not_ready_and_goes_on_when_it_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = 1_700_000_000;
+    let time = Arc::new(AtomicU64::new(now));
+    let clock = Arc::clone(&time);
+    let opening = Opening::new().clock(move || clock.load(Ordering::Relaxed));
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found_with(&folder.path().join("ledger"), founding, opening).unwrap();
+    let chain = node.chain();
+    let running = Running::serve(folder, node, Settings::new().rate(None));
+    let enroll = |at: u64| -> (u16, String) {
+        let authority = Person::new(0);
+        let body: Body = Person::new(1).enrollment();
+        let tx = Unsigned::new(chain, authority.address, 0, at, body).sign(&authority.key);
+        let mut response = agent()
+            .post(format!("{}/v1/transactions", running.url))
+            .content_type("application/cbor")
+            .send(tx.as_bytes())
+            .unwrap();
+        let status = response.status().as_u16();
+        (status, response.body_mut().read_to_string().unwrap())
+    };
+    time.store(4_070_908_800, Ordering::Relaxed);
+    let (status, text) = enroll(4_070_908_800);
+    assert_eq!(status, 503, "{text}");
+    assert!(
+        text.contains("\"code\":\"clock\"") && text.contains("2099-01-01T00:00:00Z"),
+        "{text}"
+    );
+    assert_eq!(get(&running, "/ready").0, 503);
+    assert_eq!(get(&running, "/v1/checkpoint").0, 200);
+    time.store(now + 5, Ordering::Relaxed);
+    let (status, text) = enroll(now + 5);
+    assert_eq!(status, 201, "{text}");
+    assert_eq!(get(&running, "/ready").0, 200);
 }

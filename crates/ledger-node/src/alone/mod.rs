@@ -16,17 +16,19 @@ use ledger_core::{
 use zeroize::Zeroizing;
 
 use self::keys::Keys;
-use self::opening::{Clock, at, make_private, wait_for};
+use self::opening::{at, make_private, wait_for};
+use self::time::Time;
 use crate::{Error, Result};
 
 mod copy;
 mod keys;
 mod opening;
 mod queries;
-
-pub use self::opening::{Founding, Opening};
+pub(crate) mod time;
 
 pub use self::copy::Importing;
+pub use self::opening::{Founding, Opening};
+
 /// The name under which the node's key lies beside the ledger.
 const NODE_KEY: &str = "node key";
 /// The most transactions of one block: more gain nothing.
@@ -38,7 +40,7 @@ pub struct Node {
     // none in an import
     key: Option<SigningKey>,
     path: PathBuf,
-    clock: Clock,
+    time: Time,
     // who holds it makes a block of everything that waits
     writer: Mutex<()>,
     queue: Mutex<Vec<Arc<Job>>>,
@@ -92,7 +94,7 @@ impl Node {
         };
         let ledger = Ledger::found_with(store, genesis, &[(NODE_KEY, secret.as_slice())])
             .map_err(|e| at(path, e))?;
-        Ok(Self::new(ledger, Some(key), path, opening.clock))
+        Ok(Self::new(ledger, Some(key), path, opening))
     }
 
     /// Opens the ledger in a file; waits up to five seconds for other processes.
@@ -134,16 +136,22 @@ impl Node {
             what: "the node's key".to_owned(),
         };
         let key = key.map(|key| key.ok_or_else(damaged)).transpose()?;
-        Ok(Self::new(ledger, key, path, opening.clock))
+        Ok(Self::new(ledger, key, path, opening))
     }
 
-    fn new(ledger: Ledger<RedbStore>, key: Option<SigningKey>, path: &Path, clock: Clock) -> Self {
+    fn new(
+        ledger: Ledger<RedbStore>,
+        key: Option<SigningKey>,
+        path: &Path,
+        opening: Opening<'_>,
+    ) -> Self {
         let (writer, queue) = (Mutex::new(()), Mutex::new(Vec::new()));
+        let last = ledger.view().map_or(u64::MAX, |view| view.head().time);
         Self {
             ledger,
             key,
             path: path.to_owned(),
-            clock,
+            time: Time::new(opening.clock, opening.rested, last),
             writer,
             queue,
             keys: Keys::default(),
@@ -177,7 +185,12 @@ impl Node {
     /// The time by this node's clock, in seconds since 1970.
     #[must_use]
     pub fn now(&self) -> u64 {
-        (self.clock)()
+        self.time.now()
+    }
+
+    /// The time for the next block, unless the clock has jumped ahead.
+    fn next_time(&self) -> Result<u64> {
+        self.time.after(self.head()?.time)
     }
 
     /// The node's key, or why there is none.
@@ -192,7 +205,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] with the reason; or a failure of the store, after which nothing of the block is in the ledger.
+    /// [`Error::Refused`] with the reason; [`Error::Clock`], or a failure of the store, after which nothing of the block is
+    /// in the ledger.
     pub fn submit(&self, tx: &Transaction) -> Result<Receipt> {
         let job = Arc::new(Job {
             tx: tx.clone(),
@@ -218,7 +232,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// A failure of the store, after which nothing of the block is in the ledger.
+    /// [`Error::Clock`], or a failure of the store, after which nothing of the block is in the ledger.
     pub fn submit_all(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
         // before the lock: another thread's block is written meanwhile
         let verified = self.verify_all(txs);
@@ -245,13 +259,11 @@ impl Node {
                 }
             }
             Err(error) => {
-                // the first hears the error itself, the others its words
-                let words = error.to_string();
+                // the first hears the error itself, the others the same of the clock, or its words
+                let other = again(&error);
                 let mut first = Some(error);
                 for job in jobs {
-                    let error = first
-                        .take()
-                        .unwrap_or_else(|| Error::Ledger(storage(words.clone())));
+                    let error = first.take().unwrap_or_else(&other);
                     *lock(&job.outcome) = Some(Err(error));
                 }
             }
@@ -266,7 +278,7 @@ impl Node {
         self.key()?;
         let mut staged = self
             .ledger
-            .begin(self.now())
+            .begin(self.next_time()?)
             .map_err(|error| self.at(error))?;
         let mut outcomes = Vec::new();
         for (tx, verified) in txs {
@@ -291,10 +303,10 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] with the reason, or a failure of the store.
+    /// [`Error::Refused`] with the reason, [`Error::Clock`], or a failure of the store.
     pub fn check(&self, tx: &Transaction) -> Result<()> {
         self.ledger
-            .check(tx, self.now())
+            .check(tx, self.next_time()?)
             .map_err(|error| self.at(error))
     }
 
@@ -316,7 +328,7 @@ impl Node {
         Ok(self.view()?.head().clone())
     }
 
-    /// Computes the whole chain again from its genesis and compares every stored byte; `progress` hears the blocks done
+    /// Computes the whole chain again from its genesis and compares every stored table; `progress` hears the blocks done
     /// and the blocks there are.
     ///
     /// # Errors
@@ -344,10 +356,28 @@ fn random() -> Result<[u8; 32]> {
 }
 
 /// The same failure for those that shared a block with the first who hears it.
-fn storage(words: String) -> ledger_core::Error {
-    ledger_core::Error::Store {
-        action: "writing a block",
-        source: words.into(),
+fn again(error: &Error) -> impl Fn() -> Error + use<> {
+    let words = error.to_string();
+    let clock = match *error {
+        Error::Clock {
+            clock,
+            last,
+            expected,
+            tolerated,
+        } => Some((clock, last, expected, tolerated)),
+        _ => None,
+    };
+    move || match clock {
+        Some((clock, last, expected, tolerated)) => Error::Clock {
+            clock,
+            last,
+            expected,
+            tolerated,
+        },
+        None => Error::Ledger(ledger_core::Error::Store {
+            action: "writing a block",
+            source: words.clone().into(),
+        }),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ledger_core::store::{Opening as FileOpening, RedbStore};
 use ledger_core::{Authority, ChainId, Tolerance};
 
+use super::time::{Clock, RESTED};
 use crate::{Error, Result};
 
 /// What a new ledger begins with.
@@ -56,8 +57,6 @@ impl Founding {
 
 /// What hears how long was waited so far.
 type Waiting<'a> = Box<dyn FnMut(Duration) + 'a>;
-/// What tells the time, in seconds since 1970.
-pub(super) type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// How a ledger is opened.
 pub struct Opening<'a> {
@@ -65,6 +64,7 @@ pub struct Opening<'a> {
     waiting: Waiting<'a>,
     pub(super) chain: Option<ChainId>,
     pub(super) clock: Clock,
+    pub(super) rested: Duration,
 }
 
 impl Default for Opening<'_> {
@@ -78,6 +78,7 @@ impl Default for Opening<'_> {
                     .duration_since(UNIX_EPOCH)
                     .map_or(0, |time| time.as_secs())
             }),
+            rested: RESTED,
         }
     }
 }
@@ -116,6 +117,14 @@ impl<'a> Opening<'a> {
     #[must_use]
     pub const fn chain(mut self, chain: ChainId) -> Self {
         self.chain = Some(chain);
+        self
+    }
+
+    /// Says how long after the last block the next one may be written; 366 days otherwise. A clock that is further ahead is
+    /// not believed, because a ledger's time never goes back.
+    #[must_use]
+    pub const fn rested(mut self, rested: Duration) -> Self {
+        self.rested = rested;
         self
     }
 

@@ -71,6 +71,7 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         let (status, code) = match &error {
             Error::Refused(refusal) => (StatusCode::UNPROCESSABLE_ENTITY, refusal.code()),
+            Error::Clock { .. } => (StatusCode::SERVICE_UNAVAILABLE, "clock"),
             Error::NoKey { .. } => (StatusCode::FORBIDDEN, "no-key"),
             Error::Ledger(ledger_core::Error::Beyond { .. }) => (StatusCode::CONFLICT, "beyond"),
             Error::Ledger(ledger_core::Error::Store { .. }) => {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use axum::http::StatusCode;
 use ledger_core::{Receipt, Refusal, Transaction, Verified};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -78,6 +77,7 @@ fn write(
         let status = match error {
             Error::Ledger(ledger_core::Error::Store { .. }) => "store",
             Error::NoKey { .. } => "no-key",
+            Error::Clock { .. } => "clock",
             _ => "damaged",
         };
         metrics.failed(status);
@@ -95,16 +95,7 @@ fn write(
         }
         Err(error) => {
             failure(&error);
-            let words = error.to_string();
-            let others = || {
-                let full = StatusCode::INSUFFICIENT_STORAGE;
-                Err(Problem::new(full, "store", words.clone()))
-            };
-            let first = Err(Problem::from(error));
-            std::iter::once(first)
-                .chain(std::iter::repeat_with(others))
-                .take(answers.len())
-                .collect()
+            vec![Err(Problem::from(error)); answers.len()]
         }
     };
     let last = answered
