@@ -1,13 +1,15 @@
-//! Matrix embedding along a path: in blocks where every sample is selected, else in bits that are read and written back.
+//! Matrix embedding along a path: in blocks where every sample is selected, else in bits that are read and written
+//! back, so many at a time.
 
-use alloc::vec;
+use core::ops::Range;
 
-use super::{Clear, Fill, Payload, ROOM, Route, Walk, white};
-use crate::arch::dispatch;
+use super::{Clear, Fill, MASKS, Payload, ROOM, Route, Walk, white};
 use crate::arch::kernel::{ReadSome, Window, WriteSome};
+use crate::arch::masked::{Ones, ReadMasked, WriteMasked};
 use crate::arch::matrix::{ReadMatrix, WriteMatrix};
+use crate::arch::{BLOCK, dispatch};
 use crate::join::Join;
-use crate::path::Density;
+use crate::path::{Density, PART, Path};
 use crate::{Hamming, Sample, matrix};
 
 /// Runs `$body` with `$p` as the constant number of parity bits.
@@ -193,41 +195,48 @@ impl Route<'_> {
         clear.up_to(bytes, 8 * bytes.len());
     }
 
-    /// Samples, groups and payload bits that so many bits of a matrix take, in whole parts.
-    fn matrix_extent(&self, code: Hamming, bits: usize) -> (usize, usize) {
+    /// The groups that so many bits take, in whole parts but for the last.
+    fn matrix_groups(&self, code: Hamming, bits: usize) -> usize {
         let groups = self.density.selected(self.count) / code.samples();
-        let groups = groups.min(bits.div_ceil(matrix::WIDTH * code.bits()) * matrix::WIDTH);
-        (groups, groups * code.samples())
+        groups.min(bits.div_ceil(matrix::WIDTH * code.bits()) * matrix::WIDTH)
     }
 
+    /// Two walks along the path: one reads the lowest bits of so many groups as the room takes, and the other, which
+    /// follows, writes what became of them.
     pub(super) fn write_matrix_bits<S: Sample>(
         &self,
         code: Hamming,
         samples: &mut [S],
         payload: Payload<'_>,
     ) {
-        let (groups, selected) = self.matrix_extent(code, self.bits);
-        // A path cannot end early: its last samples, too few for a group, are written back as they were.
-        let selected = match self.density {
-            Density::First(_) => selected,
-            density => density.selected(self.count),
-        };
-        let bare = self.bare(selected);
-        let mut walk = bare.walk();
-        let mut lowest = vec![0; selected.div_ceil(8)];
-        bare.read_span(&mut walk, samples, 0, &mut lowest, selected);
-        let mut ready = vec![0; self.bits.div_ceil(8)];
-        payload.copy(0, &mut ready);
-        if let Some(mut stream) = self.walk().fill.whitening {
-            stream.apply(&mut ready);
+        let level = self.options.level;
+        let groups = self.matrix_groups(code, self.bits);
+        let Walk { path, fill } = self.walk();
+        let mut reading = Cursor::new(self, path, groups * code.samples());
+        let mut writing = Cursor::new(self, self.walk().path, groups * code.samples());
+        let (mut whitening, mut room) = (fill.whitening, fill.payload);
+        let mut lowest = [0; HELD];
+        let each = groups_at_once(code);
+        for first in (0..groups).step_by(each) {
+            let here = each.min(groups - first);
+            let count = here * code.samples();
+            reading.read(samples, &mut lowest, count);
+            let bits = (self.bits - first * code.bits()).min(here * code.bits());
+            let at = first * code.bits() / 8;
+            let payload = white(&mut whitening, &mut room, payload, at, bits.div_ceil(8));
+            matrix::embed(&mut lowest, code, here, payload, bits);
+            let mut done = 0;
+            while let Some(run) = writing.run(samples, count - done) {
+                let task = WriteMasked::<S, 1> {
+                    samples: &mut samples[run.samples],
+                    masks: &writing.masks[run.masks],
+                    payload: &lowest[done / 8..],
+                    at: done % 8,
+                };
+                dispatch(level, task);
+                done += run.count;
+            }
         }
-        matrix::embed(&mut lowest, code, groups, &ready, self.bits);
-        let lowest = Payload {
-            first: &[],
-            second: &lowest,
-            third: 0,
-        };
-        bare.write_span(samples, 0, lowest);
     }
 
     pub(super) fn read_matrix_bits<S: Sample>(
@@ -238,16 +247,160 @@ impl Route<'_> {
         bytes: &mut [u8],
         most: usize,
     ) {
-        let (groups, selected) = self.matrix_extent(code, most);
-        let mut lowest = vec![0; selected.div_ceil(8)];
-        let whitening = walk.fill.whitening.take();
-        self.bare(selected)
-            .read_span(walk, samples, 0, &mut lowest, selected);
-        walk.fill.whitening = whitening;
-        matrix::extract(&lowest, code, groups, bytes);
-        if let Some(stream) = &mut walk.fill.whitening {
-            stream.seek(0);
-            stream.apply(bytes);
+        let groups = self.matrix_groups(code, most);
+        let path = core::mem::replace(&mut walk.path, Path::new(self.options, self.count));
+        let mut reading = Cursor::new(self, path, groups * code.samples());
+        let mut clear = Clear {
+            whitening: walk.fill.whitening.as_mut(),
+            first: 0,
+            done: 0,
+        };
+        let mut lowest = [0; HELD];
+        let each = groups_at_once(code);
+        for first in (0..groups).step_by(each) {
+            let here = each.min(groups - first);
+            reading.read(samples, &mut lowest, here * code.samples());
+            let [from, to] = [first, first + here].map(|group| group * code.bits());
+            let to = to.min(most);
+            matrix::extract(&lowest, code, here, &mut bytes[from / 8..to.div_ceil(8)]);
+            clear.up_to(bytes, to);
         }
+        clear.up_to(bytes, 8 * bytes.len());
+        walk.path = reading.path;
+    }
+}
+
+/// Bytes for the lowest bits of selected samples: 64 groups of the longest code.
+const HELD: usize = matrix::WIDTH * 255 / 8;
+
+/// Groups, in whole parts, whose samples and payload there is room for.
+fn groups_at_once(code: Hamming) -> usize {
+    let parts = (8 * HELD / code.samples()).min(8 * ROOM / code.bits()) / matrix::WIDTH;
+    parts.max(1) * matrix::WIDTH
+}
+
+/// Goes along the selected samples, any number of them at a time.
+struct Cursor<'a> {
+    route: &'a Route<'a>,
+    path: Path,
+    /// Selected samples to come.
+    left: usize,
+    /// Of the samples that were looked at last.
+    masks: [u64; MASKS],
+    /// How many of them there are, and the first that is not done.
+    words: usize,
+    next: usize,
+    /// What is left of that one, where it is done in part.
+    cut: u64,
+    /// The sample that the masks begin with, and that after their last.
+    begin: usize,
+    end: usize,
+}
+
+/// Samples side by side, and the masks that select `count` of them.
+struct Run {
+    samples: Range<usize>,
+    masks: Range<usize>,
+    count: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Along the first `count` selected samples.
+    fn new(route: &'a Route<'a>, mut path: Path, count: usize) -> Self {
+        path.seek(route.density, 0);
+        Self {
+            route,
+            path,
+            left: count,
+            masks: [0; MASKS],
+            words: 0,
+            next: 0,
+            cut: 0,
+            begin: 0,
+            end: 0,
+        }
+    }
+
+    /// Reads the lowest bits of the next `count` selected samples.
+    fn read<S: Sample>(&mut self, samples: &[S], bits: &mut [u8], count: usize) {
+        bits.fill(0);
+        let mut done = 0;
+        while let Some(run) = self.run(samples, count - done) {
+            let task = ReadMasked::<S, 1> {
+                samples: &samples[run.samples],
+                masks: &self.masks[run.masks],
+                payload: &mut bits[done / 8..],
+                at: done % 8,
+            };
+            dispatch(self.route.options.level, task);
+            done += run.count;
+        }
+    }
+
+    /// The next selected samples, `most` of them; `None` when that is none, and at the end.
+    fn run<S: Sample>(&mut self, samples: &[S], most: usize) -> Option<Run> {
+        let most = most.min(self.left);
+        if most == 0 {
+            return None;
+        }
+        if self.cut != 0 {
+            self.masks[self.next] = core::mem::take(&mut self.cut);
+        }
+        while self.next == self.words {
+            self.look(samples)?;
+        }
+        let first = self.next;
+        let masks = &self.masks[first..self.words];
+        let mut count = dispatch(self.route.options.level, Ones { masks });
+        if count <= most {
+            self.next = self.words;
+        } else {
+            count = 0;
+            while count < most {
+                let mask = self.masks[self.next];
+                let ones = mask.count_ones() as usize;
+                if count + ones > most {
+                    let later = (count..most).fold(mask, |rest, _| rest & (rest - 1));
+                    (self.masks[self.next], self.cut) = (mask ^ later, later);
+                    count = most;
+                } else {
+                    count += ones;
+                    self.next += 1;
+                }
+            }
+        }
+        self.left -= count;
+        let last = self.next + usize::from(self.cut != 0);
+        let sample = |word: usize| (self.begin + BLOCK * word).min(self.end);
+        Some(Run {
+            samples: sample(first)..sample(last),
+            masks: first..last,
+            count,
+        })
+    }
+
+    /// Makes the masks of the next samples; `None` after the last.
+    fn look<S: Sample>(&mut self, samples: &[S]) -> Option<()> {
+        let route = self.route;
+        (self.begin, self.next) = (self.end, 0);
+        if let (true, Density::Strata(_)) = (route.carriers.every_sample(), route.density) {
+            let at = self.path.step().filter(|&at| at < samples.len())?;
+            (self.begin, self.end) = (at, at + 1);
+            (self.masks[0], self.words) = (1, 1);
+            return Some(());
+        }
+        let part = samples.get(self.begin..).filter(|part| !part.is_empty())?;
+        let part = &part[..part.len().min(PART)];
+        self.end += part.len();
+        if let (true, Density::Blocks(_)) = (route.carriers.every_sample(), route.density) {
+            let made = self.path.masks(self.left);
+            self.words = made.len();
+            self.masks[..made.len()].copy_from_slice(made);
+        } else {
+            self.words = part.len().div_ceil(BLOCK);
+            let masks = &mut self.masks[..self.words];
+            route.select(&mut self.path, part, self.begin / PART, masks);
+        }
+        Some(())
     }
 }

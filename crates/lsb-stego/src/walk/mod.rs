@@ -156,24 +156,6 @@ impl<'a> Route<'a> {
         self.bits = held(self.scheme, self.options.bits, density.selected(self.count));
     }
 
-    /// The route to the lowest bits of the selected samples, as they are.
-    fn bare(&self, samples: usize) -> Self {
-        Self {
-            options: self.options,
-            scheme: Scheme::Replacement,
-            carriers: self.carriers,
-            bytes: self.bytes,
-            count: self.count,
-            density: match self.density {
-                Density::First(_) => Density::First(samples),
-                density => density,
-            },
-            bits: samples,
-            whitened: false,
-            ends: self.ends,
-        }
-    }
-
     /// Writes the payload, and with a key what surrounds it.
     pub(crate) fn write<J: Join, S: Sample>(&self, samples: &mut [S], payload: Payload<'_>) {
         match (self.scheme, self.density) {

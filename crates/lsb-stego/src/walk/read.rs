@@ -33,7 +33,7 @@ impl Route<'_> {
         );
     }
 
-    pub(super) fn read_span<S: Sample>(
+    fn read_span<S: Sample>(
         &self,
         walk: &mut Walk,
         samples: &[S],

@@ -27,7 +27,7 @@ impl Route<'_> {
         );
     }
 
-    pub(super) fn write_span<S: Sample>(&self, samples: &mut [S], at: usize, payload: Payload<'_>) {
+    fn write_span<S: Sample>(&self, samples: &mut [S], at: usize, payload: Payload<'_>) {
         let mut walk = self.walk();
         let mut bit = walk.path.seek(self.density, at) * self.depth();
         match (self.carriers.every_sample(), self.density) {
