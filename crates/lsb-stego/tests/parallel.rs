@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics")]
 
 use lsb_stego::{
-    Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Options, Scheme, capacity, embed,
+    Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Options, Sample, Scheme, capacity, embed,
     embed_par, extract_par, read_bits, read_bits_par, write_bits, write_bits_par,
 };
 use proptest::prelude::*;
@@ -96,38 +96,110 @@ fn scheme() -> impl Strategy<Value = Options> {
     })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+/// Grey, colour with and without alpha, and one channel of three; with and without reserved values.
+fn layout() -> impl Strategy<Value = Layout> {
+    let channels = prop::sample::select(vec![(1u8, 1u8), (1, 1), (3, 0b111), (4, 0b0111), (3, 2)]);
+    (channels, prop::bool::weighted(0.25)).prop_map(|((channels, carrying), reserved)| {
+        let layout = Layout::new(8).unwrap();
+        let layout = layout.with_channels(channels, carrying).unwrap();
+        if reserved {
+            layout.with_reserved(7, 9).unwrap()
+        } else {
+            layout
+        }
+    })
+}
 
-    /// One to four threads, covers that are cut once, twice or not at all, any share of the capacity.
+/// Raw bits and a frame, on so many threads and on one.
+fn same_on_threads<S: Sample + From<u8> + PartialEq>(
+    layout: Layout,
+    options: &Options,
+    threads: usize,
+    (pixels, share): (usize, f64),
+) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    let length = pixels * usize::from(layout.channels());
+    let original: Vec<S> = (0..length)
+        .map(|i| S::from(((i * 89) >> 3).to_le_bytes()[0]))
+        .collect();
+    let held = capacity(Cover::new(&original, layout).unwrap(), options).unwrap();
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a share of a number is one"
+    )]
+    let [bit_len, bytes] =
+        [held.bits(), held.payload_bytes()].map(|most| (most as f64 * share) as usize);
+    let payload: Vec<u8> = (0..=bit_len / 8)
+        .map(|i| ((i * 57) >> 2).to_le_bytes()[0])
+        .collect();
+    let (mut serial, mut parallel) = (original.clone(), original.clone());
+    let cover = CoverMut::new(&mut serial, layout).unwrap();
+    write_bits(cover, options, &payload, bit_len).unwrap();
+    let cover = CoverMut::new(&mut parallel, layout).unwrap();
+    pool.install(|| write_bits_par(cover, options, &payload, bit_len))
+        .unwrap();
+    assert!(serial == parallel);
+    let mut read = vec![0xff; bit_len.div_ceil(8)];
+    let cover = Cover::new(&serial, layout).unwrap();
+    pool.install(|| read_bits_par(cover, options, bit_len, &mut read))
+        .unwrap();
+    assert!(read == read_bits(cover, options, bit_len).unwrap());
+
+    let payload = &payload[..bytes];
+    (serial, parallel) = (original.clone(), original);
+    let cover = CoverMut::new(&mut serial, layout).unwrap();
+    embed(cover, payload, options).unwrap();
+    let cover = CoverMut::new(&mut parallel, layout).unwrap();
+    pool.install(|| embed_par(cover, payload, options)).unwrap();
+    assert!(serial == parallel);
+    let cover = Cover::new(&parallel, layout).unwrap();
+    assert!(pool.install(|| extract_par(cover, options)).unwrap() == payload);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// One to six threads, samples of both widths, covers that are cut once, twice or not at all, any share of the capacity.
     #[test]
     fn any_number_of_threads_gives_the_same_bits(
         options in scheme(),
-        threads in 1usize..=4,
-        samples in (1usize << 19)..(5 << 20),
+        layout in layout(),
+        wide in any::<bool>(),
+        threads in 1usize..=6,
+        bytes in (1usize << 19)..(6 << 20),
         share in 0.0001..1.0,
     ) {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let layout = Layout::new(8).unwrap();
-        let mut serial: Vec<u8> = (0..samples).map(|i| ((i * 89) >> 3).to_le_bytes()[0]).collect();
-        let mut parallel = serial.clone();
-        let held = capacity(Cover::new(&serial, layout).unwrap(), &options).unwrap();
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss,
-            reason = "a share of a number is one"
-        )]
-        let bit_len = (held.bits() as f64 * share) as usize;
-        let payload: Vec<u8> = (0..=bit_len / 8).map(|i| ((i * 57) >> 2).to_le_bytes()[0]).collect();
-        write_bits(CoverMut::new(&mut serial, layout).unwrap(), &options, &payload, bit_len).unwrap();
-        let cover = CoverMut::new(&mut parallel, layout).unwrap();
-        pool.install(|| write_bits_par(cover, &options, &payload, bit_len)).unwrap();
-        prop_assert!(serial == parallel);
-        let mut read = vec![0xff; bit_len.div_ceil(8)];
-        let cover = Cover::new(&serial, layout).unwrap();
-        pool.install(|| read_bits_par(cover, &options, bit_len, &mut read)).unwrap();
-        prop_assert!(read == read_bits(cover, &options, bit_len).unwrap());
+        let pixels = bytes / usize::from(layout.channels());
+        if wide {
+            same_on_threads::<u16>(layout, &options, threads, (pixels / 2, share));
+        } else {
+            same_on_threads::<u8>(layout, &options, threads, (pixels, share));
+        }
+    }
+}
+
+/// The same again where every cut is made: channels, both widths, every scheme, with a key and without.
+#[test]
+fn every_scheme_on_threads() {
+    let grey = Layout::new(8).unwrap();
+    let alpha = grey.with_channels(4, 0b0111).unwrap();
+    let matrix = Scheme::Matrix(Hamming::new(3).unwrap());
+    let options =
+        [Scheme::Replacement, Scheme::Matching, matrix].map(|scheme| Options::new().scheme(scheme));
+    let deep = Options::new().bits(Bits::Three);
+    for options in options.into_iter().chain([deep]) {
+        for options in [options.clone(), options.key(Key::new([9; 32]))] {
+            for threads in [2, 3] {
+                same_on_threads::<u16>(grey, &options, threads, ((4 << 20) + 77, 0.9));
+                same_on_threads::<u16>(alpha, &options, threads, ((1 << 20) + 77, 0.9));
+                same_on_threads::<u8>(alpha, &options, threads, ((2 << 20) + 77, 0.3));
+            }
+        }
     }
 }
 

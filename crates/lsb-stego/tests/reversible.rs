@@ -271,7 +271,75 @@ proptest! {
     }
 }
 
-/// 1 KB fits 256 x 256 samples of 8 to 16 bits whose noise is a 256th of the range, or of 16 levels, and with dark ground.
+/// The same stego samples, and the same samples back, wherever they begin within a line of the cache; what lies around them
+/// is unchanged.
+fn check_everywhere<S: Sample + TryFrom<u16> + PartialEq>(case: &Case) {
+    let original: Vec<S> = case
+        .samples
+        .iter()
+        .map(|&s| S::try_from(s).ok().unwrap())
+        .collect();
+    let holds = capacity(Cover::new(&original, case.layout).unwrap(), &options()).unwrap();
+    let payload: Vec<u8> = numbers(9)
+        .map(|n| n as u8)
+        .take(holds.payload_bytes() / 2)
+        .collect();
+    let expected = plain_loops::<S>(case, &payload);
+    for level in Level::available() {
+        let options = options().level(level);
+        for offset in (0..64).step_by(size_of::<S>()) {
+            let mut memory = vec![S::try_from(77).ok().unwrap(); original.len() + 256];
+            let from = memory.as_ptr().align_offset(64) + offset / size_of::<S>();
+            let here = from..from + original.len();
+            memory[here.clone()].copy_from_slice(&original);
+            let before = memory.clone();
+            let mut cover = CoverMut::new(&mut memory[here.clone()], case.layout).unwrap();
+            embed(cover.reborrow(), &payload, &options).unwrap();
+            let told = format!("{level:?}, {offset} bytes after a line");
+            assert!(cover.as_cover().samples() == expected, "{told}");
+            assert_eq!(
+                extract(cover.as_cover(), &options).as_ref(),
+                Ok(&payload),
+                "{told}"
+            );
+            assert_eq!(recover(cover, &options).as_ref(), Ok(&payload), "{told}");
+            assert!(memory == before, "{told}");
+        }
+    }
+}
+
+#[test]
+fn anywhere_in_memory() {
+    for (columns, channels) in [(64, 1), (65, 1), (131, 3)] {
+        let layout = Layout::new(8)
+            .unwrap()
+            .with_columns(columns)
+            .unwrap()
+            .with_channels(channels, (1 << channels) - 1)
+            .unwrap();
+        let samples = picture(
+            23,
+            columns as usize,
+            channels.into(),
+            layout.peak(),
+            3,
+            0.9,
+            2,
+        );
+        let case = Case {
+            layout,
+            samples,
+            share: 0.5,
+        };
+        check_everywhere::<u8>(&case);
+        check_everywhere::<u16>(&case);
+        let layout = layout.with_reserved(20, 22).unwrap();
+        check_everywhere::<u16>(&Case { layout, ..case });
+    }
+}
+
+/// 1 KB fits 256 x 256 samples of 8 to 16 bits whose noise is a 256th of the range, or of 16 levels, and with dark ground; and
+/// every sample comes back.
 #[test]
 fn a_kilobyte_fits() {
     for bits in 8..=16 {
@@ -280,10 +348,15 @@ fn a_kilobyte_fits() {
             for tilt in [0.0, 0.9, 2.0] {
                 let samples = picture(256, 256, 1, layout.peak(), noise, tilt, 1);
                 let held = capacity(Cover::new(&samples, layout).unwrap(), &options()).unwrap();
-                assert!(
-                    held.payload_bytes() >= 1024,
-                    "{bits} bits, noise {noise}, tilt {tilt}: {held:?}"
-                );
+                let told = format!("{bits} bits, noise {noise}, tilt {tilt}: {held:?}");
+                assert!(held.payload_bytes() >= 1024, "{told}");
+                let mut stego = samples.clone();
+                let cover = CoverMut::new(&mut stego, layout).unwrap();
+                embed(cover, &[0xA5; 1024], &options()).unwrap();
+                assert!(stego != samples, "{told}");
+                let cover = CoverMut::new(&mut stego, layout).unwrap();
+                assert_eq!(recover(cover, &options()).unwrap(), [0xA5; 1024], "{told}");
+                assert!(stego == samples, "{told}");
             }
         }
     }

@@ -10,7 +10,7 @@ mod reference;
 
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
-    embed, extract, framed_bits, read_bits, write_bits,
+    embed, extract, framed_bits, read_bits, read_bits_into, write_bits,
 };
 use proptest::prelude::*;
 use reference::Plain;
@@ -153,11 +153,14 @@ fn check_frame<S: Sample + TryFrom<u32> + PartialEq>(
     }
 }
 
-const FROZEN: [[usize; 6]; 4] = [
+const FROZEN: [[usize; 6]; 7] = [
     [74, 176, 245, 256, 337, 454],
     [2, 8, 14, 16, 21, 26],
     [1, 2, 7, 10, 12, 15],
     [227, 616, 1334, 1783, 2503, 3042],
+    [1, 2, 4, 7, 10, 12],
+    [2, 8, 14, 16, 26, 31],
+    [245, 337, 677, 948, 1223, 1476],
 ];
 
 const GREY: Plain = Plain {
@@ -435,6 +438,80 @@ fn cover_of(samples: &[u8]) -> Vec<u32> {
     samples.iter().copied().map(u32::from).collect()
 }
 
+/// As the reference wherever samples and payload begin in memory: at each sample of a line of the cache, and with what lies
+/// before and after them unchanged.
+fn check_everywhere<S: Sample + TryFrom<u32> + PartialEq>(
+    reference: &Reference,
+    samples: &[u32],
+    bit_len: usize,
+) {
+    let layout = layout(&reference.plain);
+    let bytes = payload(17, bit_len.div_ceil(8));
+    let original: Vec<S> = narrow(samples);
+    let mut expected = samples.to_vec();
+    reference.write(&mut expected, &bytes, bit_len);
+    let expected_bytes = reference.read(&expected, bit_len);
+    let expected: Vec<S> = narrow(&expected);
+    for level in Level::available() {
+        let options = options(reference, level);
+        for offset in (0..64).step_by(size_of::<S>()) {
+            let mut memory = vec![S::try_from(77).ok().unwrap(); samples.len() + 256];
+            let before = memory.clone();
+            let from = memory.as_ptr().align_offset(64) + offset / size_of::<S>();
+            let here = from..from + samples.len();
+            assert_eq!(memory[here.clone()].as_ptr().addr() % 64, offset);
+            memory[here.clone()].copy_from_slice(&original);
+            let mut payload = vec![0x77; offset];
+            payload.extend_from_slice(&bytes);
+            let cover = CoverMut::new(&mut memory[here.clone()], layout).unwrap();
+            write_bits(cover, &options, &payload[offset..], bit_len).unwrap();
+            let told = format!("{level:?}, {offset} bytes after a line, {reference:?}");
+            assert!(memory[here.clone()] == expected, "{told}");
+            assert!(
+                memory[..from] == before[..from] && memory[here.end..] == before[here.end..],
+                "{told}"
+            );
+            let cover = Cover::new(&memory[here], layout).unwrap();
+            let mut read = vec![0xFF; offset + expected_bytes.len() + 1];
+            read_bits_into(cover, &options, bit_len, &mut read[offset..]).unwrap();
+            let (around, read) = read.split_at(offset);
+            assert!(around.iter().chain(read.last()).all(|&byte| byte == 0xFF));
+            assert!(read[..expected_bytes.len()] == expected_bytes, "{told}");
+        }
+    }
+}
+
+#[test]
+fn anywhere_in_memory() {
+    let plains = [
+        GREY,
+        Plain {
+            channels: 3,
+            carrying: 0b101,
+            ..GREY
+        },
+        Plain {
+            reserved: Some((9, 12)),
+            ..GREY
+        },
+    ];
+    for plain in plains {
+        for (way, k) in ways() {
+            for key in [None, Some(KEY)] {
+                let reference = Reference { plain, k, way, key };
+                for length in [130, 1023] {
+                    let samples = cover(&plain, length / plain.channels * plain.channels, 18);
+                    let held = reference.capacity(&samples);
+                    for bit_len in [held, held / 5 + 1] {
+                        check_everywhere::<u8>(&reference, &samples, bit_len.min(held));
+                        check_everywhere::<u16>(&reference, &samples, bit_len.min(held));
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Bits above those stored, whatever they are, stay.
 #[test]
 fn bits_that_are_not_stored_stay() {
@@ -524,7 +601,7 @@ proptest! {
     }
 }
 
-/// Frozen: the first places of the path under the key of the tests, which `every_density` holds every level to. A release
+/// Frozen: the first places of the path under the key of the tests, of dense ones the first that are left out, which `every_density` holds every level to. A release
 /// that fails this cannot read what an older one embedded.
 #[test]
 fn paths_are_frozen() {
@@ -534,11 +611,21 @@ fn paths_are_frozen() {
             .take(6)
             .collect::<Vec<_>>()
     };
+    let missed = |count| {
+        let path = selected(KEY, Density::Blocks(count), 4096);
+        (0..4096)
+            .filter(|at| !path.contains(at))
+            .take(6)
+            .collect::<Vec<_>>()
+    };
     let found = [
         first(Density::Blocks(3)),
         first(Density::Blocks(60)),
         first(Density::Blocks(100)),
         first(Density::Strata(512)),
+        missed(129),
+        missed(200),
+        missed(255),
     ];
     assert_eq!(found, FROZEN);
 }
