@@ -115,7 +115,10 @@ pub enum Error {
         operation: &'static str,
     },
 
-    /// No frame begins here: no payload, or other options (another key, say) than it was embedded with.
+    /// No frame begins here: no payload, or other options (another key, say) than it was embedded with, or a frame whose first
+    /// bytes are damaged.
+    ///
+    /// One error on purpose: whoever cannot name the key is told the same of a stego image as of any cover.
     NoPayload,
     /// A frame of a version that this release does not know.
     Version {

@@ -1,6 +1,7 @@
-//! What holds for every cover, payload, layout and level.
+//! What holds for every cover, payload, layout and level; and, in `refusal`, what is refused.
 
 #![allow(
+    clippy::unwrap_in_result,
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -9,6 +10,7 @@
 )]
 
 mod reference;
+mod refusal;
 
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Layout, Level, Options, Sample, capacity, embed, extract,

@@ -131,7 +131,7 @@ fn map(flags: &[bool]) -> Vec<u8> {
     bits.chunks(8).map(byte).collect()
 }
 
-fn crc(bytes: &[u8]) -> u32 {
+pub(crate) fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
             (crc >> 1) ^ ((crc & 1) * 0x82f6_3b78)
