@@ -1,6 +1,12 @@
 //! The adaptive scheme: what it may touch, what it holds, and that it comes back.
 
-#![allow(clippy::unwrap_used, reason = "a test panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test panics, and its numbers are small"
+)]
+
+mod reference;
 
 use lsb_stego::cost::{self, Costs};
 use lsb_stego::trellis::Trellis;
@@ -9,6 +15,8 @@ use lsb_stego::{
     extract, read_bits,
 };
 use proptest::prelude::*;
+use reference::Plain;
+use reference::adaptive::Adaptive;
 
 fn options(height: u8, costs: Costs) -> Options {
     let trellis = Trellis::new(height).unwrap();
@@ -203,6 +211,153 @@ fn every_level_gives_the_same() {
                 assert_eq!(cost::map_par(cover, model), cost::map(cover, model));
             }
         }
+    }
+}
+
+/// Holds what is embedded against plain loops: the stream that the samples carry, what the changes cost, and which way each
+/// sample has moved.
+fn check_plain<S: Sample + TryFrom<u32>>(
+    reference: &Adaptive,
+    columns: usize,
+    samples: &[u32],
+    (costs, length): (Costs, usize),
+) {
+    let Adaptive { plain, height, key } = *reference;
+    let mut layout = Layout::new(plain.bits_stored as u8)
+        .unwrap()
+        .with_channels(plain.channels as u8, plain.carrying as u8)
+        .unwrap()
+        .with_columns(columns as u32)
+        .unwrap();
+    if let Some((low, high)) = plain.reserved {
+        layout = layout.with_reserved(low as u16, high as u16).unwrap();
+    }
+    let mut options = options(height, costs);
+    if let Some(key) = key {
+        options = options.key(Key::new(key));
+    }
+    let original: Vec<S> = samples
+        .iter()
+        .map(|&s| S::try_from(s).ok().unwrap())
+        .collect();
+    let cover = Cover::new(&original, layout).unwrap();
+    let held = capacity(cover, &options).unwrap();
+    assert_eq!(held.bits(), reference.capacity(samples));
+    let payload: Vec<u8> = numbers(11)
+        .map(|n| n.to_le_bytes()[0])
+        .take(length.min(held.payload_bytes()))
+        .collect();
+    let mut stego = original.clone();
+    embed(
+        CoverMut::new(&mut stego, layout).unwrap(),
+        &payload,
+        &options,
+    )
+    .unwrap();
+    let wide: Vec<u32> = stego
+        .iter()
+        .map(|&sample| u32::from(Into::<u16>::into(sample)))
+        .collect();
+
+    let k = reference.length(samples, 8 * (16 + payload.len()));
+    let told = format!("{reference:?}, {costs:?}, {length} bytes, {k} bits");
+    assert_eq!(
+        reference.length(&wide, 8 * (16 + payload.len())),
+        k,
+        "{told}"
+    );
+    assert!(
+        reference.stream(&wide, k) == reference.expected(&payload, k),
+        "the plain loops read it, {told}"
+    );
+
+    let map = cost::map(cover, costs).unwrap();
+    let mut moved = reference.elements(samples, k);
+    moved.retain(|element| samples[element.place] != wide[element.place]);
+    if samples.len() < 5000 {
+        let cost: f64 = moved.iter().map(|e| f64::from(map[e.place])).sum();
+        let least = reference.least_cost(samples, &map, &payload, k);
+        // Sums of costs have 24 bits in the crate.
+        assert!(
+            (cost - least).abs() <= 1e-3 * least,
+            "{cost}, {least}, {told}"
+        );
+    }
+    let all = (0..wide.len()).filter(|&i| samples[i] != wide[i]).count();
+    assert_eq!(moved.len(), all, "{told}");
+
+    moved.sort_by_key(|element| {
+        let last_first = core::cmp::Reverse((element.block, element.within % 32));
+        (element.segment, last_first)
+    });
+    for (element, coin) in moved.iter().zip(reference.coins(moved.len())) {
+        let (before, after) = (samples[element.place], wide[element.place]);
+        let [up, down] = [before + 1, before - 1].map(|to| reference.carries(element.place, to));
+        let expected = match (up, down) {
+            (true, true) => coin,
+            (up, _) => up,
+        };
+        assert_eq!(after > before, expected, "{told}");
+    }
+}
+
+/// The format has no secrets that `DESIGN.md` does not tell: order, lengths, segments, blocks, columns, steps.
+#[test]
+fn as_the_plain_loops() {
+    let grey = Plain {
+        bits_stored: 8,
+        channels: 1,
+        carrying: 1,
+        reserved: None,
+    };
+    let plains = [
+        grey,
+        Plain {
+            bits_stored: 12,
+            ..grey
+        },
+        Plain {
+            channels: 4,
+            carrying: 0b0111,
+            reserved: Some((100, 103)),
+            ..grey
+        },
+    ];
+    for plain in plains {
+        let peak = (1u64 << plain.bits_stored) - 1;
+        let samples: Vec<u32> = (0..24 * 37 * plain.channels as u64)
+            .zip(numbers(8))
+            .map(|(i, n)| match n % 16 {
+                0 => n >> 16 & peak,
+                1 => peak,
+                _ => 90 + i / 300 + n % 3,
+            })
+            .map(|value| value as u32)
+            .collect();
+        for key in [None, Some([3; 32])] {
+            for (height, costs) in [(7, Costs::Hill), (8, Costs::Uniform), (10, Costs::Suniward)] {
+                let reference = Adaptive { plain, height, key };
+                for length in [0, 1, 7, 23, 60, usize::MAX] {
+                    check_plain::<u16>(&reference, 37, &samples, (costs, length));
+                    if plain.bits_stored <= 8 {
+                        check_plain::<u8>(&reference, 37, &samples, (costs, length));
+                    }
+                }
+            }
+        }
+    }
+    // Several granules in one segment, and three segments of 19 granules each or 20.
+    let large: Vec<u32> = picture(400, 600).into_iter().map(u32::from).collect();
+    let reference = Adaptive {
+        plain: Plain {
+            bits_stored: 12,
+            ..grey
+        },
+        height: 7,
+        key: Some([3; 32]),
+    };
+    for length in [100, 900] {
+        check_plain::<u16>(&reference, 600, &large, (Costs::Uniform, length));
     }
 }
 

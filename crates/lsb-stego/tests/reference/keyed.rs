@@ -13,7 +13,7 @@ pub(crate) enum Way {
 }
 
 /// A keystream: 1 of the path, 2 of the whitening, 3 of the steps.
-fn keystream(key: [u8; 32], purpose: u8, from: usize, count: usize) -> Vec<u8> {
+pub(crate) fn keystream(key: [u8; 32], purpose: u8, from: usize, count: usize) -> Vec<u8> {
     let nonce = [0, 0, 0, 0, purpose, 0, 0, 0, 0, 0, 0, 0];
     let mut cipher = chacha20::ChaCha8::new(&key.into(), &nonce.into());
     cipher.seek(from as u64);

@@ -7,6 +7,7 @@
     reason = "a test panics, and its numbers are small"
 )]
 
+pub(crate) mod adaptive;
 pub(crate) mod keyed;
 pub(crate) mod reversible;
 
