@@ -144,8 +144,6 @@ macro_rules! masks_are_lanes {
     };
 }
 
-pub(super) use masks_are_lanes;
-
 /// Lanes without instructions: compilers make vectors of loops over arrays.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain<S>([S; BLOCK]);

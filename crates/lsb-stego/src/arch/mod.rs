@@ -12,6 +12,7 @@
 use core::fmt;
 
 pub(crate) mod kernel;
+#[macro_use]
 pub(crate) mod lanes;
 pub(crate) mod masked;
 pub(crate) mod matrix;

@@ -200,12 +200,6 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Whether there are others than 0 and the peak.
-    #[inline(always)]
-    pub(crate) const fn reserved(&self) -> bool {
-        self.low[0] != self.low[1] || self.high[0] != self.high[1]
-    }
-
     /// A step of one: the value's bits only, never past an end.
     #[inline(always)]
     pub(crate) fn step<S: Lane>(&self, sample: S, up: bool) -> S {

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 use core::ops::{BitAnd, BitOr, BitXor, Not};
 
 use super::{Avx2, Avx512};
-use crate::arch::lanes::{Lanes, NEAR, masks_are_lanes};
+use crate::arch::lanes::{Lanes, NEAR};
 use crate::arch::simd::{BLOCK, Simd};
 
 /// 64 samples of eight bits.
