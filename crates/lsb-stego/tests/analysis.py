@@ -6,6 +6,7 @@ pip install numpy==2.4.6 scipy==1.17.1 scikit-image==0.26.0 sealwatch conseal &&
 import numpy as np
 from importlib.metadata import version
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+import scipy.signal
 import scipy.stats
 import conseal.hill._costmap, conseal.suniward._costmap
 import sealwatch.chi2, sealwatch.spa, sealwatch.ws
@@ -39,8 +40,38 @@ def regular_singular(image):
 
     (d0, m0), (d1, m1) = counts(image), counts(image ^ 1)
     roots = np.roots([2 * (d1 + d0), m0 - m1 - d1 - 3 * d0, d0 - m0])
-    z = min(roots, key=abs)
+    z = min(roots, key=abs).real  # of a complex pair, what both have
     return z / (z - 0.5)
+
+
+def weighted_stego(image):
+    """WS from the paper (Ker and Boehme 2008): edges 2, corners -1, over 4; weight 1 / (5 + variance of the neighbours)."""
+    x = image.astype(np.float64)
+    edges, corners = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]), np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1]])
+    near = lambda values, kernel: scipy.signal.convolve2d(values, kernel, mode="valid")
+    mean, square = (near(v, edges + corners) / 8 for v in (x, x * x))
+    weight = 1 / (5 + square - mean * mean)
+    inner = x[1:-1, 1:-1]
+    apart = inner - (2 * near(x, edges) - near(x, corners)) / 4
+    return 2 * (weight * apart * np.where(inner % 2 == 0, -1, 1)).sum() / weight.sum()
+
+
+def sample_pairs(image):
+    """Sample Pairs from the paper (Dumitrescu, Wu and Wang 2003), of neighbours in a row."""
+    r, s = (x.astype(int).ravel() for x in (image[:, :-1], image[:, 1:]))
+    x = ((s % 2 == 0) & (r < s) | (s % 2 == 1) & (r > s)).sum()
+    y = ((s % 2 == 0) & (r > s) | (s % 2 == 1) & (r < s)).sum()
+    roots = np.roots([(r // 2 == s // 2).sum() / 2, 2 * x - r.size, y - x])
+    return min(root.real for root in roots)
+
+
+def chi_square(image):
+    """Westfeld and Pfitzmann 1999: pairs of values of which there are more than eight samples."""
+    pairs = np.bincount(image.ravel(), minlength=65536).reshape(-1, 2)
+    pairs = pairs[pairs.sum(axis=1) > 8]
+    expected = pairs.sum(axis=1) / 2
+    statistic = ((pairs[:, 0] - expected) ** 2 / expected).sum()
+    return statistic, len(pairs) - 1, scipy.stats.chi2.sf(statistic, len(pairs) - 1)
 
 
 print({name: version(name) for name in ("numpy", "scipy", "scikit-image", "sealwatch", "conseal")})
@@ -60,6 +91,11 @@ for rate in (0, 10, 50, 100):
     distance, _ = sealwatch.chi2.attack(image)
     print("8 bits", rate, "spa", sealwatch.spa.attack(image), "chi2", distance, end=" ")
     print("p", scipy.stats.chi2.sf(distance / 2, 94), "ws", sealwatch.ws.attack(image), "rs", regular_singular(image))
+    print("from the papers: pairs", sample_pairs(image), "ws", weighted_stego(image), "chi2", chi_square(image))
+for rate in (0, 50, 100):
+    image = replaced(words, rate).reshape(128, 128)
+    print("16 bits", rate, "pairs", sample_pairs(image), "rs", regular_singular(image), end=" ")
+    print("ws", weighted_stego(image), "chi2", chi_square(image))
 # Corners, edges, flat and textured places; the mean logarithm is of all samples.
 for samples in (eight, words):
     for model in (conseal.hill._costmap, conseal.suniward._costmap):

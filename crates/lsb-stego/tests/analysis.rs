@@ -3,7 +3,8 @@
 //! The image is `CT_small.dcm` of pydicom (see `examples/data/README.md`), its 128 x 128 words as they are, and brought to eight
 //! bits. `analysis.py` beside this file prints the values of scikit-image 0.26 (PSNR, SSIM), numpy 2.4.6 (correlation,
 //! histograms, RS from the paper), scipy 1.17 and sealwatch 2025.9 (Sample Pairs, chi-square, WS with other weights) and
-//! conseal 2025.11 (HILL, S-UNIWARD). WS with the weights of the paper was computed with numpy and scipy from its formula.
+//! conseal 2025.11 (HILL, S-UNIWARD); and, with numpy and scipy from the formulas of the papers, RS, Sample Pairs, chi-square and
+//! WS with its own weights, at 8 and at 16 bits.
 
 #![cfg(feature = "std")]
 #![allow(
@@ -284,14 +285,37 @@ fn regular_singular_is_near_that_of_aletheia() {
 #[test]
 fn detectors_of_sixteen_bits_are_those_of_numpy() {
     let original = words();
-    for (rate, pairs, weighted) in [
-        (0, -0.521_133_377_121_689_5, 0.069_673_378_177_186_1),
-        (50, 0.309_347_898_990_025_3, 0.751_842_028_356_156_4),
-        (100, 0.725_557_980_197_996_7, 0.972_714_977_240_144_7),
+    for (rate, pairs, rs, weighted, (statistic, probability)) in [
+        (
+            0,
+            -0.521_133_377_121_689_6,
+            -0.063_948_108_726_387_4,
+            0.069_673_378_177_186_1,
+            (154.880_442_741_250_05, 0.999_999_999_999_999_9),
+        ),
+        (
+            50,
+            0.309_347_898_990_025_3,
+            1.888_888_888_888_888_2,
+            0.751_842_028_356_156_4,
+            (168.496_831_107_440_58, 0.999_999_999_999_927_2),
+        ),
+        (
+            100,
+            0.725_557_980_197_996_7,
+            1.684_410_646_387_832_6,
+            0.972_714_977_240_144_7,
+            (154.855_664_491_810_9, 0.999_999_999_999_999_9),
+        ),
     ] {
         let stego = replaced(&original, rate, put16);
         near(sample_pairs(cover(&stego)).unwrap(), pairs);
+        near(regular_singular(cover(&stego)).unwrap(), rs);
         near(weighted_stego(cover(&stego)).unwrap(), weighted);
+        let found = chi_square(cover(&stego)).unwrap();
+        near(found.statistic, statistic);
+        assert_eq!(found.degrees, 322);
+        near(found.probability, probability);
     }
 }
 
@@ -380,7 +404,9 @@ fn flat_and_tiny_images_are_quiet() {
 #[cfg(feature = "rayon")]
 #[test]
 fn every_core_gives_the_same() {
-    use lsb_stego::detect::{regular_singular_par, sample_pairs_par, weighted_stego_par};
+    use lsb_stego::detect::{
+        chi_square_par, regular_singular_par, sample_pairs_par, weighted_stego_par,
+    };
     use lsb_stego::metric::{compare_par, mse, mse_par, ssim_par};
 
     let ct = bytes();
@@ -409,6 +435,7 @@ fn every_core_gives_the_same() {
         assert_eq!(sample_pairs_par(b), sample_pairs(b));
         assert_eq!(regular_singular_par(b), regular_singular(b));
         assert_eq!(weighted_stego_par(b), weighted_stego(b));
+        assert_eq!(chi_square_par(b), chi_square(b));
     }
 }
 

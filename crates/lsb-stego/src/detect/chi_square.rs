@@ -1,6 +1,9 @@
+use core::ops::Range;
 use std::vec;
+use std::vec::Vec;
 
-use crate::plane::planes;
+use crate::join::{Join, Serial};
+use crate::plane::{PART, fold, planes};
 use crate::{Cover, Result, Sample};
 
 /// What the chi-square attack finds.
@@ -27,11 +30,41 @@ const EXPECTED: u64 = 4;
 ///
 /// [`Error::Columns`](crate::Error::Columns) when the layout names no columns.
 pub fn chi_square<S: Sample>(cover: Cover<'_, S>) -> Result<ChiSquare> {
+    chi_square_with::<Serial, S>(cover)
+}
+
+/// [`chi_square`] on every core, with the same result to the last bit.
+///
+/// # Errors
+///
+/// As [`chi_square`].
+#[cfg(feature = "rayon")]
+pub fn chi_square_par<S: Sample>(cover: Cover<'_, S>) -> Result<ChiSquare> {
+    chi_square_with::<crate::join::Rayon, S>(cover)
+}
+
+fn chi_square_with<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<ChiSquare> {
     let mut histogram = vec![0_u64; usize::from(cover.layout().peak()) + 2];
+    let length = histogram.len();
+    let sum = |mut first: Vec<u64>, second: Vec<u64>| {
+        first
+            .iter_mut()
+            .zip(second)
+            .for_each(|(sum, count)| *sum += count);
+        first
+    };
     for plane in planes(cover)? {
-        for value in plane.values {
-            histogram[usize::from(value)] += 1;
-        }
+        let count = |part: Range<usize>| {
+            let mut counts = vec![0; length];
+            for &value in plane.values.get(part).unwrap_or_default() {
+                counts[usize::from(value)] += 1;
+            }
+            counts
+        };
+        // Each part has a histogram of its own, which must be worth adding.
+        let least = PART.max(8 * length);
+        let found = fold::<J, _>(0..plane.values.len(), least, &count, &sum);
+        histogram = sum(histogram, found);
     }
     let mut statistic = 0.0;
     let mut pairs = 0_u32;

@@ -34,6 +34,8 @@ mod pairs;
 mod regular;
 mod weighted;
 
+#[cfg(feature = "rayon")]
+pub use chi_square::chi_square_par;
 pub use chi_square::{ChiSquare, chi_square};
 pub use pairs::sample_pairs;
 #[cfg(feature = "rayon")]
