@@ -33,6 +33,8 @@ struct State {
     left: Option<usize>,
     /// Changes so far.
     done: usize,
+    /// Whether what stops them is that the disk is full.
+    full: bool,
 }
 
 /// A disk that loses what was not synced.
@@ -50,6 +52,7 @@ impl State {
     fn count(&mut self) -> io::Result<()> {
         self.done += 1;
         match &mut self.left {
+            Some(0) if self.full => Err(io::ErrorKind::StorageFull.into()),
             Some(0) => Err(io::Error::other("the disk is frozen")),
             Some(left) => {
                 *left -= 1;
@@ -215,15 +218,7 @@ fn nothing_answered_is_lost_whenever_the_disk_freezes() {
                     answered.len()
                 ),
             };
-            let view = ledger.view().unwrap();
-            for (index, id) in (0..).zip(&answered) {
-                assert_eq!(
-                    view.find(id).unwrap(),
-                    Some(index),
-                    "frozen after {left} changes"
-                );
-                assert!(view.share(&share_id(index)).unwrap().is_some());
-            }
+            recorded(&ledger, &answered, &format!("frozen after {left} changes"));
             let audit = ledger.audit(|_, _| {}).unwrap();
             let some = u64::try_from(answered.len()).unwrap();
             // the block that was being written when the disk froze may be there or not
@@ -253,34 +248,61 @@ fn nothing_answered_is_lost_at_random_moments() {
             Err(_) if answered.is_empty() => continue,
             Err(error) => panic!("cycle {cycle}, {} answered: {error}", answered.len()),
         };
-        let view = ledger.view().unwrap();
-        for (index, id) in (0..).zip(&answered) {
-            assert_eq!(view.find(id).unwrap(), Some(index), "cycle {cycle}");
-        }
+        recorded(&ledger, &answered, &format!("cycle {cycle}"));
         ledger.audit(|_, _| {}).unwrap();
     }
 }
 
+/// Wherever in a commit the disk is full, the commit fails, and the next one goes on when there is room, on the same ledger; what
+/// was answered before and after is there under its name.
 #[test]
 fn a_full_disk_is_an_error_and_the_ledger_goes_on_after() {
-    let machine = Machine::default();
-    work(&machine, 2);
-    machine.0.lock().unwrap().left = Some(3);
-    let ledger = machine.store().and_then(Ledger::open);
-    if let Ok(ledger) = ledger {
-        let alice = Person::new(0);
-        let mut staged = ledger.begin(0).unwrap();
-        let time = staged.time();
-        let tx =
-            ledger_core::Unsigned::new(ledger.chain(), alice.address, 2, time, share(2, &[&alice]));
-        staged.apply(&tx.sign(&alice.key)).unwrap();
-        let error = ledger.commit(&staged.finish().unwrap()).unwrap_err();
-        assert!(matches!(error, Error::Store { .. }), "{error}");
+    let alice = Person::new(0);
+    let mut failed = 0;
+    for room in 0..8 {
+        let machine = Machine::default();
+        let mut answered = work(&machine, 2);
+        assert_eq!(answered.len(), 2);
+        let store = machine.store().unwrap();
+        let mut chain = Chain::open(Ledger::open(store).unwrap());
+        let send = |chain: &mut Chain<RedbStore>, number| {
+            let tx = chain.sign_as(&alice, number, share(number, &[&alice]));
+            chain.put(&tx).map(|receipt| receipt.id)
+        };
+        answered.push(send(&mut chain, 2).unwrap());
+        {
+            let mut state = machine.0.lock().unwrap();
+            (state.left, state.full) = (Some(room), true);
+        }
+        for _ in 0..2 {
+            match send(&mut chain, u64::try_from(answered.len()).unwrap()) {
+                Ok(id) => answered.push(id),
+                Err(Error::Store { .. }) => failed += 1,
+                Err(error) => panic!("room for {room} changes: {error}"),
+            }
+        }
+        machine.0.lock().unwrap().left = None;
+        let last = u64::try_from(answered.len()).unwrap();
+        answered.push(send(&mut chain, last).unwrap());
+        for chance in [0, u64::MAX] {
+            let after = machine.after_power_loss(chance);
+            let ledger = after.store().and_then(Ledger::open).unwrap();
+            recorded(&ledger, &answered, &format!("room for {room} changes"));
+            let audit = ledger.audit(|_, _| {}).unwrap();
+            assert_eq!(audit.transactions, last + 1);
+        }
     }
-    let ledger = machine
-        .after_power_loss(0)
-        .store()
-        .and_then(Ledger::open)
-        .unwrap();
-    assert_eq!(ledger.audit(|_, _| {}).unwrap().transactions, 2);
+    assert!(failed >= 4, "the disk was full {failed} times");
+}
+
+/// Checks that what was answered stands where it was said to stand: its name, its bytes, and the share that it made.
+fn recorded(ledger: &Ledger<RedbStore>, answered: &[TxId], when: &str) {
+    let view = ledger.view().unwrap();
+    for (index, id) in (0..).zip(answered) {
+        assert_eq!(view.find(id).unwrap(), Some(index), "{when}");
+        let tx = view.transaction(index).unwrap();
+        assert_eq!(tx.map(|tx| tx.id()), Some(*id), "{when}");
+        let share = view.share(&share_id(index)).unwrap();
+        assert_eq!(share.map(|share| share.index), Some(index), "{when}");
+    }
 }
