@@ -1,5 +1,6 @@
-//! Re-computing a whole chain from its genesis, and comparing every stored byte.
+//! Re-computing a whole chain from its genesis, and comparing every stored entry with what comes out.
 
+use crate::ledger::EXTRA;
 use crate::store::{LedgerStore, MemoryStore, Order, Snapshot, Table};
 use crate::{Error, Height, Ledger, Result};
 
@@ -19,6 +20,9 @@ pub struct Audit {
 impl<S: LedgerStore> Ledger<S> {
     /// Computes every block again from the genesis, with every signature and every rule, and compares each table with
     /// what comes out, byte for byte. `progress` hears the blocks done and the blocks there are.
+    ///
+    /// What was kept beside the ledger by [`Ledger::found_with`] follows from nothing, so it is left out; and so is what the store
+    /// notes for itself. The durable store has a checksum behind both, as behind each value.
     ///
     /// The state is built up in memory meanwhile: about as many bytes as the ledger has on disk.
     ///
@@ -45,7 +49,7 @@ impl<S: LedgerStore> Ledger<S> {
             progress(height.0 + 1, last.0 + 1);
         }
         let (stored, computed) = (reading.snapshot(), again.store().snapshot()?);
-        for table in Table::ALL.into_iter().filter(|table| *table != Table::Meta) {
+        for table in Table::ALL {
             compare(table, stored, &computed)?;
         }
         Ok(Audit {
@@ -61,7 +65,11 @@ fn compare(table: Table, stored: &impl Snapshot, computed: &impl Snapshot) -> Re
     let end = [0xff; 41];
     let mut from = Vec::new();
     loop {
-        let found = stored.range(table, &from, &end, Order::Ascending, PAGE)?;
+        let mut found = stored.range(table, &from, &end, Order::Ascending, PAGE)?;
+        if table == Table::Meta {
+            // a few names: all of them are on this page
+            found.retain(|(key, _)| !key.starts_with(EXTRA));
+        }
         let expected = computed.range(table, &from, &end, Order::Ascending, PAGE)?;
         if found != expected {
             let differing = found

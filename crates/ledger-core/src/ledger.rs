@@ -23,6 +23,8 @@ const FORMAT: &[u8] = b"format";
 const GENESIS: &[u8] = b"genesis";
 const HEAD: &[u8] = b"head";
 const PEAKS: &[u8] = b"peaks";
+/// What the names of values begin with that are kept beside the ledger.
+pub(crate) const EXTRA: &[u8] = b"extra ";
 
 /// The deterministic state machine and its log over a store.
 #[derive(Debug)]
@@ -564,7 +566,7 @@ fn write_head(
 }
 
 fn extra_key(name: &str) -> Vec<u8> {
-    [b"extra ", name.as_bytes()].concat()
+    [EXTRA, name.as_bytes()].concat()
 }
 
 /// Damage where bytes should have been well-formed.

@@ -328,7 +328,7 @@ impl Node {
         Ok(self.view()?.head().clone())
     }
 
-    /// Computes the whole chain again from its genesis and compares every stored table; `progress` hears the blocks done
+    /// Computes the whole chain again from its genesis and compares every table of it; `progress` hears the blocks done
     /// and the blocks there are.
     ///
     /// # Errors

@@ -257,25 +257,6 @@ impl RedbStore {
         self.settle()
     }
 
-    /// Checks every page of the file.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Damaged`] when one is not what was written, or a failure of the storage.
-    pub fn check_pages(&mut self) -> Result<()> {
-        self.settle()?;
-        guarded(|| {
-            let Some(shared) = Arc::get_mut(&mut self.shared) else {
-                return Err(Error::Busy);
-            };
-            match shared.database.check_integrity() {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(Error::damaged("a page of the file is not what was written")),
-                Err(error) => Err(opened(error)),
-            }
-        })
-    }
-
     /// Writes everything to the tables and empties the journal.
     fn settle(&mut self) -> Result<()> {
         self.shared.patience.patient.store(false, Ordering::Release);
