@@ -11,20 +11,67 @@ use crate::{
     Share, Trust, Unsigned, Withdraw, verify,
 };
 
-/// How many persons take part; the first two are authorities, either of whom enrolls alone.
+/// How many persons take part.
 const PERSONS: u8 = 6;
 /// How many shares there may be.
 const SHARES: u8 = 4;
 /// The most steps of one run.
 const STEPS: usize = 64;
 
+/// Who decides about members: the first persons, so many of them together.
+#[derive(Clone, Copy, Debug)]
+struct Deciding {
+    authorities: u8,
+    threshold: usize,
+}
+
+/// Either of two decides alone.
+const ALONE: Deciding = Deciding {
+    authorities: 2,
+    threshold: 1,
+};
+/// Two of three decide together.
+const TOGETHER: Deciding = Deciding {
+    authorities: 3,
+    threshold: 2,
+};
+
+/// An approval: whose it is to be, and whether that one's key made it.
+type Approving = (Address, bool);
+
 /// What was accepted so far: sender and body, in order.
-#[derive(Debug, Default)]
-struct History(Vec<(Address, Body)>);
+#[derive(Debug)]
+struct History {
+    deciding: Deciding,
+    accepted: Vec<(Address, Body)>,
+}
 
 impl History {
+    fn authorities(&self) -> impl Iterator<Item = Address> + use<> {
+        (0..self.deciding.authorities).map(|number| person(number).address)
+    }
+
+    fn is_authority(&self, who: &Address) -> bool {
+        self.authorities().any(|authority| authority == *who)
+    }
+
+    /// Whether the sender and those who approve are as many authorities as must decide.
+    fn decided(&self, sender: &Address, approvals: &[Approving]) -> bool {
+        let mut signed = vec![*sender];
+        for (who, right) in approvals {
+            if signed.contains(who) || !right {
+                return false;
+            }
+            signed.push(*who);
+        }
+        signed.len() == self.deciding.threshold
+            && signed
+                .iter()
+                .all(|who| self.is_authority(who) && self.is_live(who))
+    }
+
     fn sequence(&self, who: &Address) -> u64 {
-        self.0
+        self.accepted
             .iter()
             .map(|(sender, _)| u64::from(sender == who))
             .sum()
@@ -32,11 +79,11 @@ impl History {
 
     fn is_member(&self, who: &Address) -> bool {
         let enrolled = |body: &Body| matches!(body, Body::Enroll(enroll) if enroll.address == *who);
-        is_authority(who) || self.0.iter().any(|(_, body)| enrolled(body))
+        self.is_authority(who) || self.accepted.iter().any(|(_, body)| enrolled(body))
     }
 
     fn is_revoked(&self, who: &Address) -> bool {
-        self.0
+        self.accepted
             .iter()
             .any(|(_, body)| matches!(body, Body::RevokeMember(revoke) if revoke.address == *who))
     }
@@ -46,7 +93,7 @@ impl History {
     }
 
     fn on(&self, share: &Body) -> Vec<&(Address, Body)> {
-        self.0
+        self.accepted
             .iter()
             .filter(|(_, body)| body.share_id() == share.share_id())
             .collect()
@@ -73,7 +120,7 @@ impl History {
     }
 
     /// Whether the rules allow this next, signature and sequence aside.
-    fn allows(&self, sender: &Address, body: &Body) -> bool {
+    fn allows(&self, sender: &Address, body: &Body, approvals: &[Approving]) -> bool {
         let events = self.on(body);
         let recorded = events
             .iter()
@@ -90,20 +137,28 @@ impl History {
             .enumerate()
             .all(|(at, who)| !receivers.iter().skip(at + 1).any(|w| w == who));
         let named = !receivers.is_empty() && distinct;
+        let own_key = matches!(body, Body::RotateKey(rotate) if rotate.address == *sender);
+        let about_members = matches!(
+            body,
+            Body::Enroll(_) | Body::RotateKey(_) | Body::RevokeMember(_)
+        );
+        let signed = if about_members && !own_key {
+            self.decided(sender, approvals)
+        } else {
+            approvals.is_empty()
+        };
         self.is_live(sender)
+            && signed
             && match body {
-                Body::Enroll(enroll) => is_authority(sender) && !self.is_member(&enroll.address),
-                Body::RotateKey(rotate) => {
-                    self.is_live(&rotate.address)
-                        && (rotate.address == *sender || is_authority(sender))
-                }
+                Body::Enroll(enroll) => !self.is_member(&enroll.address),
+                Body::RotateKey(rotate) => self.is_live(&rotate.address),
                 Body::RevokeMember(revoke) => {
-                    let left = authorities()
-                        .into_iter()
+                    let left = self
+                        .authorities()
                         .filter(|who| *who != revoke.address && self.is_live(who));
-                    is_authority(sender)
-                        && self.is_live(&revoke.address)
-                        && (!is_authority(&revoke.address) || left.count() > 0)
+                    self.is_live(&revoke.address)
+                        && (!self.is_authority(&revoke.address)
+                            || left.count() >= self.deciding.threshold)
                 }
                 Body::Share(_) => {
                     recorded.is_none() && named && receivers.iter().all(|who| self.is_live(who))
@@ -123,14 +178,21 @@ impl History {
 }
 
 /// Drives a ledger and the model side by side with steps read from bytes, and compares every verdict, every state and
-/// every proof.
+/// every proof. A step takes four bytes; when some are left over, authorities decide together.
 ///
 /// # Panics
 ///
 /// When the ledger and the model disagree.
 pub fn run(data: &[u8]) {
-    let mut chain = Chain::over(MemoryStore::new(), super::genesis(2, 1), 0);
-    let mut history = History::default();
+    let (steps, rest) = data.as_chunks::<4>();
+    let deciding = if rest.is_empty() { ALONE } else { TOGETHER };
+    let threshold = u64::try_from(deciding.threshold).unwrap_or(u64::MAX);
+    let genesis = super::genesis(deciding.authorities.into(), threshold);
+    let mut chain = Chain::over(MemoryStore::new(), genesis, 0);
+    let mut history = History {
+        deciding,
+        accepted: Vec::new(),
+    };
     let mut keys: BTreeMap<Address, Person> = (0..PERSONS)
         .map(|n| (person(n).address, person(n)))
         .collect();
@@ -139,7 +201,7 @@ pub fn run(data: &[u8]) {
         .begin(chain.time + 1)
         .expect("memory does not fail");
     let mut rotated = BTreeMap::new();
-    for (step, bytes) in data.as_chunks::<4>().0.iter().take(STEPS).enumerate() {
+    for (step, bytes) in steps.iter().take(STEPS).enumerate() {
         let [kind, actor, subject, mask] = *bytes;
         let sender = person(actor % PERSONS).address;
         let body = body(kind, subject, mask, step);
@@ -163,7 +225,12 @@ pub fn run(data: &[u8]) {
             body.clone(),
         )
         .sign(&signer.key);
-        let expected = in_turn && !forged && history.allows(&sender, &body);
+        let approvals = approving(deciding, &body, mask);
+        let tx = approvals.iter().fold(tx, |tx, (who, right)| {
+            let own = keys.get(who).filter(|_| *right);
+            tx.approve(*who, &own.unwrap_or(&person(PERSONS)).key)
+        });
+        let expected = in_turn && !forged && history.allows(&sender, &body, &approvals);
         match staged.apply(&tx) {
             Ok(_) => assert!(
                 expected,
@@ -181,7 +248,7 @@ pub fn run(data: &[u8]) {
             if let Body::RotateKey(rotate) = &body {
                 rotated.insert(rotate.address, renewed(&rotate.address, step));
             }
-            history.0.push((sender, body));
+            history.accepted.push((sender, body));
         }
         if kind >= 128 {
             let finished = staged.finish().expect("memory does not fail");
@@ -256,12 +323,27 @@ fn person(number: u8) -> Person {
     Person::new(number.into())
 }
 
-fn authorities() -> [Address; 2] {
-    [person(0).address, person(1).address]
-}
-
-fn is_authority(who: &Address) -> bool {
-    authorities().contains(who)
+/// Who approves: where authorities decide together, one person, or those of the mask's bits; and with its highest bit none of
+/// their own keys makes it. The mask says nothing else about members.
+fn approving(deciding: Deciding, body: &Body, mask: u8) -> Vec<Approving> {
+    let about_members = matches!(
+        body,
+        Body::Enroll(_) | Body::RotateKey(_) | Body::RevokeMember(_)
+    );
+    if deciding.threshold == 1 || !about_members {
+        return Vec::new();
+    }
+    let several = mask & 8 != 0;
+    (0..PERSONS)
+        .filter(|number| {
+            if several {
+                mask >> number & 1 == 1
+            } else {
+                mask % 8 % PERSONS == *number
+            }
+        })
+        .map(|number| (person(number).address, mask < 128))
+        .collect()
 }
 
 /// The same person with a key of its own for each step.
