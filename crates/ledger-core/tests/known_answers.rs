@@ -109,6 +109,11 @@ fn leaves() -> Vec<Digest> {
 
 /// A proof of this crate from its canonical bytes, as a stranger would bring it.
 fn proof<T: serde::de::DeserializeOwned>(fields: &[(&str, u64)], path: &str) -> T {
+    read(fields, path).unwrap()
+}
+
+/// The proof, unless its path is none of whole hashes.
+fn read<T: serde::de::DeserializeOwned>(fields: &[(&str, u64)], path: &str) -> Option<T> {
     let mut map = std::collections::BTreeMap::new();
     for (name, value) in fields {
         map.insert(
@@ -120,7 +125,52 @@ fn proof<T: serde::de::DeserializeOwned>(fields: &[(&str, u64)], path: &str) -> 
         "path".to_owned(),
         ipld_core::ipld::Ipld::Bytes(hex::decode(path).unwrap()),
     );
-    serde_ipld_dagcbor::from_slice(&serde_ipld_dagcbor::to_vec(&map).unwrap()).unwrap()
+    serde_ipld_dagcbor::from_slice(&serde_ipld_dagcbor::to_vec(&map).unwrap()).ok()
+}
+
+/// What others publish as proofs that must not hold, each beside the one that does: one thing is wrong in each.
+#[test]
+fn published_proofs_that_must_not_hold() {
+    let vectors = include_str!("data/transparency-dev-merkle.txt");
+    let (mut held, mut refused, mut empty) = (0, 0, 0);
+    for line in vectors.lines() {
+        let (line, name) = line.split_once(" # ").unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        let [kind, verdict, a, b, one, two, hashes @ ..] = words.as_slice() else {
+            panic!("{line}")
+        };
+        let [a, b] = [a, b].map(|number| number.parse::<u64>().unwrap());
+        // where the path decides alone, theirs are a few letters; without bytes they are nothing
+        let digest = |root: &str| match root.parse::<Digest>() {
+            Ok(digest) => Some(digest),
+            Err(_) => (root != "-").then(|| leaf_hash(root.as_bytes())),
+        };
+        let Some((one, two)) = digest(one).zip(digest(two)) else {
+            assert_eq!(*verdict, "refused", "{name}");
+            refused += 1;
+            continue;
+        };
+        let path = hashes.concat().replace('-', "");
+        let whole = hashes.iter().all(|hash| hash.len() == 64);
+        let holds = whole
+            && if *kind == "inclusion" {
+                read::<InclusionProof>(&[("index", a), ("size", b)], &path)
+                    .is_some_and(|proof| proof.root(&two) == Some(one))
+            } else {
+                read::<ConsistencyProof>(&[("from", a), ("to", b)], &path)
+                    .is_some_and(|proof| proof.holds(&one, &two))
+            };
+        if *kind == "consistency" && a == 0 {
+            // theirs asks for no proof from an empty log; here every log continues it
+            let begins = one == if b == 0 { two } else { root_of(&[]) };
+            assert_eq!(holds, begins && hashes.is_empty(), "{name}");
+            empty += 1;
+            continue;
+        }
+        assert_eq!(holds, *verdict == "holds", "{kind} {name}");
+        *(if holds { &mut held } else { &mut refused }) += 1;
+    }
+    assert_eq!((held, refused, empty), (12, 175, 9));
 }
 
 #[test]
