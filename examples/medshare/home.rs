@@ -11,8 +11,11 @@
 //!   shares/       one file per share sent or received: what a loose stego image is verified with (0600)
 //! ```
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -28,6 +31,7 @@ use crate::blocks::Blocks;
 use crate::file;
 use crate::output::Output;
 use crate::passphrase::PassphraseArgs;
+use crate::share;
 
 /// The most bytes of a key, a cert or a file of the home.
 const SMALL: u64 = 16 << 20;
@@ -55,6 +59,51 @@ impl HomeArgs {
 
     pub(crate) fn open(&self) -> Result<Home> {
         Home::open(&self.home)
+    }
+}
+
+/// Which home, how its ledger is reached and its key unlocked: on the command line of whatever asks the ledger.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct MemberArgs {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// The ledger's file or the URL of a node, in place of what `init` was told; another chain is refused
+    #[arg(long, value_name = "PATH|URL", env = "MEDSHARE_LEDGER")]
+    ledger: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl MemberArgs {
+    pub(crate) fn open(&self) -> Result<Home> {
+        Ok(self
+            .home
+            .open()?
+            .asking(self.ledger.as_deref(), &self.passphrase))
+    }
+}
+
+/// A member on the command line: its fingerprint, or a file with its cert.
+#[derive(Clone, Debug)]
+pub(crate) struct Who(String);
+
+impl FromStr for Who {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Who {
+    pub(crate) fn address(&self) -> Result<Address> {
+        match self.0.parse() {
+            Ok(address) => Ok(address),
+            Err(_) => share::address(
+                &read_cert(Path::new(&self.0))
+                    .with_context(|| format!("{:?} is no fingerprint and no cert", self.0))?,
+            ),
+        }
     }
 }
 
@@ -91,6 +140,48 @@ pub(crate) struct Remembered {
 pub(crate) struct Home {
     path: PathBuf,
     config: Config,
+    secret: Arc<Secret>,
+}
+
+/// The secret key of a home, unlocked once, by whatever needs it first.
+#[derive(Debug)]
+struct Secret {
+    path: PathBuf,
+    owner: String,
+    passphrase: PassphraseArgs,
+    unlocked: OnceLock<Key>,
+}
+
+impl Secret {
+    fn new(home: &Path, owner: &str, passphrase: &PassphraseArgs) -> Arc<Self> {
+        Arc::new(Self {
+            path: key_path(home),
+            owner: owner.to_owned(),
+            passphrase: passphrase.clone(),
+            unlocked: OnceLock::new(),
+        })
+    }
+
+    /// The key, as it is stored.
+    fn stored(&self) -> Result<Key> {
+        let bytes = Zeroizing::new(file::read(&self.path, SMALL)?);
+        Key::read(&bytes).with_context(|| format!("cannot read the key {}", self.path.display()))
+    }
+
+    fn unlocked(&self) -> Result<Key> {
+        if let Some(key) = self.unlocked.get() {
+            return Ok(key.clone());
+        }
+        let mut key = self.stored()?;
+        if key.is_locked() {
+            let of = format!("the key of {}", self.owner);
+            let secret = self.passphrase.existing(&of)?;
+            key = key
+                .unlock(&secret.as_str().into())
+                .with_context(|| format!("cannot unlock {of}"))?;
+        }
+        Ok(self.unlocked.get_or_init(|| key).clone())
+    }
 }
 
 impl Home {
@@ -112,10 +203,24 @@ impl Home {
                 config.format
             );
         }
-        Ok(Self {
+        Ok(Self::new(path, config))
+    }
+
+    fn new(path: &Path, config: Config) -> Self {
+        Self {
             path: path.to_owned(),
+            secret: Secret::new(path, &config.name, &PassphraseArgs::default()),
             config,
-        })
+        }
+    }
+
+    /// The same home with another way to its ledger, and with where its key's passphrase is.
+    pub(crate) fn asking(mut self, ledger: Option<&Path>, passphrase: &PassphraseArgs) -> Self {
+        if let Some(ledger) = ledger {
+            ledger.clone_into(&mut self.config.ledger);
+        }
+        self.secret = Secret::new(&self.path, &self.config.name, passphrase);
+        self
     }
 
     /// Writes the configuration of a home whose keys are there.
@@ -123,37 +228,20 @@ impl Home {
         let mut text = serde_json::to_vec_pretty(&config)?;
         text.push(b'\n');
         file::write(&path.join("config.json"), &text)?;
-        Ok(Self {
-            path: path.to_owned(),
-            config,
-        })
+        Ok(Self::new(path, config))
     }
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The secret key, as it is stored.
-    pub(crate) fn key(&self) -> Result<Key> {
-        let path = key_path(&self.path);
-        let bytes = Zeroizing::new(file::read(&path, SMALL)?);
-        Key::read(&bytes).with_context(|| format!("cannot read the key {}", path.display()))
-    }
-
     /// The secret key, ready to use.
-    pub(crate) fn unlocked(&self, passphrase: &PassphraseArgs) -> Result<Key> {
-        let key = self.key()?;
-        if !key.is_locked() {
-            return Ok(key);
-        }
-        let of = format!("the key of {}", self.config.name);
-        let secret = passphrase.existing(&of)?;
-        key.unlock(&secret.as_str().into())
-            .with_context(|| format!("cannot unlock {of}"))
+    pub(crate) fn unlocked(&self) -> Result<Key> {
+        self.secret.unlocked()
     }
 
     pub(crate) fn cert(&self) -> Result<Cert> {
-        Ok(self.key()?.cert())
+        Ok(self.secret.stored()?.cert())
     }
 
     pub(crate) fn address(&self) -> Result<Address> {
@@ -163,10 +251,22 @@ impl Home {
             .context("config.json: the fingerprint")
     }
 
-    /// The ledger that this home was made for: another chain at the same place is refused.
+    /// The ledger that this home was made for: another chain at the same place is refused. A node that asks for it gets
+    /// signed questions.
     pub(crate) fn ledger(&self, output: &Output) -> Result<Access> {
         if let Location::Url(url) = location(&self.config.ledger) {
-            return remote(&self.path, &url, self.log_key()?);
+            let (secret, signer) = (Arc::clone(&self.secret), OnceLock::new());
+            let sign = move |message: &[u8]| {
+                if signer.get().is_none() {
+                    let made = Signer::new(&secret.unlocked()?, &pgp_policy())?;
+                    // another thread may have been faster
+                    let _ = signer.set(made);
+                }
+                let signer = signer.get().context("no signer")?;
+                Ok(signer.sign_ledger(message)?)
+            };
+            let connecting = connecting(&self.path)?.reader(self.address()?, sign);
+            return Ok(Client::connect(&url, self.log_key()?, connecting)?.into());
         }
         let chain: ChainId = self
             .config
@@ -304,11 +404,6 @@ pub(crate) fn location(ledger: &Path) -> Location {
     }
 }
 
-/// Reaches the ledger behind a node, for a home that remembers what it saw of it.
-pub(crate) fn remote(home: &Path, url: &str, log_key: LogKey) -> Result<Access> {
-    Ok(Client::connect(url, log_key, connecting(home)?)?.into())
-}
-
 /// How a home reaches a node: its last checkpoint is kept, and [`LEDGER_PEM`], if it is there, names whom to trust for TLS.
 pub(crate) fn connecting(home: &Path) -> Result<Connecting<'static>> {
     let connecting = Connecting::new().keep(home.join("checkpoint"));
@@ -329,7 +424,12 @@ pub(crate) fn open_ledger(path: &Path, chain: Option<ChainId>, output: &Output) 
         Some(chain) => opening.chain(chain),
         None => opening,
     };
-    Ok(Node::open_with(path, opening)?.into())
+    match Node::open_with(path, opening) {
+        Err(error @ ledger_node::Error::Busy { .. }) => Err(anyhow::Error::new(error).context(
+            "a node may serve this ledger: `--ledger URL` names it, and `node --backup` has it copied",
+        )),
+        opened => Ok(opened?.into()),
+    }
 }
 
 /// Opens the store of a home, where [`STORE_AUTH`] and [`STORE_PEM`], if they are there, say how a daemon is asked.

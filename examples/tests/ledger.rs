@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
 mod common;
-use common::{Place, image, program, text};
+use common::{Place, Ran, image, program, text};
 
 /// A running `medshare node`, killed when the test ends before it is stopped.
 struct Served {
@@ -60,12 +60,9 @@ fn every_command_takes_a_url_for_the_ledger() {
         place.init(name).ok();
     }
     let served = Served::new(&place, "node");
-    // whoever founded the ledger asks for it over HTTP from now on, like everybody else
-    let config = place.path("city").join("config.json");
-    let mut city: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
-    let trust = text(&city, "log_key").to_owned();
-    city["ledger"] = served.url.clone().into();
-    fs::write(&config, city.to_string()).unwrap();
+    let config = fs::read(place.path("city").join("config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    let trust = text(&config, "log_key").to_owned();
     for name in ["alice", "bob"] {
         let email = format!("{name}@hospital.example");
         let init = [
@@ -83,7 +80,10 @@ fn every_command_takes_a_url_for_the_ledger() {
         place.run(init.into_iter().chain(at)).ok();
         let cert = format!("{name}.pgp");
         place.run(["cert", "--home", name, "--out", &cert]).ok();
-        place.run(["enroll", "--home", "city", &cert]).ok();
+        // whoever founded the ledger asks for it over HTTP from now on, like everybody else
+        let at = ["--ledger", &served.url];
+        let enroll = ["enroll", "--home", "city", &cert];
+        place.run(enroll.into_iter().chain(at)).ok();
     }
     let shared = place.share(&image("CT_small.dcm"));
     let share = text(&shared, "share_id").to_owned();
@@ -121,6 +121,146 @@ fn every_command_takes_a_url_for_the_ledger() {
     place
         .run(["ledger", "verify", "--ledger", "shared/ledger.redb"])
         .ok();
+}
+
+#[test]
+fn a_node_for_members_only_is_asked_with_signed_questions() {
+    let place = Place::new();
+    let served = Served::with(&place, "city", &["--members-only"]);
+    let at = ["--ledger", served.url.as_str()];
+    let run = |args: &[&str]| place.run(args.iter().chain(&at));
+    let ct = image("CT_small.dcm");
+    let ct = ct.to_str().unwrap();
+    let shared = run(&["share", "--json", "--home", "alice", ct, "--to", "bob.pgp"]).ok();
+    let share = text(&shared.json(), "share_id").to_owned();
+    run(&["receive", "--home", "bob", &share, "--out", "out"]).ok();
+    assert_eq!(fs::read(ct).unwrap(), fs::read(place.path("out")).unwrap());
+    // also the commands that sign nothing but their questions
+    run(&["log", "--home", "bob", &share]).ok();
+    run(&["verify", "--home", "bob", "out"]).ok();
+    run(&["prove", "--home", "bob", &share, "--out", "proof"]).ok();
+    run(&["ledger", "verify", "--home", "bob"]).ok();
+    run(&["grant", "--home", "alice", &share, "--to", "mallory.pgp"]).ok();
+    run(&["withdraw", "--home", "alice", &share]).ok();
+    // whoever is no member yet learns which ledger it is, and no more
+    let init = [
+        "init",
+        "--home",
+        "eve",
+        "--name",
+        "eve",
+        "--email",
+        "eve@x.example",
+    ];
+    run(&init).ok();
+    run(&["log", "--home", "eve", "--all"]).fails(1, &["401", "unsigned"]);
+    run(&["ledger", "status"]).fails(1, &["401", "unsigned"]);
+    let mut locked = program(place.directory.path());
+    locked.args(["log", "--home", "bob"]).args(at);
+    locked.env("MEDSHARE_PASSPHRASE", "wrong");
+    Ran::of(locked.output().unwrap()).fails(1, &["cannot sign a question", "cannot unlock"]);
+}
+
+#[test]
+fn a_share_and_a_membership_are_taken_back() {
+    let place = Place::new();
+    let shared = place.share(&image("CT_small.dcm"));
+    let share = text(&shared, "share_id").to_owned();
+    let grant = ["grant", "--home", "alice", &share, "--to", "mallory.pgp"];
+    place.run(grant).ok();
+    let revoke = ["revoke", "--home", "alice", &share, "--from", "bob.pgp"];
+    let stranger = ["revoke", "--home", "bob", &share, "--from", "mallory.pgp"];
+    place.run(stranger).fails(1, &["refuses"]);
+    place.run(revoke).ok();
+    place.receive("bob", &share, "out").fails(3, &["rejected"]);
+    assert!(!place.path("out").exists());
+    place.receive("mallory", &share, "out").ok();
+
+    let members = || {
+        let listed = place
+            .run(["members", "--json", "--home", "bob"])
+            .ok()
+            .json();
+        let listed = listed["members"].as_array().unwrap().clone();
+        let mut status: Vec<_> = listed
+            .iter()
+            .map(|one| text(one, "status").to_owned())
+            .collect();
+        status.sort();
+        let revoked = listed
+            .iter()
+            .find(|one| one["status"] == "revoked")
+            .cloned();
+        (status, revoked)
+    };
+    assert_eq!(members().0, ["authority", "member", "member", "member"]);
+    let expel = |home| ["revoke-member", "--home", home, "mallory.pgp"];
+    place.run(expel("alice")).fails(1, &["refuses"]);
+    place.run(expel("city")).ok();
+    let (status, revoked) = members();
+    assert_eq!(status, ["authority", "member", "member", "revoked"]);
+    let fingerprint = text(&revoked.unwrap(), "address").to_owned();
+    place
+        .run(["revoke-member", "--home", "city", &fingerprint])
+        .fails(1, &["refuses"]);
+    place
+        .run(["revoke-member", "--home", "city", "nobody"])
+        .fails(1, &["no fingerprint and no cert"]);
+    let ct = image("CT_small.dcm");
+    let ct = ct.to_str().unwrap();
+    place
+        .run(["share", "--home", "mallory", ct, "--to", "bob.pgp"])
+        .fails(1, &["revoked"]);
+    place
+        .run(["share", "--home", "alice", ct, "--to", "mallory.pgp"])
+        .fails(1, &["revoked"]);
+}
+
+/// A running node has its file to itself: it copies it, and everybody else fetches the whole chain.
+#[test]
+fn a_ledger_that_is_served_is_verified_exported_and_copied() {
+    let place = Place::new();
+    place.share(&image("CT_small.dcm"));
+    let every = ["--backup", "copies", "--backup-every", "1s"];
+    let served = Served::with(&place, "city", &every);
+    let at = ["--ledger", served.url.as_str()];
+    let run = |args: &[&str]| place.run(args.iter().chain(&at));
+    // without a home, the node's own word is taken and shown
+    let status = run(&["ledger", "status", "--json"]).ok();
+    let trust = text(&status.json(), "trust").to_owned();
+    assert!(status.stderr.contains(&trust), "{status:?}");
+    let verified = run(&["ledger", "verify", "--json", "--trust", &trust]).ok();
+    assert_eq!(verified.json()["transactions"], 4);
+    let elsewhere = Place::empty();
+    elsewhere.init("city").ok();
+    let other = elsewhere.run(["ledger", "status", "--json", "--home", "city"]);
+    let other = text(&other.ok().json(), "trust").to_owned();
+    run(&["ledger", "verify", "--trust", &other]).fails(3, &["rejected", "chain"]);
+    run(&["ledger", "export", "all", "--trust", &trust]).ok();
+    let import = |trust| {
+        [
+            "ledger", "import", "--json", "all", "imported", "--trust", trust,
+        ]
+    };
+    place.run(import(&other)).fails(1, &["expected the ledger"]);
+    let imported = place.run(import(&trust)).ok().json();
+    assert_eq!(imported["transactions"], 4);
+    run(&["ledger", "backup", "copy"]).fails(1, &["node --backup"]);
+    drop(served);
+    place
+        .run(["ledger", "export", "--home", "city", "own"])
+        .ok();
+    assert_eq!(
+        fs::read(place.path("all")).unwrap(),
+        fs::read(place.path("own")).unwrap()
+    );
+    let copies = fs::read_dir(place.path("copies")).unwrap();
+    let copies: Vec<_> = copies.map(|copy| copy.unwrap().path()).collect();
+    let [copy] = copies.as_slice() else {
+        panic!("nothing changed, so there is one copy: {copies:?}");
+    };
+    let verify = ["ledger", "verify", "--ledger", copy.to_str().unwrap()];
+    place.run(verify).ok();
 }
 
 #[test]

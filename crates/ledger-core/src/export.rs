@@ -159,8 +159,13 @@ impl<S: LedgerStore> Ledger<S> {
         Ok(())
     }
 
-    /// Computes a block again and writes it, if it comes next and is what its transactions give.
-    pub(crate) fn replay(&self, block: &Block) -> Result<()> {
+    /// Computes a block that another ledger of this chain has, with every signature and every rule, and writes it, if it
+    /// comes next and is what its transactions give.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] naming the block and what is wrong with it, or a failure of the store.
+    pub fn replay(&self, block: &Block) -> Result<()> {
         let height = block.header.height;
         let wrong = |reason: String| Error::damaged(format!("block {height}: {reason}"));
         let mut staged = self.begin(block.header.time)?;

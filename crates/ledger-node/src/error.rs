@@ -151,6 +151,15 @@ pub enum Error {
         /// What is missing.
         what: &'static str,
     },
+    /// The server asks for questions that a member signed, and this one could not be.
+    #[error("cannot sign a question to {url}")]
+    Unsigned {
+        /// What was asked.
+        url: String,
+        /// Why there is no signature.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The address of a server is none.
     #[error("{url:?} is no address of a ledger: {reason}")]
     Address {

@@ -10,6 +10,7 @@ mod server;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ledger_core::store::MemoryStore;
 use ledger_core::testing::{Person, share, share_id};
 use ledger_core::{
     Accept, Body, ChainId, Height, LogKey, Refusal, Rejected, ShareFilter, StatusKind, Trust,
@@ -371,22 +372,59 @@ fn a_member_signs_what_it_reads() {
     let running = Running::serve(folder, node, Settings::new().reads(Reads::Members));
     let connect = |person: u32| {
         let person = Person::new(person);
-        let reader = move |message: &[u8]| Some(*tx::sign_message(&person.key, message).as_bytes());
+        let reader = move |message: &[u8]| Ok(*tx::sign_message(&person.key, message).as_bytes());
         let address = Person::new(0).address;
-        Client::connect(
-            &running.url,
-            running.log,
-            Connecting::new().reader(address, reader),
-        )
+        let connecting = Connecting::new().reader(address, reader);
+        Client::connect(&running.url, running.log, connecting).unwrap()
     };
-    assert_eq!(connect(0).unwrap().members().unwrap().len(), 1);
-    for refused in [
-        connect(1).map(drop),
-        Client::connect(&running.url, running.log, Connecting::new()).map(drop),
-    ] {
+    assert_eq!(connect(0).members().unwrap().len(), 1);
+    let replica = connect(0).replica(MemoryStore::new(), |_, _| {}).unwrap();
+    assert_eq!(replica.view().unwrap().head().height, Height(0));
+    let locked = Connecting::new().reader(Person::new(0).address, |_| Err("locked".into()));
+    let locked = Client::connect(&running.url, running.log, locked).unwrap();
+    assert!(matches!(locked.members(), Err(Error::Unsigned { .. })));
+    // which chain it is may be learnt by whoever is to become a member
+    let stranger = Client::connect(&running.url, running.log, Connecting::new()).unwrap();
+    for refused in [connect(1).members(), stranger.members()] {
         assert!(
             matches!(refused, Err(Error::Server { status: 401, .. })),
             "{refused:?}"
         );
     }
+}
+
+/// The whole chain, computed again from what a server says, is the server's own.
+#[test]
+fn a_replica_is_the_servers_chain() {
+    let running = running();
+    let mut heard = (0, 0);
+    let replica = running
+        .client()
+        .replica(MemoryStore::new(), |done, all| heard = (done, all))
+        .unwrap();
+    assert_eq!(heard, (9, 9));
+    let mut fetched = Vec::new();
+    replica.export(&mut fetched, |_, _| {}).unwrap();
+    let url = running.url.clone();
+    // a server that leaves a block out, or gives another in its place, is found out
+    for (asked, instead) in [
+        ("/v1/blocks/5", "/v1/blocks/4"),
+        ("/v1/blocks/3", "/v1/blocks/99"),
+    ] {
+        let ask = move |path: &str| path.replace(asked, instead);
+        let lying = proxy::between(&url, Arc::new(ask), Arc::new(|_, said| Some(said)));
+        let lied = Client::connect(&lying, running.log, Connecting::new())
+            .unwrap()
+            .replica(MemoryStore::new(), |_, _| {});
+        assert!(
+            matches!(lied, Err(Error::Unanswered { .. } | Error::Server { .. })),
+            "{:?}",
+            lied.err()
+        );
+    }
+    let folder = running.stop();
+    let node = Node::open(&folder.path().join("ledger")).unwrap();
+    let mut own = Vec::new();
+    node.export(&mut own, |_, _| {}).unwrap();
+    assert_eq!(fetched, own);
 }

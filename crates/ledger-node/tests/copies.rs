@@ -5,9 +5,15 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+mod server;
+
+use std::time::{Duration, Instant};
+
 use ledger_core::testing::{Person, share, share_id};
 use ledger_core::{ChainId, Trust, Unsigned, verify};
+use ledger_node::http::{Backups, Server, Settings};
 use ledger_node::{Error, Founding, Importing, Node};
+use server::Running;
 
 /// A ledger with twenty shares in several blocks.
 fn filled(folder: &tempfile::TempDir) -> Node {
@@ -120,4 +126,80 @@ fn an_import_takes_the_expected_ledger_only() {
     let expected = expected.authority(Person::new(0).public_key());
     let copy = import(expected).unwrap();
     assert_eq!(copy.head().unwrap(), node.head().unwrap());
+}
+
+/// While the ledger is served nobody else can open its file, so the server itself copies it.
+#[test]
+fn a_server_makes_backups_and_removes_the_oldest() {
+    let kept = tempfile::tempdir().unwrap();
+    let backups = Backups::new(kept.path().join("copies"))
+        .every(Duration::from_secs(1))
+        .keep(2);
+    // whatever is not a copy of this chain is left alone
+    std::fs::create_dir(kept.path().join("copies")).unwrap();
+    let others = ["0123456789abcdef-0000000001.redb", "notes.txt"];
+    for other in others {
+        std::fs::write(kept.path().join("copies").join(other), "mine").unwrap();
+    }
+    let running = Running::with(Settings::new().rate(None).backups(backups));
+    let copies = || {
+        let names = std::fs::read_dir(kept.path().join("copies")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names
+            .filter(|name| name.ends_with(".redb") && !others.contains(&name.as_str()))
+            .collect();
+        names.sort();
+        names
+    };
+    let ends = |name: &str, height: u64| name.ends_with(&format!("-{height:010}.redb"));
+    let start = Instant::now();
+    for number in 0..3 {
+        let receipt = running.send(1, share(number, &[&Person::new(2)]));
+        while !copies()
+            .last()
+            .is_some_and(|name| ends(name, receipt.height.0))
+        {
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "copies: {:?}",
+                copies()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    // the oldest goes when the newest is whole
+    while copies().len() > 2 {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let log = running.log;
+    let metrics = ureq::get(format!("{}/metrics", running.url)).call();
+    let metrics = metrics.unwrap().body_mut().read_to_string().unwrap();
+    assert!(
+        metrics.contains(r#"medshare_backups_total{outcome="made"}"#),
+        "{metrics}"
+    );
+    drop(running);
+    for name in others {
+        assert!(kept.path().join("copies").join(name).exists());
+    }
+    let newest = kept.path().join("copies").join(copies().pop().unwrap());
+    let copy = Node::open(&newest).unwrap();
+    assert_eq!(copy.log_key(), log);
+    assert_eq!(copy.verify_chain(|_, _| {}).unwrap().transactions, 6);
+    verify(
+        &copy.prove(&share_id(2)).unwrap().to_bytes(),
+        &Trust::new(log),
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_server_that_cannot_make_backups_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = filled(&folder);
+    let file = folder.path().join("ledger");
+    let settings = Settings::new().backups(Backups::new(file.join("copies")));
+    let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings).unwrap();
+    assert!(matches!(server.run(), Err(Error::File { .. })));
 }

@@ -6,9 +6,8 @@ use ledger_core::{Body, Enroll, PublicKey};
 use pgp_envelope::Signer;
 use serde_json::json;
 
-use crate::home::{self, HomeArgs};
+use crate::home::{self, MemberArgs};
 use crate::output::{Outcome, Output};
-use crate::passphrase::PassphraseArgs;
 use crate::share;
 
 /// Makes somebody a member of the ledger; for its authority.
@@ -17,25 +16,23 @@ use crate::share;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// The member's OpenPGP cert; `-` is stdin.
     cert: PathBuf,
     /// What everybody on the ledger may call the member: an institution rather than a person.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
-        let home = self.home.open()?;
+        let home = self.member.open()?;
         let cert = home::read_cert(&self.cert)?;
         let policy = home::pgp_policy();
         let key = cert
             .ledger_key(&policy)
             .with_context(|| format!("cannot enroll {}", cert.fingerprint()))?;
-        let signer = Signer::new(&home.unlocked(&self.passphrase)?, &policy)?;
+        let signer = Signer::new(&home.unlocked()?, &policy)?;
 
         let store = home.store(Reach::Local)?;
         let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;

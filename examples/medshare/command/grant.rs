@@ -10,9 +10,8 @@ use serde_json::json;
 
 use crate::answer;
 use crate::command::share::check_members;
-use crate::home::{self, HomeArgs};
+use crate::home::{self, MemberArgs};
 use crate::output::{Outcome, Output, size};
-use crate::passphrase::PassphraseArgs;
 use crate::share::{self, address};
 
 /// Names further receivers of a share that you sent.
@@ -21,19 +20,17 @@ use crate::share::{self, address};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// The share id, or the first letters of it.
     share: String,
     /// The cert of a receiver; give it once for each, up to 64.
     #[arg(long = "to", value_name = "CERT", required = true)]
     to: Vec<PathBuf>,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
+        let home = self.member.open()?;
         let receivers = self
             .to
             .iter()
@@ -59,7 +56,7 @@ impl Args {
             );
         }
 
-        let key = home.unlocked(&self.passphrase)?;
+        let key = home.unlocked()?;
         let signer = Signer::new(&key, &policy)?;
         let store = home.store(Reach::Local)?;
         let head = Head {

@@ -212,7 +212,8 @@ impl Args {
                 Some(log_key) => log_key,
                 None => Client::first_use(&url, home::connecting(home)?)?,
             };
-            return Ok((home::remote(home, &url, log_key)?, false));
+            let client = Client::connect(&url, log_key, home::connecting(home)?)?;
+            return Ok((client.into(), false));
         }
         let vacant = path.metadata().map_or(true, |metadata| metadata.len() == 0);
         if !vacant {

@@ -1,14 +1,17 @@
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ledger_node::{Access, Node};
+use ledger_core::store::MemoryStore;
+use ledger_core::{Height, Ledger, LogKey};
+use ledger_node::{Access, Client, Connecting, Importing, Location, Node};
 use serde_json::json;
 
 use crate::file;
 use crate::home::{self, Home};
 use crate::output::{Outcome, Output, size};
+use crate::passphrase::PassphraseArgs;
 use medshare_verify::rfc3339;
 
 /// Verifies, copies and describes whole ledgers.
@@ -20,16 +23,19 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Computes the whole chain again from its genesis and compares every stored byte; exit 3 names what is damaged.
+    /// Computes the whole chain again from its genesis and compares every stored byte; exit 3 names what is damaged. One behind
+    /// a URL is fetched whole, and compared with what its node signs.
     Verify(Source),
-    /// Copies the ledger with its node's key into a new file, also while it is in use: the copy is the same node.
+    /// Copies the ledger with its node's key into a new file: the copy is the same node. One that is served is copied by its
+    /// node: `node --backup`.
     Backup {
         #[command(flatten)]
         source: Source,
         /// The file to make.
         to: PathBuf,
     },
-    /// Writes the genesis and every block, without the node's key, for anyone to check; `-` is stdout.
+    /// Writes the genesis and every block, without the node's key, for anyone to check; `-` is stdout. One behind a URL is
+    /// fetched whole and computed again first, in memory.
     Export {
         #[command(flatten)]
         source: Source,
@@ -42,42 +48,83 @@ enum Command {
         from: PathBuf,
         /// The ledger to make.
         to: PathBuf,
+        /// The key of the ledger that it must be, as its authority printed it; any other is refused.
+        #[arg(long, value_name = "KEY")]
+        trust: Option<LogKey>,
     },
     /// Shows which chain it is, how far it is, and what a receiver has to trust.
     Status(Source),
 }
 
-/// Which ledger: a home's, or a file.
+/// Which ledger: a home's, a file, or one behind a node.
 #[derive(Debug, clap::Args)]
-#[group(required = true)]
 struct Source {
     /// The home whose ledger it is.
     #[arg(
         long,
         value_name = "DIR",
         env = "MEDSHARE_HOME",
-        conflicts_with = "ledger"
+        required_unless_present = "ledger"
     )]
     home: Option<PathBuf>,
-    /// The ledger's file.
-    #[arg(long, value_name = "PATH")]
+    /// The ledger's file or the URL of a node; with a home, in place of what `init` was told.
+    #[arg(long, value_name = "PATH|URL", env = "MEDSHARE_LEDGER")]
     ledger: Option<PathBuf>,
+    /// Without a home, the key that the node of a URL must have; without both, its own word is taken, and printed.
+    #[arg(long, value_name = "KEY", conflicts_with = "home")]
+    trust: Option<LogKey>,
+    /// Without a home, the PEM file of the authorities to trust for a node's https, and no others.
+    #[arg(long, value_name = "FILE", conflicts_with = "home")]
+    ledger_ca: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
 }
 
 impl Source {
     fn open(&self, output: &Output) -> Result<Access> {
-        match (&self.home, &self.ledger) {
-            (Some(home), _) => Home::open(home)?.ledger(output),
-            (None, Some(path)) => home::open_ledger(path, None, output),
-            (None, None) => bail!("name a home or a ledger"),
+        if let Some(home) = &self.home {
+            let home = Home::open(home)?;
+            return home
+                .asking(self.ledger.as_deref(), &self.passphrase)
+                .ledger(output);
         }
+        let Some(ledger) = &self.ledger else {
+            bail!("name a home or a ledger");
+        };
+        match home::location(ledger) {
+            Location::Path(path) => home::open_ledger(&path, None, output),
+            Location::Url(url) => self.connect(&url, output),
+        }
+    }
+
+    /// Reaches a node without a home: who asks is nobody's member, and remembers nothing.
+    fn connect(&self, url: &str, output: &Output) -> Result<Access> {
+        let connecting = || -> Result<Connecting<'static>> {
+            Ok(match &self.ledger_ca {
+                Some(pem) => Connecting::new().roots(file::read(pem, 1 << 20)?),
+                None => Connecting::new(),
+            })
+        };
+        let log_key = match self.trust {
+            Some(log_key) => log_key,
+            None => {
+                let log_key = Client::first_use(url, connecting()?)?;
+                output.note(format_args!(
+                    "{url} says that its key is {log_key}: compare it, or give it with --trust"
+                ));
+                log_key
+            }
+        };
+        Ok(Client::connect(url, log_key, connecting()?)?.into())
     }
 
     /// The node of a ledger at hand.
     fn node(&self, output: &Output) -> Result<Box<Node>> {
         match self.open(output)? {
             Access::Alone(node) => Ok(node),
-            _ => bail!("the ledger is behind a server: whoever runs it has the file"),
+            _ => bail!(
+                "the ledger is behind a node: whoever runs it has the file, and copies with `node --backup`"
+            ),
         }
     }
 }
@@ -88,47 +135,65 @@ impl Args {
             Command::Verify(source) => verify(source, output),
             Command::Backup { source, to } => backup(source, to, output),
             Command::Export { source, to } => export(source, to, output),
-            Command::Import { from, to } => import(from, to, output),
+            Command::Import { from, to, trust } => import(from, to, trust.as_ref(), output),
             Command::Status(source) => status(source, output),
         }
     }
 }
 
 fn verify(source: &Source, output: &Output) -> Result<Outcome> {
-    let damage = |error: ledger_node::Error| match &error {
-        ledger_node::Error::Damaged { .. } => Ok(Outcome::rejected(
-            None,
-            &error,
-            json!({ "damage": error.to_string() }),
-        )),
-        _ => Err(error.into()),
-    };
-    // damage may show already when the file is opened
-    let node = match source
-        .node(output)
-        .map_err(anyhow::Error::downcast::<ledger_node::Error>)
-    {
-        Ok(node) => node,
-        Err(Ok(error)) => return damage(error),
-        Err(Err(other)) => return Err(other),
-    };
-    let bar = output.count("verifying blocks", node.head()?.height.0 + 1);
-    let audit = node.verify_chain(|done, _| bar.set_position(done));
-    bar.finish_and_clear();
-    let audit = match audit {
-        Ok(audit) => audit,
-        Err(error) => return damage(error),
+    match recompute(source, output) {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => match error.downcast_ref::<ledger_node::Error>() {
+            // damage may show already when the file is opened
+            Some(
+                damage @ (ledger_node::Error::Damaged { .. }
+                | ledger_node::Error::Ledger(ledger_core::Error::Damaged { .. })
+                | ledger_node::Error::Unproven(_)),
+            ) => Ok(Outcome::rejected(
+                None,
+                damage,
+                json!({ "damage": damage.to_string() }),
+            )),
+            _ => Err(error),
+        },
+    }
+}
+
+fn recompute(source: &Source, output: &Output) -> Result<Outcome> {
+    let ledger = source.open(output)?;
+    let (blocks, transactions, compared) = match &ledger {
+        Access::Alone(node) => {
+            let bar = output.count("verifying blocks", node.head()?.height.0 + 1);
+            let audit = node.verify_chain(|done, _| bar.set_position(done));
+            bar.finish_and_clear();
+            let audit = audit?;
+            (audit.blocks, audit.transactions, "every stored byte")
+        }
+        Access::Remote(client) => {
+            let head = replica(client, output)?.view()?.head().clone();
+            let compared = "and what its node signs";
+            (head.height.0 + 1, head.log_size, compared)
+        }
+        _ => bail!("this ledger cannot be verified"),
     };
     output.line(format_args!(
-        "verified {} blocks with {} transactions: every signature, every rule, every stored byte",
-        audit.blocks, audit.transactions
+        "verified {blocks} blocks with {transactions} transactions: every signature, every rule, {compared}"
     ));
     Ok(Outcome::done(json!({
         "verdict": "verified",
-        "chain": node.chain().to_string(),
-        "blocks": audit.blocks,
-        "transactions": audit.transactions,
+        "chain": ledger.chain().to_string(),
+        "blocks": blocks,
+        "transactions": transactions,
     })))
+}
+
+/// The ledger behind a node, fetched whole and computed again.
+fn replica(client: &Client<'_>, output: &Output) -> Result<Ledger<MemoryStore>> {
+    let bar = output.count("fetching blocks", client.checkpoint()?.height().0 + 1);
+    let replica = client.replica(MemoryStore::new(), |done, _| bar.set_position(done));
+    bar.finish_and_clear();
+    Ok(replica?)
 }
 
 fn backup(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
@@ -143,25 +208,43 @@ fn backup(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
 }
 
 fn export(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
-    let node = source.node(output)?;
-    let bar = output.count("exporting blocks", node.head()?.height.0);
-    let progress = |done, _| bar.set_position(done);
-    let height = if file::is_dash(to) {
-        node.export(std::io::stdout().lock(), progress)?
-    } else {
-        let mut target = file::Target::new(to)?;
-        let height = node.export(BufWriter::new(&mut target), progress)?;
-        target.commit()?;
-        height
+    let height = match source.open(output)? {
+        Access::Alone(node) => {
+            let bar = output.count("exporting blocks", node.head()?.height.0);
+            let height = written(to, |to| {
+                Ok(node.export(to, |done, _| bar.set_position(done))?)
+            })?;
+            bar.finish_and_clear();
+            height
+        }
+        Access::Remote(client) => {
+            let replica = replica(&client, output)?;
+            written(to, |to| Ok(replica.export(to, |_, _| {})?))?
+        }
+        _ => bail!("this ledger cannot be exported"),
     };
-    bar.finish_and_clear();
     output.note(format_args!("exported the chain up to height {height}"));
     Ok(Outcome::done(json!({ "to": to, "height": height.0 })))
 }
 
-fn import(from: &Path, to: &Path, output: &Output) -> Result<Outcome> {
+/// Writes an export to stdout, or into a file that is there when it is whole.
+fn written(to: &Path, export: impl FnOnce(&mut dyn Write) -> Result<Height>) -> Result<Height> {
+    if file::is_dash(to) {
+        return export(&mut std::io::stdout().lock());
+    }
+    let mut target = file::Target::new(to)?;
+    let height = export(&mut BufWriter::new(&mut target))?;
+    target.commit()?;
+    Ok(height)
+}
+
+fn import(from: &Path, to: &Path, trust: Option<&LogKey>, output: &Output) -> Result<Outcome> {
     let export = File::open(from).with_context(|| format!("cannot read {}", from.display()))?;
-    let node = Node::import(to, BufReader::new(export), None, |_| {})?;
+    let expected = match trust {
+        Some(log_key) => Importing::new().chain(log_key.chain()),
+        None => Importing::new(),
+    };
+    let node = Node::import_with(to, BufReader::new(export), &expected, |_| {})?;
     let head = node.head()?;
     output.line(format_args!(
         "imported {} blocks with {} transactions of chain {}",

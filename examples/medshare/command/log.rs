@@ -4,7 +4,7 @@ use ledger_node::Access;
 use serde_json::{Value, json};
 
 use crate::answer;
-use crate::home::HomeArgs;
+use crate::home::MemberArgs;
 use crate::output::{Outcome, Output};
 use medshare_verify::rfc3339;
 
@@ -12,7 +12,7 @@ use medshare_verify::rfc3339;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// One share, or the first letters of its id.
     share: Option<String>,
     /// Every share on the ledger, in place of your own.
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
+        let home = self.member.open()?;
         let ledger = home.ledger(output)?;
         match &self.share {
             Some(share) => match answer::find_share(&ledger, share)? {

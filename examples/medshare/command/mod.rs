@@ -23,12 +23,15 @@ pub(crate) mod lab;
 mod ledger;
 mod log;
 mod ls;
+mod members;
 mod node;
 mod open;
 mod pin;
 mod prove;
 mod receive;
 mod reject;
+mod revoke;
+mod revoke_member;
 mod seal;
 mod share;
 mod verify;
@@ -45,12 +48,15 @@ pub(crate) enum Command {
     Init(init::Args),
     Cert(cert::Args),
     Enroll(enroll::Args),
+    RevokeMember(revoke_member::Args),
+    Members(members::Args),
     Share(share::Args),
     Receive(receive::Args),
     Grant(grant::Args),
     Verify(verify::Args),
     Log(log::Args),
     Reject(reject::Args),
+    Revoke(revoke::Args),
     Withdraw(withdraw::Args),
     Capacity(capacity::Args),
     Hide(hide::Args),
@@ -82,12 +88,15 @@ impl Command {
             Self::Init(args) => args.run(output),
             Self::Cert(args) => args.run(output),
             Self::Enroll(args) => args.run(output),
+            Self::RevokeMember(args) => args.run(output),
+            Self::Members(args) => args.run(output),
             Self::Share(args) => args.run(output),
             Self::Receive(args) => args.run(output),
             Self::Grant(args) => args.run(output),
             Self::Verify(args) => args.run(output),
             Self::Log(args) => args.run(output),
             Self::Reject(args) => args.run(output),
+            Self::Revoke(args) => args.run(output),
             Self::Withdraw(args) => args.run(output),
             Self::Capacity(args) => args.run(output),
             Self::Hide(args) => args.run(output),

@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use jiff::SignedDuration;
 use ledger_core::LogKey;
-use ledger_node::http::{Reads, Server, Settings, Tls, WitnessAddress};
+use ledger_node::http::{Backups, Reads, Server, Settings, Tls, WitnessAddress};
 use ledger_node::{Access, Witnessing};
 use serde_json::json;
 
@@ -28,13 +29,22 @@ pub(crate) struct Args {
     /// The certificate's key (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Answers questions of members only, who sign them. The commands of this program do not, so they cannot read from such a
-    /// node; programs that use the crate ledger-node can.
+    /// Answers questions of members only, who sign them, as every command of this program does when it is asked to.
     #[arg(long)]
     members_only: bool,
     /// How many requests one address may make in a second; 0 is any number.
     #[arg(long, value_name = "N", default_value = "200")]
     rate: u32,
+    /// Copies the ledger into this folder, when the node starts and then every so often: each copy is the same node, as
+    /// `ledger backup` makes it.
+    #[arg(long, value_name = "DIR")]
+    backup: Option<PathBuf>,
+    /// How long from one copy to the next, such as `6h` or `30m`.
+    #[arg(long, value_name = "TIME", requires = "backup", default_value = "24h")]
+    backup_every: SignedDuration,
+    /// How many copies to keep; the oldest are removed.
+    #[arg(long, value_name = "N", requires = "backup", default_value = "7")]
+    backup_keep: NonZeroUsize,
     /// A witness to ask for its cosignature on each checkpoint, as its own `node` prints it; may be repeated.
     #[arg(long, value_name = "KEY@URL")]
     witness: Vec<WitnessAddress>,
@@ -61,6 +71,11 @@ impl Args {
         }
         if self.members_only {
             settings = settings.reads(Reads::Members);
+        }
+        if let Some(folder) = &self.backup {
+            let every = self.backup_every.unsigned_abs();
+            let backups = Backups::new(folder).every(every);
+            settings = settings.backups(backups.keep(self.backup_keep.get()));
         }
         let mut witness = None;
         if let Some(name) = &self.witness_name {

@@ -6,14 +6,14 @@ use serde_json::json;
 
 use crate::answer;
 use crate::file;
-use crate::home::HomeArgs;
+use crate::home::MemberArgs;
 use crate::output::{Outcome, Output, size};
 
 /// Writes the proof of a share: a file that anyone can check offline, with `check-proof`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// The share, or the first letters of its id.
     share: String,
     /// Where the proof goes; `-` is stdout.
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
+        let home = self.member.open()?;
         let ledger = home.ledger(output)?;
         let share_id = match answer::find_share(&ledger, &self.share)? {
             Ok(share_id) => share_id,

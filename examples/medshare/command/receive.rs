@@ -10,16 +10,15 @@ use pgp_envelope::{Key, Signer};
 use serde_json::json;
 
 use crate::file::{self, Target};
-use crate::home::{self, Home, HomeArgs, Remembered};
+use crate::home::{self, Home, MemberArgs, Remembered};
 use crate::output::{Outcome, Output, size};
-use crate::passphrase::PassphraseArgs;
 use crate::{answer, pixels};
 
 /// Receives an image: verifies the seven steps, then writes the exact original, or nothing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// The share id that the sender printed, or the first letters of it.
     share: String,
     /// Where the image goes; `-` is stdout.
@@ -31,14 +30,12 @@ pub(crate) struct Args {
     /// Do not tell the ledger that the image was received and verified.
     #[arg(long)]
     no_accept: bool,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         pixels::check_target(output, &self.out)?;
-        let home = self.home.open()?;
+        let home = self.member.open()?;
         // before the work, so that a place that cannot be written is known
         let mut target = Target::new(&self.out)?;
         let ledger = home.ledger(output)?;
@@ -48,7 +45,7 @@ impl Args {
         };
         let bundle = answer::prove(&ledger, &home, &share_id)?;
         drop(ledger);
-        let key = home.unlocked(&self.passphrase)?;
+        let key = home.unlocked()?;
         let store = home.store(Reach::Network)?;
 
         let verified = verify(

@@ -4,28 +4,25 @@ use pgp_envelope::Signer;
 use serde_json::json;
 
 use crate::answer;
-use crate::home::{self, HomeArgs};
+use crate::home::{self, MemberArgs};
 use crate::output::{Outcome, Output};
-use crate::passphrase::PassphraseArgs;
 
 /// Refuses a share as its receiver: the ledger lets nobody accept it or grant it to others any more.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// The share id, or the first letters of it.
     share: String,
     /// Why, for everybody on the ledger to read; nothing that identifies a patient.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
-        let signer = Signer::new(&home.unlocked(&self.passphrase)?, &home::pgp_policy())?;
+        let home = self.member.open()?;
+        let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let ledger = home.ledger(output)?;
         let share_id = match answer::find_share(&ledger, &self.share)? {
             Ok(share_id) => share_id,

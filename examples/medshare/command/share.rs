@@ -9,9 +9,8 @@ use pgp_envelope::{Cert, Signer};
 use serde_json::json;
 
 use crate::file;
-use crate::home::{self, Home, HomeArgs, Remembered};
+use crate::home::{self, Home, MemberArgs, Remembered};
 use crate::output::{Outcome, Output, size};
-use crate::passphrase::PassphraseArgs;
 use crate::pixels;
 use crate::share::{self, Draft, address};
 
@@ -22,7 +21,7 @@ const DESCRIPTION: u64 = 1 << 20;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// A DICOM, PNG or TIFF file; `-` is stdin.
     file: PathBuf,
     /// The cert of a receiver; give it once for each, up to 64.
@@ -37,13 +36,11 @@ pub(crate) struct Args {
     /// As the paper has it: hide the description readable for everybody who has the stego image, in place of sealing it.
     #[arg(long)]
     plain: bool,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
+        let home = self.member.open()?;
         let picture = pixels::read(&self.file)?;
         let description = self.description(&picture)?;
         let receivers = self
@@ -59,7 +56,7 @@ impl Args {
         let recipients = share::recipients(receivers.iter().chain([&own]), &policy)?;
         check_members(&home, &addresses, output)?;
 
-        let signer = Signer::new(&home.unlocked(&self.passphrase)?, &policy)?;
+        let signer = Signer::new(&home.unlocked()?, &policy)?;
         let mut draft = Draft::new(description, sender, addresses, home::now())?;
         draft.public.clone_from(&self.public);
         if self.plain {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::answer;
 use crate::file;
-use crate::home::{self, Home, HomeArgs};
+use crate::home::{self, Home, MemberArgs};
 use crate::output::{Outcome, Output};
 use crate::pixels;
 
@@ -18,14 +18,14 @@ use crate::pixels;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// A DICOM, PNG or TIFF file; `-` is stdin.
     file: PathBuf,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
+        let home = self.member.open()?;
         let bytes = file::read(&self.file, pixels::LIMIT)?;
         let known = home.remembered()?;
         let digest = file_digest(&bytes).to_string();

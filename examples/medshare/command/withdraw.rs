@@ -5,9 +5,8 @@ use pgp_envelope::Signer;
 use serde_json::json;
 
 use crate::answer;
-use crate::home::{self, HomeArgs};
+use crate::home::{self, MemberArgs};
 use crate::output::{Outcome, Output, size};
-use crate::passphrase::PassphraseArgs;
 
 /// Takes a share back as its sender: freezes it on the ledger and removes its blocks from the store.
 ///
@@ -15,17 +14,15 @@ use crate::passphrase::PassphraseArgs;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    home: HomeArgs,
+    member: MemberArgs,
     /// The share id, or the first letters of it.
     share: String,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
-        let signer = Signer::new(&home.unlocked(&self.passphrase)?, &home::pgp_policy())?;
+        let home = self.member.open()?;
+        let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let ledger = home.ledger(output)?;
         let share_id = match answer::find_share(&ledger, &self.share)? {
             Ok(share_id) => share_id,

@@ -1,13 +1,15 @@
 //! How a server is reached, and by whom.
 
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ledger_core::Address;
 
-/// Signs a request to read: gets [`crate::reader::read_message`], returns the signature.
-pub(super) type Sign<'a> = Box<dyn Fn(&[u8]) -> Option<[u8; 64]> + Send + Sync + 'a>;
+/// Signs a request to read: gets [`crate::reader::read_message`], returns the signature, or why there is none.
+pub(super) type Sign<'a> = Box<dyn Fn(&[u8]) -> Result<[u8; 64], SignError> + Send + Sync + 'a>;
+type SignError = Box<dyn Error + Send + Sync>;
 
 /// How a server is reached.
 #[derive(Default)]
@@ -54,13 +56,14 @@ impl<'a> Connecting<'a> {
         self
     }
 
-    /// Signs requests to read as this member, for servers that ask for it. The function gets a message and returns the
-    /// Ed25519 signature of its [`ledger_core::signed_digest`], as for a transaction.
+    /// Signs requests to read as this member, from the first on that a server asks to be signed, so that no key is
+    /// unlocked for a server that everybody may ask. The function gets a message and returns the Ed25519 signature of its
+    /// [`ledger_core::signed_digest`], as for a transaction; its error is [`crate::Error::Unsigned`].
     #[must_use]
     pub fn reader(
         mut self,
         address: Address,
-        sign: impl Fn(&[u8]) -> Option<[u8; 64]> + Send + Sync + 'a,
+        sign: impl Fn(&[u8]) -> Result<[u8; 64], SignError> + Send + Sync + 'a,
     ) -> Self {
         self.reader = Some((address, Box::new(sign)));
         self

@@ -7,6 +7,7 @@
 mod connecting;
 mod memory;
 mod questions;
+mod replica;
 mod transport;
 
 use std::fmt;

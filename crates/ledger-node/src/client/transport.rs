@@ -1,5 +1,6 @@
 //! Requests and replies, of which nothing is believed yet.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ledger_core::{ChainId, MAX_ANSWER, Signature};
@@ -23,6 +24,8 @@ pub(super) struct Transport<'a> {
     agent: Agent,
     chain: ChainId,
     reader: Option<(ledger_core::Address, Sign<'a>)>,
+    /// Whether the server asked for signed questions.
+    signing: AtomicBool,
 }
 
 /// What came back.
@@ -100,6 +103,7 @@ impl<'a> Transport<'a> {
             agent,
             chain,
             reader: connecting.reader,
+            signing: AtomicBool::new(false),
         })
     }
 
@@ -119,17 +123,26 @@ impl<'a> Transport<'a> {
 
     fn get_as(&self, path: &str, accept: &str) -> Result<Replied> {
         let url = format!("{}{path}", self.url);
-        let mut request = self.agent.get(&url).header("accept", accept);
+        let request = || self.agent.get(&url).header("accept", accept);
+        if !self.signing.load(Ordering::Relaxed) {
+            let replied = replied(url.clone(), request().call())?;
+            if replied.status != StatusCode::UNAUTHORIZED || self.reader.is_none() {
+                return Ok(replied);
+            }
+            self.signing.store(true, Ordering::Relaxed);
+        }
+        let mut request = request();
         if let Some((address, sign)) = &self.reader {
             let time = now();
             let signature = sign(&read_message(&self.chain, address, time, path));
-            if let Some(signature) = signature {
-                let value = authorization(address, time, &Signature::new(signature));
-                request = request.header("authorization", value);
-            }
+            let signature = signature.map_err(|source| Error::Unsigned {
+                url: url.clone(),
+                source,
+            })?;
+            let value = authorization(address, time, &Signature::new(signature));
+            request = request.header("authorization", value);
         }
-        let response = request.call();
-        replied(url, response)
+        replied(url.clone(), request.call())
     }
 
     /// Sends a transaction, again when the connection breaks.

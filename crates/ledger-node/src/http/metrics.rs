@@ -25,6 +25,7 @@ pub(super) struct Metrics {
     pub(super) turned_away: Counter,
     height: Gauge<u64, AtomicU64>,
     size: Gauge<u64, AtomicU64>,
+    backups: Family<Made, Counter>,
     #[cfg(feature = "client")]
     witnesses: Family<Asked, Counter>,
 }
@@ -33,6 +34,11 @@ pub(super) struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     witness: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Made {
     outcome: String,
 }
 
@@ -115,6 +121,12 @@ impl Metrics {
         );
         registry.register("height", "Height of the newest block", height.clone());
         registry.register("log_size", "Transactions in the log", size.clone());
+        let backups = Family::default();
+        registry.register(
+            "backups",
+            "Copies of the ledger, by what came of them",
+            Family::clone(&backups),
+        );
         #[cfg(feature = "client")]
         let witnesses = Family::default();
         #[cfg(feature = "client")]
@@ -137,6 +149,7 @@ impl Metrics {
             turned_away,
             height,
             size,
+            backups,
             #[cfg(feature = "client")]
             witnesses,
         }
@@ -178,6 +191,11 @@ impl Metrics {
         self.recorded.inc_by(u64::from(count));
         self.block_size.observe(f64::from(count));
         self.block_time.observe(elapsed.as_secs_f64());
+    }
+
+    pub(super) fn backup(&self, made: bool) {
+        let outcome = if made { "made" } else { "failed" }.to_owned();
+        self.backups.get_or_create(&Made { outcome }).inc();
     }
 
     pub(super) fn waiting(&self, count: usize) {

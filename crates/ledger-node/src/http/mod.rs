@@ -22,6 +22,7 @@
 
 mod api;
 mod auth;
+mod backup;
 mod blocks;
 mod cosigning;
 mod events;
@@ -44,6 +45,7 @@ mod view;
 mod witness;
 mod writer;
 
+pub use backup::Backups;
 pub use serve::{Server, Stopper};
 #[cfg(feature = "client")]
 pub use settings::WitnessAddress;

@@ -101,8 +101,12 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Runtime`] when the system gives no threads.
+    /// [`Error::Runtime`] when the system gives no threads; what the first of its backups fails with.
     pub fn run(self) -> Result<()> {
+        // a folder that cannot be used shows at once
+        if let Some(backups) = &self.settings.backups {
+            backups.make(&self.node)?;
+        }
         let failed = |source| Error::Runtime { source };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -143,6 +147,10 @@ impl Server {
         }
         #[cfg(not(feature = "client"))]
         drop(asking);
+        if let Some(backups) = self.settings.backups {
+            let (node, metrics) = (Arc::clone(&self.node), Arc::clone(&metrics));
+            tokio::spawn(backups.run(node, metrics, self.stop.0.subscribe()));
+        }
         let router = api::router(Arc::new(Shared {
             node: self.node,
             queue,

@@ -12,6 +12,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use super::backup::Backups;
 use crate::{Error, Result, Witnessing};
 
 /// Limits, TLS, and who may read. The defaults suit a machine of two cores that serves some hospitals.
@@ -29,6 +30,7 @@ pub struct Settings {
     pub(super) tls: Option<Tls>,
     pub(super) signals: bool,
     pub(super) witnessing: Option<Arc<Witnessing>>,
+    pub(super) backups: Option<Backups>,
     #[cfg(feature = "client")]
     pub(super) witnesses: Vec<WitnessAddress>,
 }
@@ -48,6 +50,7 @@ impl Default for Settings {
             tls: None,
             signals: false,
             witnessing: None,
+            backups: None,
             #[cfg(feature = "client")]
             witnesses: Vec::new(),
         }
@@ -128,6 +131,14 @@ impl Settings {
     #[must_use]
     pub fn witnessing(mut self, witnessing: Witnessing) -> Self {
         self.witnessing = Some(Arc::new(witnessing));
+        self
+    }
+
+    /// Copies the ledger while it is served: when it starts, and then every so often. Each copy is a whole ledger with the
+    /// node's key, as [`crate::Node::backup`] makes it; `medshare_backups` among the metrics counts those made and failed.
+    #[must_use]
+    pub fn backups(mut self, backups: Backups) -> Self {
+        self.backups = Some(backups);
         self
     }
 

@@ -1,0 +1,33 @@
+use anyhow::Result;
+use ledger_core::{Body, RevokeMember};
+use pgp_envelope::Signer;
+use serde_json::json;
+
+use crate::home::{self, MemberArgs, Who};
+use crate::output::{Outcome, Output};
+
+/// Ends a membership; for the ledger's authority. What the member sent before stays recorded and proven.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    member: MemberArgs,
+    /// The fingerprint of the member, or its cert.
+    #[arg(value_name = "FINGERPRINT|CERT")]
+    who: Who,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let home = self.member.open()?;
+        let address = self.who.address()?;
+        let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
+        let body = Body::RevokeMember(RevokeMember { address });
+        let receipt = home::submit(&home.ledger(output)?, &signer, home::now(), body)?;
+        output.line(format_args!("revoked      {address}"));
+        output.line(format_args!("height       {}", receipt.height));
+        Ok(Outcome::done(json!({
+            "address": address.to_string(),
+            "height": receipt.height.0,
+        })))
+    }
+}
