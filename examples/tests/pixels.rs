@@ -95,9 +95,61 @@ fn a_reversible_stego_image_gives_the_cover_file_back() {
         );
         assert_eq!(found["payload_bytes"], PAYLOAD.len());
         assert_eq!(found["original_bytes"], original.len());
+        let digest = medshare_verify::file_digest(&original).to_string();
+        assert_eq!(found["original_sha256"], digest);
         assert_eq!(fs::read(path("found")).unwrap(), PAYLOAD);
         assert_eq!(fs::read(path("back")).unwrap(), original, "{image}");
     }
+}
+
+/// What `extract --help` says of a stego image that was changed where the payload is not: a PNG is refused, and nothing is
+/// written; of a DICOM file only the digest tells.
+#[test]
+fn a_change_elsewhere_is_noticed_or_shows_in_the_digest() {
+    let hide = "hide cover --payload payload --out stego --scheme reversible";
+    let extract = "extract stego --scheme reversible --out found --restore back";
+    let dir = directory();
+    let path = |name: &str| dir.path().join(name);
+
+    let original = cover(&dir, "CT_small.dcm");
+    json(&dir, hide);
+    let mut stego = fs::read(path("stego")).unwrap();
+    let last = stego.len() - 200; // of the last row, which never changes
+    assert_eq!(stego[last], original[last]);
+    stego[last] ^= 1;
+    fs::write(path("stego"), &stego).unwrap();
+    let found = json(&dir, extract);
+    let back = fs::read(path("back")).unwrap();
+    assert_ne!(back, original);
+    let digest = |bytes: &[u8]| medshare_verify::file_digest(bytes).to_string();
+    assert_eq!(found["original_sha256"], digest(&back));
+    assert_ne!(found["original_sha256"], digest(&original));
+    for name in ["found", "back"] {
+        fs::remove_file(path(name)).unwrap();
+    }
+
+    cover(&dir, "phantom.png");
+    json(&dir, hide);
+    let stego = fs::read(path("stego")).unwrap();
+    let text = [&[0, 0, 0, 4][..], b"tEXta\0bc"].concat();
+    let at = stego.len() - 12; // before IEND
+    let chunk = [&text[..], &crc(&text[4..]).to_be_bytes()].concat();
+    let changed = [&stego[..at], &chunk, &stego[at..]].concat();
+    fs::write(path("stego"), changed).unwrap();
+    let said = error(&dir, extract);
+    assert!(said.contains("checksum"), "{said}");
+    for name in ["found", "back"] {
+        assert!(!path(name).exists(), "{name} was written");
+    }
+}
+
+/// CRC-32 of a PNG's chunk.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ ((crc & 1) * 0xedb8_8320)
+        })
+    })
 }
 
 /// Every image of 256 x 256 pixels or more takes 1 KB and comes back byte for byte, or the refusal names both numbers.
@@ -273,8 +325,13 @@ fn a_full_image_is_detected() {
     fs::write(dir.path().join("payload"), noise).unwrap();
     json(&dir, "hide @phantom.png --payload payload --out stego.png");
     let found = json(&dir, "detect @phantom.png stego.png");
-    let rate = |image: usize| found["images"][image]["weighted_stego"].as_f64().unwrap();
-    assert!(rate(1) > 0.8 && rate(0) < 0.5, "{found}");
+    for detector in ["regular_singular", "sample_pairs", "weighted_stego"] {
+        let rate = |image: usize| found["images"][image][detector].as_f64().unwrap();
+        assert!(rate(1) > 0.8 && rate(0) < 0.5, "{detector}: {found}");
+    }
+    let equal = |image: usize| &found["images"][image]["chi_square"]["probability"];
+    let [before, after] = [0, 1].map(|image| equal(image).as_f64().unwrap());
+    assert!(after > 0.9 && before < 0.1, "{found}");
     assert_eq!(found["images"][1]["image"], "stego.png");
 }
 
@@ -324,7 +381,24 @@ fn the_laboratory_writes_table_object_and_page() {
         // Nine tenths of a bit per sample are more than one lattice holds.
         let fits = row["method"] != "reversible" || row["rate"] == 0.1;
         assert_eq!(row["psnr_stored"].is_number(), fits, "{row}");
+        let end = format!(",{fits}");
+        let start = format!(
+            "\"{}\",{},{}",
+            row["image"].as_str().unwrap(),
+            row["method"].as_str().unwrap(),
+            row["rate"]
+        );
+        let line = csv.lines().find(|line| line.starts_with(&start));
+        assert!(line.unwrap().ends_with(&end), "{line:?}");
     }
+    let conditions = &results["conditions"];
+    assert!(
+        conditions["compiler"].as_str().unwrap().contains("rustc"),
+        "{conditions}"
+    );
+    assert!(!conditions["commit"].as_str().unwrap().is_empty());
+    let digest = medshare_verify::file_digest(&fs::read(data("phantom.png")).unwrap());
+    assert_eq!(results["images"][1]["sha256"], digest.to_string());
     // Full replacement: half of the touched samples change, each by 1.
     let full = &rows[1];
     assert!(
@@ -340,4 +414,51 @@ fn the_laboratory_writes_table_object_and_page() {
     }
     let said = error(&dir, "lab @CT_small.dcm --rates 1.5 --out results");
     assert!(said.contains("a rate of 1.5"), "{said}");
+}
+
+/// Every scheme on a TIFF and on DICOM: the laboratory holds what is extracted against what was embedded.
+#[test]
+fn the_laboratory_knows_every_scheme() {
+    let dir = directory();
+    cover(&dir, "made.tif");
+    let said = json(
+        &dir,
+        "lab cover @MR_small_implicit.dcm --rates 0.05 --out results",
+    );
+    assert_eq!(said["images"], 2);
+    assert_eq!(said["do_not_fit"], 0);
+    let text = fs::read_to_string(dir.path().join("results/results.json")).unwrap();
+    let results: Value = serde_json::from_str(&text).unwrap();
+    let methods = [
+        "replacement",
+        "keyed",
+        "matching",
+        "matrix",
+        "reversible",
+        "hill",
+        "suniward",
+    ];
+    let rows = results["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2 * methods.len());
+    for (row, method) in rows.iter().zip(methods.into_iter().cycle()) {
+        assert_eq!(row["method"], method);
+        let number = |name: &str| row[name].as_f64().unwrap();
+        assert!(
+            number("changed_share") > 0.0 && number("psnr_stored") > 40.0,
+            "{row}"
+        );
+        // Everything but the reversible scheme moves samples by one at most.
+        assert!(
+            method == "reversible" || row["largest_change"] == 1,
+            "{row}"
+        );
+        // A code makes fewer changes than one for every other bit.
+        let coded = ["matrix", "hill", "suniward"].contains(&method);
+        assert!(!coded || number("efficiency") > 2.2, "{row}");
+        assert_eq!(row["parity"].is_number(), method == "matrix", "{row}");
+    }
+    let page = fs::read_to_string(dir.path().join("results/report.html")).unwrap();
+    for name in ["HILL", "S-UNIWARD", "matching", "matrix", "Chi-square"] {
+        assert!(page.contains(name), "{name}");
+    }
 }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use lsb_stego::metric::{Comparison, Peak, compare, ssim};
+use lsb_stego::metric::{Comparison, Peak, compare_par, ssim_par};
 use lsb_stego::{Cover, Layout, Sample};
 use medical_image::{Picture, Samples};
 use serde_json::{Value, json};
@@ -70,8 +70,8 @@ impl Measured {
     fn of_samples<S: Sample>(a: &[S], b: &[S], layout: Layout) -> anyhow::Result<Self> {
         let (a, b) = (Cover::new(a, layout)?, Cover::new(b, layout)?);
         Ok(Self {
-            comparison: compare(a, b)?,
-            ssim: [ssim(a, b, Peak::Stored)?, ssim(a, b, Peak::Range)?],
+            comparison: compare_par(a, b)?,
+            ssim: [ssim_par(a, b, Peak::Stored)?, ssim_par(a, b, Peak::Range)?],
         })
     }
 

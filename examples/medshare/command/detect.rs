@@ -2,7 +2,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use lsb_stego::Cover;
-use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
+use lsb_stego::detect::{
+    chi_square_par, regular_singular_par, sample_pairs_par, weighted_stego_par,
+};
 use medical_image::Samples;
 use serde_json::{Value, json};
 
@@ -67,13 +69,13 @@ impl Detected {
         let picture = pixels::read(path)?;
         let layout = pixels::layout(&picture)?;
         with_samples!(picture.samples(), Cover, layout, |cover| {
-            let chi_square = chi_square(cover)?;
+            let chi_square = chi_square_par(cover)?;
             Ok(Self {
                 format: picture.format().to_string(),
                 summary: picture.summary(),
-                regular_singular: regular_singular(cover)?,
-                sample_pairs: sample_pairs(cover)?,
-                weighted_stego: weighted_stego(cover)?,
+                regular_singular: regular_singular_par(cover)?,
+                sample_pairs: sample_pairs_par(cover)?,
+                weighted_stego: weighted_stego_par(cover)?,
                 statistic: chi_square.statistic,
                 degrees: chi_square.degrees,
                 probability: chi_square.probability,

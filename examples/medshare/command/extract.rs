@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use medshare_verify::file_digest;
 use serde_json::json;
 
 use crate::file;
@@ -17,6 +18,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PAYLOAD")]
     out: PathBuf,
     /// Where the file goes that the payload was hidden in, byte for byte as it was; needs a reversible scheme.
+    ///
+    /// Checked are the payload (CRC-32C) and, of a PNG, the whole original (CRC-32): if either fails, nothing is written. In
+    /// DICOM and TIFF, a change of the stego image that leaves the payload whole is not noticed: it is in the original too.
+    /// Compare the SHA-256 that is printed with one of the original to be sure; `medshare verify` does that for a share.
     #[arg(long, value_name = "ORIGINAL")]
     restore: Option<PathBuf>,
     #[command(flatten)]
@@ -41,6 +46,9 @@ impl Args {
         }
         .with_context(fail)?;
         let (payload_bytes, original_bytes) = (payload.len(), original.as_ref().map(Vec::len));
+        let original_sha256 = original
+            .as_deref()
+            .map(|bytes| file_digest(bytes).to_string());
         // Both are on disk under temporary names before one gets its own.
         let files = [
             Some((&self.out, payload)),
@@ -56,7 +64,11 @@ impl Args {
         }
         targets.into_iter().try_for_each(file::Target::commit)?;
         let restored = original_bytes
-            .map(|bytes| format!(", and restored the original of {}", size(bytes as u64)))
+            .zip(original_sha256.as_deref())
+            .map(|(bytes, digest)| {
+                let bytes = size(bytes as u64);
+                format!(", and restored the original of {bytes} (SHA-256 {digest})")
+            })
             .unwrap_or_default();
         let text = format!(
             "extracted {} from {}{restored}",
@@ -77,6 +89,7 @@ impl Args {
             "bits_per_sample": self.scheme.bits,
             "payload_bytes": payload_bytes,
             "original_bytes": original_bytes,
+            "original_sha256": original_sha256,
         })))
     }
 }

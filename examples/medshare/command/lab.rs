@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use lsb_stego::{Cover, Layout, Sample};
 use medical_image::Samples;
+use medshare_verify::file_digest;
 use serde::Serialize;
 use serde_json::json;
 
@@ -57,7 +58,10 @@ pub(crate) struct Results {
 pub(crate) struct Conditions {
     pub(crate) command: String,
     pub(crate) seed: u64,
+    /// Of medshare and of lsb-stego, which are one workspace.
     pub(crate) version: &'static str,
+    pub(crate) commit: &'static str,
+    pub(crate) compiler: &'static str,
     pub(crate) level: String,
     pub(crate) cpu: String,
     pub(crate) cores: usize,
@@ -69,6 +73,8 @@ pub(crate) struct Conditions {
 #[derive(Debug, Serialize)]
 pub(crate) struct ImageResult {
     pub(crate) name: String,
+    /// Of the file.
+    pub(crate) sha256: String,
     pub(crate) summary: String,
     pub(crate) samples: usize,
     pub(crate) bits_stored: u8,
@@ -152,6 +158,7 @@ impl Args {
             let layout = pixels::layout(picture)?;
             let subject = Subject {
                 name: name(path),
+                sha256: file_digest(picture.bytes()).to_string(),
                 summary: picture.summary(),
                 rows: usize::try_from(picture.geometry().rows)?,
                 layout,
@@ -214,6 +221,8 @@ impl Args {
             command: format!("medshare {}", words.join(" ")),
             seed: self.seed,
             version: env!("CARGO_PKG_VERSION"),
+            commit: env!("MEDSHARE_COMMIT"),
+            compiler: env!("MEDSHARE_COMPILER"),
             level: lsb_stego::Level::detect().name().to_owned(),
             cpu: cpu(),
             cores: std::thread::available_parallelism().map_or(1, Into::into),
@@ -268,6 +277,7 @@ impl Args {
 /// An image, and what is to be done with it.
 struct Subject<'a> {
     name: String,
+    sha256: String,
     summary: String,
     rows: usize,
     layout: Layout,
@@ -285,6 +295,7 @@ impl Subject<'_> {
         let (low, high) = shown_range(&before);
         let mut image = ImageResult {
             name: self.name.clone(),
+            sha256: self.sha256.clone(),
             summary: self.summary.clone(),
             samples: samples.len(),
             bits_stored: self.layout.bits_stored(),

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use lsb_stego::cost::Costs;
-use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
+use lsb_stego::detect::{
+    chi_square_par, regular_singular_par, sample_pairs_par, weighted_stego_par,
+};
 use lsb_stego::metric::{Peak, compare_par, ssim_par};
 use lsb_stego::trellis::Trellis;
 use lsb_stego::{
@@ -101,10 +103,10 @@ pub(crate) struct Detected {
 impl Detected {
     pub(crate) fn of<S: Sample>(cover: Cover<'_, S>) -> Result<Self> {
         Ok(Self {
-            regular_singular: regular_singular(cover)?,
-            sample_pairs: sample_pairs(cover)?,
-            weighted_stego: weighted_stego(cover)?,
-            chi_square: chi_square(cover)?.probability,
+            regular_singular: regular_singular_par(cover)?,
+            sample_pairs: sample_pairs_par(cover)?,
+            weighted_stego: weighted_stego_par(cover)?,
+            chi_square: chi_square_par(cover)?.probability,
         })
     }
 }

@@ -6,10 +6,10 @@ use crate::command::lab::{ImageResult, Pictures, Results};
 use crate::lab::measure::{Measured, Method, Row};
 use crate::lab::plot::{Axis, Plot, Scale, Series, marker};
 
-/// One line per image, method and rate; fields are empty where the payload does not fit.
+/// One line per image, method and rate. Where the payload does not fit, the last field is `false` and the others are empty.
 pub(crate) fn csv(results: &Results) -> String {
     let mut text = format!(
-        "image,method,rate,{}\n",
+        "image,method,rate,{},fits\n",
         COLUMNS.map(|(name, _)| name).join(",")
     );
     for row in &results.rows {
@@ -19,15 +19,15 @@ pub(crate) fn csv(results: &Results) -> String {
             text.push(',');
             text.push_str(&row.measured.as_ref().and_then(value).unwrap_or_default());
         }
-        text.push('\n');
+        let _ = writeln!(text, ",{}", row.measured.is_some());
     }
     text
 }
 
 type Value = fn(&Measured) -> Option<String>;
 
-/// What results.csv holds besides image, method and rate.
-const COLUMNS: [(&str, Value); 19] = [
+/// What results.csv holds besides image, method, rate and whether the payload fits.
+const COLUMNS: [(&str, Value); 18] = [
     ("payload_bytes", |m| Some(m.payload_bytes.to_string())),
     ("frame_bits", |m| Some(m.frame_bits.to_string())),
     ("parity", |m| m.parity.map(|bits| bits.to_string())),
@@ -54,7 +54,6 @@ const COLUMNS: [(&str, Value); 19] = [
     ("chi_square", |m| Some(m.detected.chi_square.to_string())),
     ("embed_mb_per_s", |m| Some(m.embed_mb_per_s.to_string())),
     ("extract_mb_per_s", |m| Some(m.extract_mb_per_s.to_string())),
-    ("fits", |_| Some("true".to_owned())),
 ];
 
 /// The page.
@@ -102,16 +101,27 @@ pub(crate) fn html(results: &Results) -> String {
     page.push_str("<h2>Every measurement</h2>");
     page.push_str(&everything(results));
     page.push_str(READING);
+    let digests: String = results
+        .images
+        .iter()
+        .map(|image| {
+            let name = escape(&image.name);
+            format!("<dt>{name}</dt><dd>SHA-256 {}</dd>", image.sha256)
+        })
+        .collect();
     let _ = write!(
         page,
         "<h2>To get this again</h2><pre>{}</pre><dl class='facts'>\
          <dt>seed</dt><dd>{}, from which payloads and keys are made; the same seed gives the same stego images</dd>\
-         <dt>version</dt><dd>medshare {} ({} build), lsb-stego at level {}</dd>\
+         {}<dt>version</dt><dd>medshare and lsb-stego {}, commit {}, {} build by {}; lsb-stego at level {}</dd>\
          <dt>processor</dt><dd>{}, {} cores, {}; throughput is of one core</dd></dl></body></html>",
         escape(&conditions.command),
         conditions.seed,
+        digests,
         conditions.version,
+        conditions.commit,
         conditions.build,
+        escape(conditions.compiler),
         escape(&conditions.level),
         escape(&conditions.cpu),
         conditions.cores,
@@ -361,6 +371,9 @@ fn plots(results: &Results) -> Vec<Plot> {
         }),
         against("Weighted stego", "estimated rate", unit(), right, |m| {
             m.detected.weighted_stego
+        }),
+        against("Chi-square", "probability", unit(), None, |m| {
+            m.detected.chi_square
         }),
         against(
             "Histogram distance",
