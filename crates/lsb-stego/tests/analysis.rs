@@ -400,6 +400,16 @@ fn flat_and_tiny_images_are_quiet() {
     }
 }
 
+/// Found by fuzzing: at the pole of RS's formula the estimate was infinite, which JSON writes as none.
+#[test]
+fn the_pole_of_regular_singular_is_a_number() {
+    let layout = Layout::new(8).unwrap().with_columns(4).unwrap();
+    for samples in [[10_u8, 13, 10, 15], [11, 12, 11, 12]] {
+        let found = regular_singular(Cover::new(&samples, layout).unwrap());
+        assert_eq!(found, Ok(1.0));
+    }
+}
+
 /// Every core or one: the same figures, to the last bit, for shapes on both sides of where work is split.
 #[cfg(feature = "rayon")]
 #[test]

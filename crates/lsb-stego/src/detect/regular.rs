@@ -14,8 +14,8 @@ const MASK: [bool; GROUP] = [false, true, true, false];
 ///
 /// Groups of four neighbours in a row become more or less noisy when some of their lowest bits are flipped; how often each
 /// happens tells the rate. Fridrich, Goljan and Du, "Reliable detection of LSB steganography in color and grayscale images",
-/// ACM Workshop on Multimedia and Security 2001, with the mask 0 1 1 0. The estimate can leave 0 to 1 a little, and is 0
-/// where there is nothing to count.
+/// ACM Workshop on Multimedia and Security 2001, with the mask 0 1 1 0. The estimate can leave 0 to 1, in small images far, is
+/// 0 where there is nothing to count, and 1 at the formula's pole.
 ///
 /// # Errors
 ///
@@ -53,7 +53,9 @@ fn regular_singular_with<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<f64>
     let roots = roots(2.0 * (d1 + d0), m0 - m1 - d1 - 3.0 * d0, d0 - m0);
     Ok(roots.map_or(0.0, |[a, b]| {
         let z = if a.abs() < b.abs() { a } else { b };
-        z / (z - 0.5)
+        let rate = z / (z - 0.5);
+        // The pole is where the counts of negative flipping cancel: nothing but noise is left.
+        if rate.is_finite() { rate } else { 1.0 }
     }))
 }
 
