@@ -5,13 +5,26 @@
 //! two parity bits and more. The seventh is the length of the payload, in bytes or as a share of what the cover holds.
 
 use lsb_stego::cost::Costs;
-use lsb_stego::trellis::Trellis;
+use lsb_stego::detect::{
+    chi_square, chi_square_par, regular_singular, regular_singular_par, sample_pairs,
+    sample_pairs_par, weighted_stego, weighted_stego_par,
+};
+use lsb_stego::metric::{Peak, compare, compare_par, mse, mse_par, ssim, ssim_par};
+use lsb_stego::trellis::{self, Trellis};
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
     embed, extract, framed_bits, read_bits, recover,
 };
 
 use crate::Target;
+
+/// The plain loops of the crate's own tests.
+#[path = "../../crates/lsb-stego/tests/reference/mod.rs"]
+mod reference;
+
+use reference::Plain;
+use reference::adaptive::Adaptive;
+use reference::keyed::{Reference, Way};
 
 /// The targets of this module.
 pub const TARGETS: &[Target] = &[
@@ -20,6 +33,9 @@ pub const TARGETS: &[Target] = &[
     ("stego_recover", recover_arbitrary),
     ("stego_reversible", reversible),
     ("stego_adaptive", adaptive),
+    ("stego_trellis", trellis_code),
+    ("stego_metric", metrics),
+    ("stego_detect", detectors),
 ];
 
 /// Extraction from arbitrary samples gives a payload that fits them, or an error; every level gives the same.
@@ -34,7 +50,8 @@ pub fn extract_arbitrary(data: &[u8]) {
     );
 }
 
-/// What is embedded comes back, changes only payload bits, and fits if and only if the capacity says so. The payload is of
+/// What is embedded is what plain loops embed, comes back, changes only payload bits, and fits if and only if the capacity
+/// says so. The payload is of
 /// any share of what the cover holds: of 254 parts, and of 255 one byte too long.
 pub fn roundtrip(data: &[u8]) {
     let Some((case, rest)) = Case::parse(data) else {
@@ -47,19 +64,21 @@ pub fn roundtrip(data: &[u8]) {
     );
 }
 
-/// Recovery from arbitrary samples gives a payload or an error, and an error changes nothing. The eighth byte is the number
-/// of columns.
+/// Recovery from arbitrary samples gives a payload or an error, and an error changes nothing; every level gives the same. The
+/// eighth byte is the number of columns.
 pub fn recover_arbitrary(data: &[u8]) {
     with_columns(data, recover_from, recover_from);
 }
 
-/// What was embedded reversibly comes back with every sample, and fits if and only if the capacity says so.
+/// What is embedded reversibly is, at every level, what plain loops embed; it comes back with every sample, and fits if and
+/// only if the capacity says so.
 pub fn reversible(data: &[u8]) {
     with_columns(data, embed_reversibly, embed_reversibly);
 }
 
-/// Arbitrary samples give a payload that fits them, or an error. What is embedded where costs are least comes back, moves
-/// samples by one at most and none to or from an end or a reserved value, and fits if and only if the capacity says so. The
+/// Arbitrary samples give a payload that fits them, or an error. What is embedded where costs are least comes back, also by
+/// plain loops, is the same at every level, moves samples by one at most and none to or from an end or a reserved value, and
+/// fits if and only if the capacity says so. The
 /// first byte chooses height and costs; the seven of all targets come next, then the number of columns.
 pub fn adaptive(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else {
@@ -103,7 +122,25 @@ fn embed_adaptively<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
         return;
     }
     assert!(embedded.is_ok());
-    assert_eq!(extract(cover.as_cover(), &case.options), Ok(payload));
+    assert_eq!(
+        extract(cover.as_cover(), &case.options).as_ref(),
+        Ok(&payload)
+    );
+    for level in Level::available() {
+        let mut other = samples.to_vec();
+        let options = case.options.clone().level(level);
+        let embedded = CoverMut::new(&mut other, case.layout)
+            .and_then(|cover| embed(cover, &payload, &options));
+        assert!(embedded.is_ok() && other == stego, "{level:?}");
+    }
+    let reference = Adaptive {
+        plain: case.plain(),
+        height: case.height,
+        key: case.key,
+    };
+    let found = numbers(&stego);
+    let bits = reference.length(&found, framed_bits(payload.len()));
+    assert!(reference.stream(&found, bits) == reference.expected(&payload, bits));
     let peak = case.layout.peak();
     let fixed = |value: u16| {
         let reserved = case.layout.reserved();
@@ -133,6 +170,9 @@ fn columned(data: &[u8], scheme: Scheme, narrow: fn(&Case, &[u8]), wide: fn(&Cas
     };
     case.layout = layout;
     case.options = case.options.scheme(scheme);
+    if let Scheme::Adaptive { trellis, .. } = scheme {
+        case.height = trellis.height();
+    }
     let stride = usize::from(columns) * usize::from(layout.channels());
     let rows = |samples: usize| samples - samples % stride;
     case.with_samples(
@@ -150,6 +190,13 @@ fn recover_from<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     let extracted = extract(cover.as_cover(), &case.options);
     assert_eq!(recover(cover, &case.options), extracted);
     assert!(extracted.is_ok() || recovered == samples);
+    for level in Level::available() {
+        let mut other = samples.to_vec();
+        let options = case.options.clone().level(level);
+        let found =
+            CoverMut::new(&mut other, case.layout).and_then(|cover| recover(cover, &options));
+        assert!(found == extracted && other == recovered, "{level:?}");
+    }
 }
 
 fn embed_reversibly<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
@@ -177,18 +224,174 @@ fn embed_reversibly<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
                 other.map(|embedded| embedded.bits()),
                 Ok(framed_bits(payload.len()))
             );
-            assert_eq!(recover(cover, &case.options), Ok(payload));
+            let made = cover.as_cover().samples().to_vec();
+            assert_eq!(recover(cover, &case.options).as_ref(), Ok(&payload));
+            for level in Level::available() {
+                let mut other = samples.to_vec();
+                let options = case.options.clone().level(level);
+                let embedded = CoverMut::new(&mut other, case.layout)
+                    .and_then(|cover| embed(cover, &payload, &options));
+                assert!(embedded.is_ok() && other == made, "{level:?}");
+            }
+            // The plain loops know no bits above those stored.
+            let mut plain = numbers(samples);
+            let peak = u32::from(case.layout.peak());
+            if plain.iter().all(|&sample| sample <= peak) {
+                let columns = usize::try_from(case.layout.columns()).unwrap_or(0);
+                assert!(reference::reversible::embed(
+                    &case.plain(),
+                    columns,
+                    &mut plain,
+                    &payload
+                ));
+                assert!(plain == numbers(&made));
+            }
         }
     }
     assert!(stego == samples);
+}
+
+/// The trellis code carries what it is given, at the cost that it states, or says what is wrong and changes nothing. The first
+/// byte is the height, the second how many bits there are; then a byte for the bit and the cost of each element.
+pub fn trellis_code(data: &[u8]) {
+    carry_in_trellis(data);
+}
+
+fn carry_in_trellis(data: &[u8]) {
+    let Some((&[height, share], elements)) = data.split_first_chunk() else {
+        return;
+    };
+    let Ok(trellis) = Trellis::new(7 + (height & 3)) else {
+        return;
+    };
+    let cost = |byte: &u8| match byte >> 1 {
+        127 => f32::INFINITY,
+        126 if height & 0x80 != 0 => f32::NAN,
+        125 if height & 0x80 != 0 => -1.0,
+        124 => 1e-20,
+        123 => 1e6,
+        cost => f32::from(cost),
+    };
+    let costs: Vec<f32> = elements.iter().map(cost).collect();
+    let bits: Vec<u8> = elements.iter().map(|byte| byte & 1).collect();
+    // Of 254 parts, and of 255 one bit too many.
+    let bit_len = match usize::from(share) {
+        255 => elements.len() + 1,
+        share => elements.len() * share / 254,
+    };
+    let mut payload: Vec<u8> = elements.iter().rev().copied().collect();
+    payload.resize(bit_len.div_ceil(8), 0x5A);
+    let mut stego = bits.clone();
+    let embedded = trellis::embed(&mut stego, &costs, trellis, &payload, bit_len);
+    let wrong = costs.iter().position(|cost| cost.is_nan() || *cost < 0.0);
+    match embedded {
+        Ok(cost) => {
+            assert!(wrong.is_none() && bit_len <= bits.len());
+            if let (Some(last), rest @ 1..) = (payload.last_mut(), bit_len % 8) {
+                *last &= (1 << rest) - 1;
+            }
+            assert_eq!(trellis::extract(&stego, trellis, bit_len), Ok(payload));
+            let changed = (0..bits.len()).filter(|&at| bits[at] != stego[at]);
+            let sum: f64 = changed.map(|at| f64::from(costs[at])).sum();
+            assert!(sum.is_finite() && (sum - cost).abs() <= 1e-6 * sum);
+        }
+        Err(error) => {
+            assert!(stego == bits);
+            match error {
+                Error::Cost { element } => assert_eq!(wrong, Some(element)),
+                Error::TooFewBits { .. } => assert!(bit_len > bits.len()),
+                Error::Wet => assert!(costs.contains(&f32::INFINITY)),
+                other => panic!("{other}"),
+            }
+        }
+    }
+}
+
+/// Figures of two images, the halves of the samples: within their bounds, the same both ways, on one core and on all. The
+/// eighth byte is the number of columns.
+pub fn metrics(data: &[u8]) {
+    with_columns(data, measure, measure);
+}
+
+fn measure<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
+    let columns = usize::try_from(case.layout.columns()).unwrap_or(1);
+    let row = (columns * usize::from(case.layout.channels())).max(1);
+    let half = samples.len() / 2 / row * row;
+    let (first, second) = (&samples[..half], &samples[half..2 * half]);
+    let (Ok(a), Ok(b)) = (
+        Cover::new(first, case.layout),
+        Cover::new(second, case.layout),
+    ) else {
+        return;
+    };
+    let (Ok(there), Ok(back), Ok(parallel)) = (compare(a, b), compare(b, a), compare_par(a, b))
+    else {
+        panic!("images of one shape are compared");
+    };
+    assert_eq!(format!("{there:?}"), format!("{parallel:?}"));
+    assert_eq!(
+        (there.samples(), there.changed()),
+        (back.samples(), back.changed())
+    );
+    assert!(there.changed() <= there.samples());
+    let mean = there.mse();
+    assert!(mean >= 0.0 && mean <= f64::from(case.layout.peak()).powi(2));
+    assert_eq!((Ok(mean), Ok(mean)), (mse(a, b), mse_par(b, a)));
+    assert_eq!(there.changed() == 0, mean == 0.0);
+    for peak in [Peak::Stored, Peak::Range] {
+        assert!(!there.psnr(peak).is_nan());
+        let found = ssim(a, b, peak);
+        assert_eq!(found, ssim_par(a, b, peak));
+        if let Ok(Some(found)) = found {
+            assert!((-1.0 - 1e-9..=1.0 + 1e-9).contains(&found), "{found}");
+        }
+    }
+    let bounded = |value: f64, low: f64| (low - 1e-9..=1.0 + 1e-9).contains(&value);
+    assert!(bounded(there.ncc(), -1.0), "{}", there.ncc());
+    assert!(bounded(there.histogram_distance(), 0.0));
+    assert!(bounded(there.changed_share(), 0.0));
+}
+
+/// What detectors say of arbitrary samples is a number, and the same on all cores. The eighth byte is the number of columns.
+pub fn detectors(data: &[u8]) {
+    with_columns(data, look, look);
+}
+
+fn look<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
+    let Ok(cover) = Cover::new(samples, case.layout) else {
+        return;
+    };
+    for (one, all) in [
+        (sample_pairs(cover), sample_pairs_par(cover)),
+        (regular_singular(cover), regular_singular_par(cover)),
+        (weighted_stego(cover), weighted_stego_par(cover)),
+    ] {
+        assert_eq!(one, all);
+        assert!(one.is_ok_and(f64::is_finite));
+    }
+    let found = chi_square(cover);
+    assert_eq!(found, chi_square_par(cover));
+    assert!(
+        found.is_ok_and(|found| {
+            found.statistic >= 0.0 && (0.0..=1.0).contains(&found.probability)
+        })
+    );
+}
+
+/// The samples as the plain loops take them.
+fn numbers<S: Sample>(samples: &[S]) -> Vec<u32> {
+    let number = |&sample: &S| u32::from(Into::<u16>::into(sample));
+    samples.iter().map(number).collect()
 }
 
 struct Case {
     layout: Layout,
     options: Options,
     bits: Bits,
-    /// Whether samples change by steps of one.
-    stepped: bool,
+    way: Way,
+    key: Option<[u8; 32]>,
+    /// Of the trellis code, where there is one.
+    height: u8,
     wide: bool,
     payload_len: u8,
 }
@@ -209,27 +412,49 @@ impl Case {
                 .ok()?;
         }
         let mut options = Options::new();
-        options = match bits >> 4 {
-            0 | 1 => options,
-            2 => options.scheme(Scheme::Matching),
-            code => options.scheme(Scheme::Matrix(Hamming::new(code - 1).ok()?)),
+        let way = match bits >> 4 {
+            0 | 1 => Way::Replacement,
+            2 => Way::Matching,
+            code => Way::Matrix(usize::from(code - 1)),
         };
-        if bits & 8 != 0 {
-            options = options.key(Key::new([payload_len; 32]));
+        options = match way {
+            Way::Replacement => options,
+            Way::Matching => options.scheme(Scheme::Matching),
+            Way::Matrix(code) => {
+                let code = u8::try_from(code).ok()?;
+                options.scheme(Scheme::Matrix(Hamming::new(code).ok()?))
+            }
+        };
+        let key = (bits & 8 != 0).then_some([payload_len; 32]);
+        if let Some(key) = key {
+            options = options.key(Key::new(key));
         }
-        let stepped = bits >> 4 == 2;
         let bits = Bits::new(bits & 7).ok()?;
         Some((
             Self {
                 layout,
                 options: options.bits(bits),
                 bits,
-                stepped,
+                way,
+                key,
+                height: 0,
                 wide,
                 payload_len,
             },
             rest,
         ))
+    }
+
+    /// The layout as the plain loops take it.
+    fn plain(&self) -> Plain {
+        let layout = &self.layout;
+        let reserved = layout.reserved();
+        Plain {
+            bits_stored: layout.bits_stored().into(),
+            channels: layout.channels().into(),
+            carrying: layout.carrying().into(),
+            reserved: reserved.map(|(low, high)| (low.into(), high.into())),
+        }
     }
 
     fn with_samples(&self, data: &[u8], narrow: impl Fn(&[u8]), wide: impl Fn(&[u16])) {
@@ -325,13 +550,25 @@ fn embed_into<S: Sample + PartialEq>(case: &Case, samples: &[S], data: &[u8]) {
         );
         let small = |(&before, &after): (&S, &S)| {
             let (before, after): (u16, u16) = (before.into(), after.into());
-            if case.stepped {
+            if case.way == Way::Matching {
                 before.abs_diff(after) <= 1
             } else {
                 (before ^ after) >> case.bits.get() == 0
             }
         };
         assert!(samples.iter().zip(&stego).all(small));
+        if first.is_none() {
+            let reference = Reference {
+                plain: case.plain(),
+                k: case.bits.get().into(),
+                way: case.way,
+                key: case.key,
+            };
+            let mut expected = numbers(samples);
+            let frame = reference::frame(payload, u8::from(case.key.is_some()));
+            reference.write(&mut expected, &frame, framed_bits(payload.len()));
+            assert!(numbers(&stego) == expected);
+        }
         assert!(
             first.get_or_insert_with(|| stego.clone()) == &stego,
             "{level:?}"

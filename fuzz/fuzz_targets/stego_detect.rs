@@ -1,0 +1,5 @@
+//! Detectors on arbitrary samples.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::stego::detectors);
