@@ -43,8 +43,6 @@ const PAGE: usize = 4096;
 const HEADER: usize = 32;
 const ROOM: usize = PAGE - HEADER;
 const MAGIC: [u8; 4] = *b"mslj";
-/// Up to how many pages a file doubles: 16 MiB.
-const MOST_GROWTH: u64 = 4096;
 /// What stands before the body of a record.
 const FRONT: usize = 72;
 
@@ -416,9 +414,8 @@ impl Journal {
         let mut length = disk.len().map_err(failed)? / PAGE as u64;
         let end = self.end + pages;
         if end > length {
-            // twice as long each time, so that few syncs change a length
-            let new = end.max(length.min(MOST_GROWTH) * 2);
-            length = new.next_multiple_of(self.growth.max(1));
+            // a little at a time: zeros of many MiB would keep everybody waiting
+            length = end.next_multiple_of(self.growth.max(1));
             disk.set_len(length * PAGE as u64).map_err(failed)?;
             let zeros = usize::try_from(length - end).unwrap_or_default() * PAGE;
             disk.write(end * PAGE as u64, &vec![0; zeros])

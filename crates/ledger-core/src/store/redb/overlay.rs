@@ -2,13 +2,33 @@
 //! it was.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::ops::{Bound, Range};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use smallvec::SmallVec;
 
 use super::super::{Batch, Table};
 
+/// A key; nearly all lie in the map's own nodes.
+type Key = SmallVec<[u8; 40]>;
+
 /// A value, or that it was removed.
-pub(super) type Value = Option<Box<[u8]>>;
+type Value = Option<Piece>;
+
+/// A value among all those of its commit, which share one piece of memory: what another thread lets go of later is then some
+/// hundred pieces, and not a million, each under the lock of the allocator that the committing thread needs too.
+#[derive(Debug)]
+struct Piece {
+    all: Arc<[u8]>,
+    place: Range<usize>,
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        // within: it was made with its place
+        self.all.get(self.place.clone()).unwrap_or_default()
+    }
+}
 
 /// The values of one generation of the journal.
 #[derive(Debug, Default)]
@@ -19,7 +39,7 @@ pub(super) struct Overlay {
 /// The content of an [`Overlay`], while nobody writes to it.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    entries: [BTreeMap<Vec<u8>, Versions>; Table::ALL.len()],
+    entries: [BTreeMap<Key, Versions>; Table::ALL.len()],
     bytes: usize,
 }
 
@@ -32,14 +52,18 @@ struct Versions {
 }
 
 impl Versions {
-    fn at(&self, commit: u64) -> Option<&Value> {
+    fn newest(&self) -> Option<&[u8]> {
+        self.newest.1.as_ref().map(Piece::bytes)
+    }
+
+    fn at(&self, commit: u64) -> Option<Option<&[u8]>> {
         if self.newest.0 <= commit {
-            return Some(&self.newest.1);
+            return Some(self.newest());
         }
         let older = self.older.iter().rev();
         older
             .skip_while(|(number, _)| *number > commit)
-            .map(|(_, value)| value)
+            .map(|(_, value)| value.as_ref().map(Piece::bytes))
             .next()
     }
 }
@@ -47,14 +71,25 @@ impl Versions {
 impl Overlay {
     /// Adds the changes of one commit.
     pub(super) fn insert(&self, commit: u64, batch: &Batch) {
+        let changes = batch.changes().flat_map(|(_, changes)| changes);
+        let mut all = Vec::with_capacity(batch.bytes());
+        changes.for_each(|(_, value)| all.extend_from_slice(value.unwrap_or_default()));
+        let all: Arc<[u8]> = all.into();
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.bytes += batch.bytes();
+        let mut next = 0;
         for (table, changes) in batch.changes() {
             let Some(entries) = tables.entries.get_mut(table as usize) else {
                 continue;
             };
             for (key, value) in changes {
-                let new = (commit, value.map(Box::from));
+                let piece = value.map(|value| {
+                    let place = next..next + value.len();
+                    next = place.end;
+                    let all = Arc::clone(&all);
+                    Piece { all, place }
+                });
+                let new = (commit, piece);
                 match entries.get_mut(key) {
                     Some(versions) => {
                         let before = std::mem::replace(&mut versions.newest, new);
@@ -62,7 +97,7 @@ impl Overlay {
                     }
                     None => {
                         let older = Vec::new();
-                        entries.insert(key.to_vec(), Versions { newest: new, older });
+                        entries.insert(Key::from_slice(key), Versions { newest: new, older });
                     }
                 }
             }
@@ -92,7 +127,7 @@ impl Overlay {
 
 impl Tables {
     /// What a key had after this commit; none when nothing was said about it.
-    pub(super) fn get(&self, table: Table, key: &[u8], commit: u64) -> Option<&Value> {
+    pub(super) fn get(&self, table: Table, key: &[u8], commit: u64) -> Option<Option<&[u8]>> {
         self.entries.get(table as usize)?.get(key)?.at(commit)
     }
 
@@ -108,9 +143,7 @@ impl Tables {
         let entries = self.entries.get(table as usize).into_iter();
         entries
             .flat_map(move |entries| entries.range::<[u8], _>(bounds))
-            .filter_map(move |(key, versions)| {
-                Some((key.as_slice(), versions.at(commit)?.as_deref()))
-            })
+            .filter_map(move |(key, versions)| Some((key.as_slice(), versions.at(commit)?)))
     }
 
     /// How many keys have changed, in all tables.
@@ -121,6 +154,6 @@ impl Tables {
     /// The newest value of every key of a table, in order.
     pub(super) fn newest(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let entries = self.entries.get(table as usize).into_iter().flatten();
-        entries.map(|(key, versions)| (key.as_slice(), versions.newest.1.as_deref()))
+        entries.map(|(key, versions)| (key.as_slice(), versions.newest()))
     }
 }

@@ -162,7 +162,7 @@ impl Snapshot for RedbSnapshot {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
         for overlay in self.overlays.iter().flatten() {
             if let Some(value) = overlay.read().get(table, key, self.commit) {
-                return Ok(value.as_deref().map(<[u8]>::to_vec));
+                return Ok(value.map(<[u8]>::to_vec));
             }
         }
         guarded(|| self.read(table, key))
