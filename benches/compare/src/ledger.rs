@@ -3,7 +3,7 @@
 //! Parts: `commits` (one submitter against redb's own commits of the same bytes), `path` (decode, verify, apply, log, state,
 //! commit, against Ed25519 alone; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, memory and bytes at 10^4,
 //! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, latency at half of it, and
-//! both against a server that only syncs),
+//! both against a server that only syncs, a sync and arithmetic alone),
 //! `postgres` (the same records with an index and a commit each; needs Debian's postgresql). Without a part: all.
 
 use std::collections::VecDeque;
@@ -422,6 +422,7 @@ fn http() -> Result<()> {
         submitted / inside
     );
     sync_alone()?;
+    arithmetic_alone();
     stop.stop();
     server.join().ok().context("the server")??;
     // the same requests, as many as it can take and then at the same pace
@@ -499,6 +500,31 @@ fn sync_alone() -> Result<()> {
         at(99) / at(50)
     );
     Ok(())
+}
+
+/// What the processor itself takes for the same arithmetic again and again: its median and its tail. On a machine whose owner takes
+/// it away now and then, no server has a better one.
+fn arithmetic_alone() {
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(6) {
+        let start = Instant::now();
+        let sum = (0..60_000_u64).fold(1_u64, |sum, number| {
+            sum.wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(number)
+        });
+        std::hint::black_box(sum);
+        times.push(start.elapsed());
+        thread::sleep(Duration::from_micros(300));
+    }
+    times.sort();
+    let at = |share: usize| times[times.len() * share / 100].as_secs_f64() * 1e6;
+    println!(
+        "http/arithmetic alone     p50 {:.0} us, p99 {:.0} us: {:.1} times",
+        at(50),
+        at(99),
+        at(99) / at(50)
+    );
 }
 
 /// Each sender's transactions, in order.
