@@ -72,15 +72,24 @@ pub(crate) struct MemberArgs {
     ledger: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
+    #[command(flatten)]
+    rest: RestArgs,
 }
 
 impl MemberArgs {
     pub(crate) fn open(&self) -> Result<Home> {
-        Ok(self
-            .home
-            .open()?
-            .asking(self.ledger.as_deref(), &self.passphrase))
+        let home = self.home.open()?;
+        let home = home.asking(self.ledger.as_deref(), &self.passphrase);
+        Ok(home.rested(&self.rest))
     }
+}
+
+/// How long a ledger rested, on the command line of whatever writes to it.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct RestArgs {
+    /// For a ledger that nobody used for more than a year: so many days may have passed since its last block, so the clock is right
+    #[arg(long = "rested", value_name = "DAYS", hide_short_help = true)]
+    days: Option<u32>,
 }
 
 /// A member on the command line: its fingerprint, or a file with its cert.
@@ -141,6 +150,7 @@ pub(crate) struct Home {
     path: PathBuf,
     config: Config,
     secret: Arc<Secret>,
+    rest: RestArgs,
 }
 
 /// The secret key of a home, unlocked once, by whatever needs it first.
@@ -211,7 +221,14 @@ impl Home {
             path: path.to_owned(),
             secret: Secret::new(path, &config.name, &PassphraseArgs::default()),
             config,
+            rest: RestArgs::default(),
         }
+    }
+
+    /// The same home, whose ledger may have rested for long.
+    pub(crate) fn rested(mut self, rest: &RestArgs) -> Self {
+        self.rest = rest.clone();
+        self
     }
 
     /// The same home with another way to its ledger, and with where its key's passphrase is.
@@ -273,7 +290,7 @@ impl Home {
             .chain
             .parse()
             .context("config.json: the chain")?;
-        open_ledger(&self.config.ledger, Some(chain), output)
+        open_ledger(&self.config.ledger, Some(chain), &self.rest, output)
     }
 
     /// The store; one that is a daemon looks for what it lacks as far as `reach` says.
@@ -416,14 +433,21 @@ pub(crate) fn connecting(home: &Path) -> Result<Connecting<'static>> {
 }
 
 /// Opens a ledger, waiting while another process uses it.
-pub(crate) fn open_ledger(path: &Path, chain: Option<ChainId>, output: &Output) -> Result<Access> {
-    let opening = Opening::new()
+pub(crate) fn open_ledger(
+    path: &Path,
+    chain: Option<ChainId>,
+    rest: &RestArgs,
+    output: &Output,
+) -> Result<Access> {
+    let mut opening = Opening::new()
         .wait(PATIENCE)
         .waiting(|_| output.waiting(format_args!("the ledger {}", path.display())));
-    let opening = match chain {
-        Some(chain) => opening.chain(chain),
-        None => opening,
-    };
+    if let Some(chain) = chain {
+        opening = opening.chain(chain);
+    }
+    if let Some(days) = rest.days {
+        opening = opening.rested(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    }
     match Node::open_with(path, opening) {
         Err(error @ ledger_node::Error::Busy { .. }) => Err(anyhow::Error::new(error).context(
             "a node may serve this ledger: `--ledger URL` names it, and `node --backup` has it copied",
@@ -454,7 +478,12 @@ pub(crate) fn submit(
     })?;
     let tx = Unsigned::new(ledger.chain(), sender, sequence, created_at, body)
         .sign_with(|message| signer.sign_ledger(message))?;
-    Ok(ledger.submit(&tx)?)
+    match ledger.submit(&tx) {
+        Err(error @ ledger_node::Error::Clock { .. }) => Err(anyhow::Error::new(error).context(
+            "the clock is not believed; if it is right, `--rested DAYS` says how long nobody used the ledger",
+        )),
+        submitted => Ok(submitted?),
+    }
 }
 
 /// The rules of OpenPGP, and verification's decisions, as of now.

@@ -216,6 +216,25 @@ fn a_share_and_a_membership_are_taken_back() {
         .fails(1, &["revoked"]);
 }
 
+/// A ledger's time never goes back, so a clock that has jumped is not written down; who knows better says so.
+#[test]
+fn a_clock_far_ahead_is_not_believed() {
+    let place = Place::empty();
+    for name in ["city", "alice"] {
+        place.init(name).ok();
+    }
+    place
+        .run(["cert", "--home", "alice", "--out", "alice.pgp"])
+        .ok();
+    // of a ledger that did not rest at all, the next second is too late
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let enroll = |days| ["enroll", "--home", "city", "alice.pgp", "--rested", days];
+    place
+        .run(enroll("0"))
+        .fails(1, &["the clock says", "--rested DAYS"]);
+    place.run(enroll("1")).ok();
+}
+
 /// A running node has its file to itself: it copies it, and everybody else fetches the whole chain.
 #[test]
 fn a_ledger_that_is_served_is_verified_exported_and_copied() {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::blocks;
 use crate::file;
-use crate::home::{self, Config, Home, HomeArgs};
+use crate::home::{self, Config, Home, HomeArgs, RestArgs};
 use crate::output::{Outcome, Output};
 use crate::passphrase::PassphraseArgs;
 use crate::share;
@@ -217,7 +217,10 @@ impl Args {
         }
         let vacant = path.metadata().map_or(true, |metadata| metadata.len() == 0);
         if !vacant {
-            return Ok((home::open_ledger(path, None, output)?, false));
+            return Ok((
+                home::open_ledger(path, None, &RestArgs::default(), output)?,
+                false,
+            ));
         }
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)
@@ -231,9 +234,10 @@ impl Args {
         };
         match Node::found(path, Founding::new("medshare", authority)) {
             // another process was faster
-            Err(ledger_node::Error::Exists { .. }) => {
-                Ok((home::open_ledger(path, None, output)?, false))
-            }
+            Err(ledger_node::Error::Exists { .. }) => Ok((
+                home::open_ledger(path, None, &RestArgs::default(), output)?,
+                false,
+            )),
             founded => Ok((founded?.into(), true)),
         }
     }

@@ -9,7 +9,7 @@ use ledger_node::{Access, Client, Connecting, Importing, Location, Node};
 use serde_json::json;
 
 use crate::file;
-use crate::home::{self, Home};
+use crate::home::{self, Home, RestArgs};
 use crate::output::{Outcome, Output, size};
 use crate::passphrase::PassphraseArgs;
 use medshare_verify::rfc3339;
@@ -92,7 +92,7 @@ impl Source {
             bail!("name a home or a ledger");
         };
         match home::location(ledger) {
-            Location::Path(path) => home::open_ledger(&path, None, output),
+            Location::Path(path) => home::open_ledger(&path, None, &RestArgs::default(), output),
             Location::Url(url) => self.connect(&url, output),
         }
     }

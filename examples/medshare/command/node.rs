@@ -9,7 +9,7 @@ use ledger_node::http::{Backups, Reads, Server, Settings, Tls, WitnessAddress};
 use ledger_node::{Access, Witnessing};
 use serde_json::json;
 
-use crate::home::HomeArgs;
+use crate::home::{HomeArgs, RestArgs};
 use crate::output::{Outcome, Output};
 
 /// Serves the ledger of a home to others, over HTTP, until it is interrupted.
@@ -20,6 +20,8 @@ use crate::output::{Outcome, Output};
 pub(crate) struct Args {
     #[command(flatten)]
     home: HomeArgs,
+    #[command(flatten)]
+    rest: RestArgs,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8040")]
     listen: SocketAddr,
@@ -58,7 +60,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        let home = self.home.open()?;
+        let home = self.home.open()?.rested(&self.rest);
         let Access::Alone(node) = home.ledger(output)? else {
             bail!("the ledger of this home is served by somebody else already");
         };
