@@ -249,21 +249,25 @@ fn a_journal_that_had_grown_and_was_cut_is_named() {
     for _ in 0..5 {
         store.commit(&large).unwrap();
     }
-    let copy = tempfile::tempdir().unwrap();
-    for name in FILES {
-        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
-    }
-    let path = copy.path().join("ledger-journal0");
-    let journal = fs::OpenOptions::new().write(true).open(path).unwrap();
-    let length = journal.metadata().unwrap().len();
-    assert_eq!(length, 4 << 20);
-    for pages in [1023, 700, 513, 300] {
+    let cut = |pages: u64| {
+        let copy = tempfile::tempdir().unwrap();
+        for name in FILES {
+            fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+        }
+        let path = copy.path().join("ledger-journal0");
+        let journal = fs::OpenOptions::new().write(true).open(path).unwrap();
+        assert_eq!(journal.metadata().unwrap().len(), 4 << 20);
         journal.set_len(pages * 4096).unwrap();
-        let error = RedbStore::open(&copy.path().join("ledger"), Opening::Existing).unwrap_err();
+        RedbStore::open(&copy.path().join("ledger"), Opening::Existing)
+    };
+    for pages in [1023, 769, 767, 700, 513, 300] {
+        let error = cut(pages).unwrap_err();
         assert!(error.to_string().contains("cut short"), "{pages}: {error}");
     }
-    journal.set_len(512 * 4096).unwrap();
-    RedbStore::open(&copy.path().join("ledger"), Opening::Existing).unwrap();
+    // lengths that it had
+    for pages in [768, 512] {
+        cut(pages).unwrap();
+    }
 }
 
 #[test]
