@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -28,11 +29,19 @@ mod syncing;
 /// Members that send, each with a sequence of its own.
 const SENDERS: u32 = 128;
 
+/// The members that the first one enrolled.
+const ENROLLED: u64 = SENDERS as u64 - 1;
+
 /// What is measured, by its name on the command line.
 type Part = (&'static str, fn() -> Result<()>);
 
 fn main() -> Result<()> {
     let part = env::args().nth(1);
+    if part.as_deref() == Some(GROW) {
+        let mut args = env::args().skip(2);
+        let count = args.next().context("how many")?.parse()?;
+        return grow(count, Path::new(&args.next().context("a file")?));
+    }
     let cores = thread::available_parallelism()?;
     println!("cores {cores}");
     let parts: [Part; 6] = [
@@ -51,34 +60,42 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A node in a folder on the disk of the working directory, and the transactions that come next.
+/// The transactions that come next.
 struct Source {
-    folder: tempfile::TempDir,
     people: Vec<Person>,
     sequences: Vec<u64>,
     next: u64,
 }
 
 impl Source {
-    fn new() -> Result<(Self, Node)> {
-        let folder = tempfile::tempdir_in(".")?;
-        let people: Vec<_> = (0..SENDERS).map(Person::new).collect();
+    /// Founds a ledger in a folder, and enrolls everybody.
+    fn new(folder: &Path) -> Result<(Self, Node)> {
         let founding = Founding::new("compare", Person::new(0).authority());
-        let node = Node::found(&folder.path().join("ledger"), founding)?;
+        let node = Node::found(&folder.join("ledger"), founding)?;
+        let source = Self::at(0);
         let enroll = (0..)
-            .zip(people.iter().skip(1))
-            .map(|(sequence, person)| sign(&node, &Person::new(0), sequence, person.enrollment()));
+            .zip(source.people.iter().skip(1))
+            .map(|(sequence, person)| {
+                sign(&node, &source.people[0], sequence, person.enrollment())
+            });
         let enrolled = node.submit_all(&enroll.collect::<Vec<_>>())?;
         ensure!(enrolled.iter().all(Result::is_ok), "everybody is enrolled");
-        let mut sequences = vec![0; people.len()];
-        sequences[0] = u64::from(SENDERS) - 1;
-        let source = Self {
-            folder,
+        Ok((source, node))
+    }
+
+    /// After so many.
+    fn at(next: u64) -> Self {
+        let people: Vec<_> = (0..SENDERS).map(Person::new).collect();
+        let senders = u64::from(SENDERS);
+        let mut sequences: Vec<_> = (0..senders)
+            .map(|at| next / senders + u64::from(at < next % senders))
+            .collect();
+        sequences[0] += ENROLLED;
+        Self {
             people,
             sequences,
-            next: 0,
-        };
-        Ok((source, node))
+            next,
+        }
     }
 
     fn sign(&mut self, node: &Node, count: usize) -> Vec<Transaction> {
@@ -115,11 +132,12 @@ fn seconds(run: impl FnOnce() -> Result<()>) -> Result<f64> {
 
 fn commits() -> Result<()> {
     const ROUNDS: usize = 400;
-    let (mut source, node) = Source::new()?;
+    let folder = tempfile::tempdir_in(".")?;
+    let (mut source, node) = Source::new(folder.path())?;
     // what the ledger writes for such a transaction, written by redb alone
     let mut memory = Memory::new();
     let databases = [true, false].map(|two_phases| {
-        let file = source.folder.path().join(format!("redb-{two_phases}"));
+        let file = folder.path().join(format!("redb-{two_phases}"));
         Database::create(file).map(|database| (database, two_phases))
     });
     let mut ratios = [Vec::new(), Vec::new()];
@@ -190,7 +208,8 @@ fn write(database: &Database, batch: &Batch, two_phases: bool) -> Result<()> {
 fn path() -> Result<()> {
     let submitters = thread::available_parallelism()?.get() + 1;
     for (group, blocks) in [(100, 180), (1000, 24)] {
-        let (mut source, node) = Source::new()?;
+        let folder = tempfile::tempdir_in(".")?;
+        let (mut source, node) = Source::new(folder.path())?;
         let txs = source.sign(&node, group * blocks);
         let (before, cpu_before) = strict(&txs[0], &source)?;
         let mut queues = vec![Vec::new(); submitters];
@@ -266,89 +285,96 @@ fn strict(tx: &Transaction, source: &Source) -> Result<(f64, f64)> {
 
 // ---- growth
 
+/// Each power of ten in a process of its own, which ends as a killed one does. So the ledger is opened again where it lies: the
+/// disk may have no room for a copy.
 fn growth() -> Result<()> {
     let last: u32 = env::var("GROWTH")
         .ok()
         .and_then(|last| last.parse().ok())
         .unwrap_or(6);
-    let (mut source, mut node) = Source::new()?;
-    let file = source.folder.path().join("ledger");
-    let mut written = 0;
+    let folder = tempfile::tempdir_in(".")?;
+    drop(Source::new(folder.path())?);
+    let file = folder.path().join("ledger");
     for power in 4..=last {
         let count = 10_u64.pow(power);
-        let mut spent = 0.0;
-        let from = written;
-        while written < count {
-            let txs = source.sign(&node, 1000);
-            spent += seconds(|| {
-                ensure!(node.submit_all(&txs)?.iter().all(Result::is_ok), "recorded");
-                Ok(())
-            })?;
-            written += 1000;
-        }
-        let rate = (written - from) as f64 / spent;
-        let trust = Trust::new(node.log_key());
-        let mut bundles = Vec::new();
-        let prove = |number: u64| -> Result<(f64, Vec<u8>)> {
-            let start = Instant::now();
-            let bundle = node.prove(&share_id(number))?.to_bytes();
-            Ok((start.elapsed().as_secs_f64(), bundle))
-        };
-        for n in 0..200 {
-            bundles.push(prove(n * 7919 % count)?);
-        }
-        let size = bundles
-            .iter()
-            .map(|(_, bundle)| bundle.len())
-            .max()
-            .unwrap_or(0);
-        let verified = bundles.iter().map(|(_, bundle)| {
-            seconds(|| {
-                verify(bundle, &trust)?;
-                Ok(())
-            })
-        });
-        let verified = median(verified.collect::<Result<_>>()?);
-        let made = median(bundles.iter().map(|(time, _)| *time).collect());
-        let memory = resident()?;
-        // the limit of a bundle: its two signatures, each checked by ed25519-dalek under a key that is unpacked too
-        let tx = source.sign(&node, 1).remove(0);
-        let limit = two_signatures(&tx, &source)?;
-        ensure!(node.submit(&tx).is_ok(), "recorded");
-        // as a killed process leaves it, and as a closed one does
-        let killed = source.folder.path().join("killed");
-        for end in ["", "-journal0", "-journal1"] {
-            let from = format!("{}{end}", file.display());
-            if Path::new(&from).exists() {
-                fs::copy(from, format!("{}{end}", killed.display()))?;
-            }
-        }
+        let grown = Command::new(env::current_exe()?)
+            .args([GROW, &count.to_string()])
+            .arg(&file)
+            .status()?;
+        ensure!(grown.success(), "10^{power} are recorded");
         let start = Instant::now();
-        let reopened = Node::open(&killed)?;
-        let killed_open = start.elapsed();
-        ensure!(reopened.head()? == node.head()?, "everything is there");
-        drop(reopened);
-        fs::remove_file(&killed)?;
+        let node = Node::open(&file)?;
+        let after_kill = start.elapsed();
+        let logged = node.head()?.log_size;
+        ensure!(logged == ENROLLED + count, "everything is there");
         let (chain, start) = (node.chain(), Instant::now());
         drop(node);
         let closed = start.elapsed();
         let start = Instant::now();
-        node = Node::open_with(&file, Opening::new().chain(chain))?;
+        let node = Node::open_with(&file, Opening::new().chain(chain))?;
         let opened = start.elapsed();
-        let bytes = fs::metadata(&file)?.len();
+        drop(node);
         println!(
-            "growth/10^{power}  {rate:7.0}/s  proof {:6.0} us, verified in {:5.0} us (two strict signatures {:.0} us), {size} bytes  opened in {:5.0} ms, after a kill {:5.0} ms, closed in {:5.0} ms  memory {:4} MB  {:5.0} bytes on disk each",
-            made * 1e6,
-            verified * 1e6,
-            limit * 1e6,
+            "growth/10^{power}  opened in {:5.0} ms, after a kill {:5.0} ms, closed in {:5.0} ms  {:5.0} bytes on disk each",
             opened.as_secs_f64() * 1e3,
-            killed_open.as_secs_f64() * 1e3,
+            after_kill.as_secs_f64() * 1e3,
             closed.as_secs_f64() * 1e3,
-            memory >> 20,
-            bytes as f64 / written as f64,
+            fs::metadata(&file)?.len() as f64 / count as f64,
         );
     }
     Ok(())
+}
+
+/// The process of one power: how many, and the ledger's file.
+const GROW: &str = "growth-to";
+
+/// Fills the ledger, measures it, and ends without closing it.
+fn grow(count: u64, file: &Path) -> Result<()> {
+    let node = Node::open(file)?;
+    let from = node.head()?.log_size - ENROLLED;
+    let mut source = Source::at(from);
+    let (mut spent, mut last) = (0.0, None);
+    for _ in (from..count).step_by(1000) {
+        let txs = source.sign(&node, 1000);
+        spent += seconds(|| {
+            ensure!(node.submit_all(&txs)?.iter().all(Result::is_ok), "recorded");
+            Ok(())
+        })?;
+        last = txs.into_iter().last();
+    }
+    let memory = resident()?;
+    let trust = Trust::new(node.log_key());
+    let prove = |number: u64| -> Result<(f64, Vec<u8>)> {
+        let start = Instant::now();
+        let bundle = node.prove(&share_id(number))?.to_bytes();
+        Ok((start.elapsed().as_secs_f64(), bundle))
+    };
+    let bundles = (0..200).map(|n| prove(n * 7919 % count));
+    let bundles = bundles.collect::<Result<Vec<_>>>()?;
+    let verified = bundles.iter().map(|(_, bundle)| {
+        seconds(|| {
+            verify(bundle, &trust)?;
+            Ok(())
+        })
+    });
+    let verified = median(verified.collect::<Result<_>>()?);
+    // the limit of a bundle: its two signatures, each checked by ed25519-dalek under a key that is unpacked too
+    let limit = two_signatures(&last.context("a transaction")?, &source)?;
+    println!(
+        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, verified in {:5.0} us (two strict signatures {:.0} us), {} bytes  memory {:4} MB",
+        (count - from) as f64 / spent,
+        median(bundles.iter().map(|(time, _)| *time).collect()) * 1e6,
+        verified * 1e6,
+        limit * 1e6,
+        bundles
+            .iter()
+            .map(|(_, bundle)| bundle.len())
+            .max()
+            .context("a bundle")?,
+        memory >> 20,
+    );
+    // neither `node` nor its threads end by themselves
+    std::process::exit(0)
 }
 
 /// What ed25519-dalek takes for two strict verifications, each with the unpacking of its key: the median.
@@ -388,7 +414,8 @@ fn resident() -> Result<u64> {
 
 fn http() -> Result<()> {
     // in process, at the size of block that many connections make
-    let (mut source, node) = Source::new()?;
+    let folder = tempfile::tempdir_in(".")?;
+    let (mut source, node) = Source::new(folder.path())?;
     let mut times = Vec::new();
     for _ in 0..60 {
         let txs = source.sign(&node, SENDERS as usize);
@@ -598,7 +625,8 @@ fn postgres() -> Result<()> {
     let folder = tempfile::tempdir_in(".")?;
     let data = folder.path().canonicalize()?.join("data");
     fs::create_dir(&data)?;
-    let (mut source, node) = Source::new()?;
+    let ledger = tempfile::tempdir_in(".")?;
+    let (mut source, node) = Source::new(ledger.path())?;
     let tx = source.sign(&node, 1).remove(0);
     node.submit(&tx)?;
     let record = tx.to_bytes();
@@ -612,7 +640,7 @@ fn postgres() -> Result<()> {
     )?;
     // PostgreSQL refuses to run as root
     let run = |program: &Path, args: &[&str]| -> Result<String> {
-        let output = std::process::Command::new("runuser")
+        let output = Command::new("runuser")
             .args(["-u", "postgres", "--"])
             .arg(program)
             .args(args)
@@ -626,7 +654,7 @@ fn postgres() -> Result<()> {
         );
         Ok(text)
     };
-    let owned = std::process::Command::new("chown")
+    let owned = Command::new("chown")
         .arg("-R")
         .arg("postgres")
         .arg(folder.path())

@@ -15,7 +15,8 @@ use super::{Source, median, seconds};
 /// Signed by the senders in turn, each way in each round, so that all have the same machine.
 pub(super) fn signatures() -> Result<()> {
     const ROUNDS: usize = 101;
-    let (mut source, node) = Source::new()?;
+    let folder = tempfile::tempdir_in(".")?;
+    let (mut source, node) = Source::new(folder.path())?;
     let txs = source.sign(&node, source.people.len());
     let mut messages = Vec::new();
     let mut strict = Vec::new();
