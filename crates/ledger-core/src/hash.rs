@@ -17,7 +17,18 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 
 /// Writes bytes as lower-case hexadecimal.
 pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    let digit = |value: u8| match value {
+        0..10 => b'0' + value,
+        _ => b'a' + value - 10,
+    };
+    bytes.chunks(32).try_for_each(|chunk| {
+        let mut text = [0; 64];
+        for ([high, low], byte) in text.as_chunks_mut().0.iter_mut().zip(chunk) {
+            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+        }
+        let text = text.get(..2 * chunk.len()).unwrap_or_default();
+        f.write_str(std::str::from_utf8(text).unwrap_or_default())
+    })
 }
 
 /// Reads hexadecimal of either case; `None` when a character is no digit or one is missing.
