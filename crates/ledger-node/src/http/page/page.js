@@ -32,6 +32,7 @@ const facts = (...pairs) => h("dl", {}, ...pairs.filter(([, value]) => value !==
 class Problem extends Error {
   constructor(problem) { super(problem.detail); this.code = problem.code; this.status = problem.status; }
 }
+class Nothing extends Error { status = 404; }
 
 async function ask(path) {
   const response = await fetch(path, { headers: { accept: "application/json" } });
@@ -39,6 +40,10 @@ async function ask(path) {
   if (!response.ok) throw new Problem(body);
   return body;
 }
+
+const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+/** A status in its colour. */
+const standing = (status) => h("span", { class: status === "live" ? "good" : "bad" }, status);
 
 /** Whom this browser trusts and what it has seen of that ledger: the first key it met, until it is told otherwise. */
 const memory = {
@@ -73,8 +78,12 @@ async function blocks() {
     h("td", { class: "id wide" }, short(block.log_root)),
     h("td", { class: "id wide" }, short(block.state_root))));
   listen(checkpoint.size);
+  const { trusted } = await ledger();
+  const known = Number(memory.seen(trusted)?.split("\n")[1] ?? 0);
   return [
     h("h2", {}, "Latest blocks"),
+    checkpoint.size < known ? h("p", { class: "verdict bad", role: "alert" },
+      `The server went back: it says that there are ${checkpoint.size} transactions, and this browser has seen the proof of ${known}.`) : undefined,
     h("p", { class: "quiet" }, `${checkpoint.size} transactions in ${checkpoint.height + 1} blocks.`),
     h("table", { id: "blocks" },
       h("thead", {}, h("tr", {}, h("th", { class: "number" }, "height"), h("th", {}, "time"),
@@ -109,59 +118,80 @@ function timeline(transactions) {
 async function share(id) {
   const [found, events] = await Promise.all([ask(`v1/shares/${id}`), ask(`v1/shares/${id}/events`)]);
   const last = found.events.at(-1);
-  const proof = h("div", { id: "proof" }, h("p", { class: "quiet" }, "Checking the proof in this browser…"));
-  prove(id, proof);
+  const verdict = h("div", { id: "verdict", role: "status" }, h("p", { class: "verdict quiet" }, "Checking the proof in this browser…"));
+  const proof = h("div", { id: "proof" });
+  const told = h("div", { id: "facts" }, h("p", { class: "quiet" }, "What the server says, not checked yet:"),
+    facts(
+      ["status", found.status],
+      ["sender", link(`member/${found.sender}`, found.sender)],
+      ["content", link(`content/${found.content}`, found.content)],
+      ["commitment", h("code", {}, found.commitment)],
+      ["receivers", received(found.receivers.map((receiver) => [receiver.address,
+        `${receiver.revoked !== undefined ? "revoked" : "granted"}${receiver.accepted !== undefined ? " accepted" : ""}`]))]));
+  prove(id, verdict, told, proof);
   listen(last + 1, id);
   return [
     h("h2", {}, "Share ", h("code", {}, id)),
-    facts(
-      ["status", h("span", { class: found.status === "live" ? "good" : "bad" }, found.status)],
-      ["sender", link(`member/${found.sender}`, found.sender)],
-      ["content", h("code", {}, found.content)],
-      ["commitment", h("code", {}, found.commitment)],
-      ["receivers", h("span", {}, ...found.receivers.flatMap((receiver) => [link(`member/${receiver.address}`, short(receiver.address)),
-        receiver.revoked !== undefined ? " (taken back) " : receiver.accepted !== undefined ? " (accepted) " : " (granted) "]))]),
+    verdict,
+    told,
     h("h2", {}, "What happened"),
+    h("p", { class: "quiet" }, "As the server tells it: the proof is about how the share was recorded and where it stands now."),
     timeline(events.items),
-    h("h2", {}, "Proof"),
     proof,
   ];
 }
 
+const received = (receivers) => h("ul", { class: "plain" }, ...receivers.map(([address, how]) =>
+  h("li", {}, link(`member/${address}`, short(address)), ` ${how.replace(" ", ", ")}`)));
+
 /** Fetches the bundle of a share and believes it or not: the server's word on it counts for nothing. */
-async function prove(id, into) {
+async function prove(id, verdict, told, into) {
+  const refuse = (reason) => {
+    told.firstChild.replaceWith(h("p", { class: "bad" }, "What the server says, without a proof: do not rely on it."));
+    verdict.replaceChildren(h("p", { class: "verdict bad", role: "alert" }, reason));
+  };
   try {
     const { trusted } = await ledger();
     const older = memory.seen(trusted);
     const size = older?.split("\n")[1];
-    const response = await fetch(`v1/shares/${id}/proof${size ? `?older=${size}` : ""}`);
+    const path = `v1/shares/${id}/proof`;
+    let response = await fetch(size ? `${path}?older=${size}` : path);
+    // it has fewer entries than this browser has seen: the verifier says what that is
+    if (response.status === 409) response = await fetch(path);
     if (!response.ok) throw new Problem(await response.json());
     const bundle = new Uint8Array(await response.arrayBuffer());
     const said = await verify(bundle, trusted, older);
     if (said.verified && said.share !== id) {
       Object.assign(said, { verified: false, reason: `the proof is about another share, ${said.share}` });
     }
-    if (!said.verified) {
-      into.replaceChildren(h("p", { class: "verdict bad", role: "alert" }, `Rejected: ${said.reason}`));
-      return;
-    }
+    if (!said.verified) return refuse(`Rejected: ${said.reason}.`);
     memory.see(trusted, said.note);
+    // what is proven takes the place of what was said
+    told.replaceChildren(h("p", { class: "quiet" }, "What is proven:"), facts(
+      ["status", standing(said.status.split(" ")[0])],
+      ["sender", link(`member/${said.sender}`, said.sender)],
+      ["sender's key", h("code", {}, said["sender-key"])],
+      ["content", link(`content/${said.content}`, said.content)],
+      ["commitment", h("code", {}, said.commitment)],
+      ["receivers", received(said.receivers.map((receiver) => receiver.split(/ (.*)/)))]));
+    const live = said.status.split(" ")[0] === "live";
+    verdict.replaceChildren(h("p", { class: `verdict ${live ? "good" : "bad"}` }, `Verified in this browser: recorded in block ${said.height} and ${said.status} at ${said.size} transactions.`));
     into.replaceChildren(
-      h("p", { class: "verdict good" }, `Verified in this browser: recorded in block ${said.height} and ${said.status} at ${said.size} transactions.`),
+      h("h2", {}, "Proof"),
       h("p", { class: "quiet" }, older ? "The ledger continues the checkpoint that this browser saw before. " : "",
         `${bundle.length} bytes. `, h("a", { href: `v1/shares/${id}/proof`, download: `${id}.proof` }, "Keep it"),
-        " and check it elsewhere: ", h("code", {}, `medshare check-proof ${short(id)}.proof --trust KEY`)),
+        " and check it elsewhere: ", h("code", {}, `medshare check-proof ${id}.proof --trust ${trusted}`)),
       drawing(said),
-      facts(["sender's key", h("code", {}, said["sender-key"])], ["receivers", said.receivers.join("; ")],
-        ["log root", h("code", {}, said["log-root"])], ["state root", h("code", {}, said["state-root"])], ["header", h("code", {}, said.header)]));
+      facts(["log root", h("code", {}, said["log-root"])], ["state root", h("code", {}, said["state-root"])],
+        ["header", h("code", {}, said.header)]));
   } catch (error) {
-    into.replaceChildren(h("p", { class: "verdict bad", role: "alert" }, `Not checked: ${error.message}`));
+    refuse(`Not checked: ${error.message}.`);
   }
 }
 
 /** The path from the share's leaf up to the root that the node signed, with the siblings that it meets. */
 function drawing(said) {
-  const step = 58, width = 640, top = 40, middle = width / 2;
+  const step = 58, width = 400, top = 50, middle = width / 2;
   const rows = said.steps.length + 1, height = top + rows * step;
   const at = (row) => height - 30 - row * step;
   const label = (text) => `${text.slice(0, 8)}…`;
@@ -169,12 +199,12 @@ function drawing(said) {
     svg("text", { x, y: y + 4, "text-anchor": "middle" }, text));
   const lines = [], nodes = [node(middle, at(0), "own", `leaf ${said.index}`)];
   said.steps.forEach(({ side, sibling, hash }, row) => {
-    const x = side === "left" ? middle - 180 : middle + 180;
+    const x = side === "left" ? middle - 140 : middle + 140;
     lines.push(svg("path", { class: "edge", d: `M ${x} ${at(row) - 13} L ${middle} ${at(row + 1) + 13}` }),
       svg("path", { class: "way", d: `M ${middle} ${at(row) - 13} L ${middle} ${at(row + 1) + 13}` }));
     nodes.push(node(x, at(row), "sibling", label(sibling)), node(middle, at(row + 1), "own", label(hash)));
   });
-  nodes.push(svg("text", { x: middle + 62, y: at(rows - 1) + 4 }, "= the root that the node signed"));
+  nodes.push(svg("text", { x: middle, y: at(rows - 1) - 24, "text-anchor": "middle" }, "the root that the node signed"));
   const title = `Path of ${said.steps.length} hashes from leaf ${said.index} to the root ${said["log-root"]}`;
   return svg("svg", { class: "path", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, ...lines, ...nodes);
 }
@@ -183,7 +213,7 @@ async function member(address) {
   const [found, sent, received, concerned] = await Promise.all([ask(`v1/members/${address}`), ask(`v1/shares?limit=20&sender=${address}`),
     ask(`v1/shares?limit=20&receiver=${address}`), ask(`v1/transactions?limit=20&member=${address}`)]);
   const list = (page) => page.items.length === 0 ? h("p", { class: "quiet" }, "None.") : h("ul", {}, ...page.items.map((share) =>
-    h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), ` ${share.status}`)));
+    h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ", standing(share.status))));
   return [
     h("h2", {}, found.name ?? "Member"),
     facts(["fingerprint", h("code", {}, found.address)], ["cert", found.cert && h("code", {}, found.cert)], ["transactions", String(found.sequence)],
@@ -201,6 +231,30 @@ async function transaction(id) {
       ["content", found.content && h("code", {}, found.content)]), timeline([found])];
 }
 
+/** The shares of one content; the one that there is, at once. */
+async function content(cid) {
+  const shares = await sharesOf(cid);
+  if (shares.length === 0) throw new Nothing("The ledger has no share of this content.");
+  if (shares.length === 1) { location.replace(`#/share/${shares[0].share_id}`); return undefined; }
+  return [
+    h("h2", {}, "Content ", h("code", {}, cid)),
+    h("p", { class: "quiet" }, `${shares.length} shares have it.`),
+    h("ul", {}, ...shares.map((share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ",
+      standing(share.status), " by ", link(`member/${share.sender}`, short(share.sender))))),
+  ];
+}
+
+/** The first shares of a content: a page of the list may be empty before the last one. */
+async function sharesOf(cid) {
+  const found = [];
+  for (let cursor = "0"; cursor !== undefined && found.length < 100;) {
+    const page = await ask(`v1/shares?limit=100&content=${cid}&cursor=${cursor}`);
+    found.push(...page.items);
+    cursor = page.next;
+  }
+  return found;
+}
+
 // ---- search: the form of what is asked says what it can be
 
 async function find(text) {
@@ -214,14 +268,9 @@ async function find(text) {
       try { await ask(path); return place; } catch (error) { if (error.status !== 404) throw error; }
     }
   }
-  if (/^(bafy|bafk|Qm)[A-Za-z0-9]{40,}$/.test(query)) {
-    for (let cursor = "0"; cursor !== undefined;) {
-      const page = await ask(`v1/shares?limit=1&content=${query}&cursor=${cursor}`);
-      if (page.items.length > 0) return `share/${page.items[0].share_id}`;
-      cursor = page.next;
-    }
-  }
-  throw new Error("The ledger has nothing of this name.");
+  // CIDs of version 1 in lower case, and of version 0
+  if (/^(b[a-z2-7]{50,120}|Qm[1-9A-HJ-NP-Za-km-z]{44})$/.test(query)) return `content/${query}`;
+  throw new Nothing("The ledger has nothing of this name.");
 }
 
 // ---- news: what is recorded while the page is open
@@ -247,27 +296,60 @@ function quiet() {
 
 // ---- places and keys
 
+let turn = 0;
+
+/** Shows the place that the address names; the last one that was asked for, if they come out of turn. */
 async function show() {
+  const mine = ++turn;
   const [place, name] = location.hash.replace(/^#\/?/, "").split("/");
   quiet();
+  let content;
   try {
     await ledger();
-    const shown = { "": blocks, share, member, block, tx: transaction }[place];
-    if (!shown) throw new Error("There is no such place on this page.");
-    main.replaceChildren(...await shown(name));
+    const shown = Object.hasOwn(PLACES, place) ? PLACES[place] : undefined;
+    if (!shown) throw new Nothing("There is no such place on this page.");
+    content = await shown(name);
   } catch (error) {
-    main.replaceChildren(h("h2", {}, "Not found"), h("p", { class: "bad", role: "alert" }, error.message));
+    content = failed(error);
   }
+  if (mine !== turn || content === undefined) return;
+  // news do not take a link from under the finger: the same link is in the new content
+  const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : undefined;
+  main.replaceChildren(...content.filter((part) => part !== undefined));
+  if (focused) ([...main.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused) ?? main).focus();
+  document.title = `${main.querySelector("h2").textContent} · medshare ledger`;
+}
+
+const PLACES = { "": blocks, share, member, block, content, tx: transaction };
+
+function failed(error) {
+  return [h("h2", {}, error.status === 404 ? "Not found" : "Not shown"), h("p", { class: "bad", role: "alert" }, sentence(error.message))];
+}
+
+/** Goes to a place, as a link does; also when it is the one of now. */
+function go(place) {
+  if (location.hash === `#/${place}`) show();
+  else location.hash = `/${place}`;
+  main.focus();
 }
 
 document.querySelector("#search").addEventListener("submit", async (event) => {
   event.preventDefault();
+  const mine = ++turn;
+  quiet();
   try {
-    location.hash = `/${await find(document.querySelector("#query").value)}`;
-    main.focus();
+    const place = await find(document.querySelector("#query").value);
+    if (mine === turn) go(place);
   } catch (error) {
-    main.replaceChildren(h("h2", {}, "Not found"), h("p", { class: "bad", role: "alert" }, error.message));
+    if (mine !== turn) return;
+    main.replaceChildren(...failed(error));
+    document.title = "Not found · medshare ledger";
   }
+});
+// an address of its own would be a place of the page
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
 });
 
 function theme(name) {
@@ -285,8 +367,12 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "/") { event.preventDefault(); document.querySelector("#query").focus(); }
-  if (event.key === "h") location.hash = "/";
+  if (event.key === "h") go("");
   if (event.key === "t") toggle();
 });
-addEventListener("hashchange", show);
+addEventListener("hashchange", () => {
+  // the link that was followed goes: whoever has no mouse goes on from the beginning of what is new
+  if (main.contains(document.activeElement)) main.focus();
+  show();
+});
 show();
