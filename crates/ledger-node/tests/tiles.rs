@@ -150,3 +150,57 @@ fn an_independent_reader_proves_every_entry_from_the_tiles() {
         assert!(reader.read_hashes(&[index]).is_err(), "level {level}");
     }
 }
+
+/// Enough for a tile that stands above 256 tiles that stand above 256 tiles of leaves.
+#[test]
+fn an_independent_reader_proves_entries_below_tiles_of_level_two() {
+    /// One tile of level 2 with one hash, a part of one of level 1, and one of leaves.
+    const DEEP: u64 = 65_536 + 2 * 256 + 20;
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+    let sign = |n| server::signed(&node, 0, n, share(n, &[&Person::new(0)]));
+    // signing is half of the work
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| (0..DEEP / 2).map(sign).collect::<Vec<_>>());
+        let second = (DEEP / 2..DEEP).map(sign).collect::<Vec<_>>();
+        (first.join().unwrap(), second)
+    });
+    let txs = [first, second].concat();
+    assert!(node.submit_all(&txs).unwrap().iter().all(Result::is_ok));
+    let root = Hash(*node.head().unwrap().log_root.as_bytes());
+    let running = Running::serve(folder, node, Settings::new().rate(None));
+
+    let tiles = fetching(&running, None);
+    let reader = TileHashReader::new(DEEP, root, &tiles);
+    for index in [0, 255, 256, 65_535, 65_536, 65_537, 66_047, DEEP - 1] {
+        let proof = prove_record(DEEP, index, &reader).unwrap();
+        let leaf = record_hash(txs[usize::try_from(index).unwrap()].as_bytes());
+        check_record(&proof, DEEP, root, index, leaf).unwrap();
+        assert!(check_record(&proof, DEEP, root, index, record_hash(b"another")).is_err());
+    }
+    // from just below the level to now
+    let earlier = TileHashReader::new(65_535, root, &tiles);
+    assert!(
+        tree_hash(65_535, &earlier).is_err(),
+        "another size has another root"
+    );
+    let growth = prove_tree(DEEP, 65_535, &reader).unwrap();
+    let older = tree_hash(65_535, &reader).unwrap();
+    check_tree(&growth, DEEP, root, 65_535, older).unwrap();
+    let paths = tiles.paths.borrow();
+    for path in [
+        "tile/0/000",
+        "tile/0/255",
+        "tile/0/258.p/20",
+        "tile/1/000",
+        "tile/1/001.p/2",
+        "tile/2/000.p/1",
+    ] {
+        assert!(paths.contains(path), "{path} of {paths:?}");
+    }
+    drop(paths);
+    let lying = fetching(&running, Some(2));
+    let reader = TileHashReader::new(DEEP, root, &lying);
+    assert!(reader.read_hashes(&[stored_hash_index(0, 3)]).is_err());
+}
