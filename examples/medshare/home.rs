@@ -3,6 +3,7 @@
 //! ```text
 //!   config.json   name, fingerprint, ledger, chain, log key, store
 //!   key.pgp       the secret key, passphrase-protected unless its owner said otherwise (0600)
+//!   key.next.pgp  the key that `rotate-key` is about to put in its place, while it does
 //!   revocation.pgp  what tells others that the key must no longer be used (0600): move it to a safe place
 //!   checkpoint    the last checkpoint seen: a ledger that does not continue it is refused
 //!   ledger.pem, store.pem   whom alone to trust for TLS, where the ledger or the store is behind a URL
@@ -12,6 +13,7 @@
 //! ```
 
 use std::convert::Infallible;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -30,13 +32,15 @@ use zeroize::Zeroizing;
 use crate::blocks::Blocks;
 use crate::file;
 use crate::output::Output;
-use crate::passphrase::PassphraseArgs;
+use crate::passphrase::{self, PassphraseArgs};
 use crate::share;
 
 /// The most bytes of a key, a cert or a file of the home.
 const SMALL: u64 = 16 << 20;
 /// How long a command waits for a ledger or a store that another process uses.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The key with new subkeys, until the ledger knows them.
+const NEXT_KEY: &str = "key.next.pgp";
 /// The authorities to trust for a node's TLS, and no others.
 pub(crate) const LEDGER_PEM: &str = "ledger.pem";
 /// The authorities to trust for a daemon's TLS, and no others.
@@ -154,12 +158,20 @@ pub(crate) struct Home {
 }
 
 /// The secret key of a home, unlocked once, by whatever needs it first.
-#[derive(Debug)]
 struct Secret {
     path: PathBuf,
     owner: String,
     passphrase: PassphraseArgs,
+    given: OnceLock<passphrase::Secret>,
     unlocked: OnceLock<Key>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Secret {
@@ -168,6 +180,7 @@ impl Secret {
             path: key_path(home),
             owner: owner.to_owned(),
             passphrase: passphrase.clone(),
+            given: OnceLock::new(),
             unlocked: OnceLock::new(),
         })
     }
@@ -183,14 +196,27 @@ impl Secret {
             return Ok(key.clone());
         }
         let mut key = self.stored()?;
-        if key.is_locked() {
-            let of = format!("the key of {}", self.owner);
-            let secret = self.passphrase.existing(&of)?;
+        if let Some(secret) = self.passphrase()? {
             key = key
                 .unlock(&secret.as_str().into())
-                .with_context(|| format!("cannot unlock {of}"))?;
+                .with_context(|| format!("cannot unlock the key of {}", self.owner))?;
         }
         Ok(self.unlocked.get_or_init(|| key).clone())
+    }
+
+    /// What the stored key is locked with, if it is: asked for once.
+    fn passphrase(&self) -> Result<Option<&passphrase::Secret>> {
+        if !self.stored()?.is_locked() {
+            return Ok(None);
+        }
+        if self.given.get().is_none() {
+            let given = self
+                .passphrase
+                .existing(&format!("the key of {}", self.owner))?;
+            // another thread may have been faster
+            let _ = self.given.set(given);
+        }
+        Ok(self.given.get())
     }
 }
 
@@ -259,6 +285,29 @@ impl Home {
 
     pub(crate) fn cert(&self) -> Result<Cert> {
         Ok(self.secret.stored()?.cert())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key with new subkeys, locked as the key is, in a file beside it; the same one until that has taken the key's place.
+    pub(crate) fn renewed_key(&self) -> Result<(Cert, PathBuf)> {
+        let path = self.path.join(NEXT_KEY);
+        if path.exists() {
+            let bytes = Zeroizing::new(file::read(&path, SMALL)?);
+            let key = Key::read(&bytes)
+                .with_context(|| format!("cannot read the key {}", path.display()))?;
+            return Ok((key.cert(), path));
+        }
+        let renewed = self.unlocked()?.rotate_subkeys(&pgp_policy())?;
+        let cert = renewed.cert();
+        let stored = match self.secret.passphrase()? {
+            Some(passphrase) => renewed.lock(&passphrase.as_str().into())?,
+            None => renewed,
+        };
+        file::write(&path, stored.to_armored().as_bytes())?;
+        Ok((cert, path))
     }
 
     pub(crate) fn address(&self) -> Result<Address> {

@@ -3,55 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
 
 mod common;
+use common::served::Served;
 use common::{Place, Ran, image, program, text};
-
-/// A running `medshare node`, killed when the test ends before it is stopped.
-struct Served {
-    child: Child,
-    url: String,
-    /// `KEY@URL`, of one that witnesses.
-    witness: Option<String>,
-}
-
-impl Served {
-    fn new(place: &Place, home: &str) -> Self {
-        Self::with(place, home, &[])
-    }
-
-    fn with(place: &Place, home: &str, more: &[&str]) -> Self {
-        let mut child = program(place.directory.path())
-            .args(["node", "--home", home, "--listen", "127.0.0.1:0"])
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next().unwrap().unwrap();
-        let url = line.strip_prefix("serving ").unwrap().to_owned();
-        let witness = more.contains(&"--witness-name").then(|| {
-            let line = lines.nth(1).unwrap().unwrap();
-            line.strip_prefix("witness ").unwrap().to_owned()
-        });
-        // somebody has to listen for as long as it speaks
-        std::thread::spawn(move || lines.count());
-        Self {
-            child,
-            url,
-            witness,
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn every_command_takes_a_url_for_the_ledger() {

@@ -32,6 +32,7 @@ mod receive;
 mod reject;
 mod revoke;
 mod revoke_member;
+mod rotate_key;
 mod seal;
 mod share;
 mod verify;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Cert(cert::Args),
     Enroll(enroll::Args),
     RevokeMember(revoke_member::Args),
+    RotateKey(rotate_key::Args),
     Members(members::Args),
     Share(share::Args),
     Receive(receive::Args),
@@ -89,6 +91,7 @@ impl Command {
             Self::Cert(args) => args.run(output),
             Self::Enroll(args) => args.run(output),
             Self::RevokeMember(args) => args.run(output),
+            Self::RotateKey(args) => args.run(output),
             Self::Members(args) => args.run(output),
             Self::Share(args) => args.run(output),
             Self::Receive(args) => args.run(output),

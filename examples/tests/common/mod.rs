@@ -7,6 +7,8 @@
     reason = "each test program uses its part"
 )]
 
+pub mod served;
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,75 @@
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use ipfs_store::{Reach, dag};
+use ledger_core::{Body, PublicKey, RotateKey};
+use pgp_envelope::{Cert, Signer};
+use serde_json::json;
+
+use crate::home::{self, Home, MemberArgs};
+use crate::output::{Outcome, Output};
+use crate::share;
+
+/// Gives your home new subkeys, and tells the ledger, signed with the old one, which no longer signs then.
+///
+/// What was sent before stays verified and readable. Hand out what `medshare cert` prints afterwards: others seal to it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    member: MemberArgs,
+    /// The renewed cert of a member who lost its key; for the ledger's authority.
+    cert: Option<PathBuf>,
+}
+
+impl Args {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        let home = self.member.open()?;
+        let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
+        let (cert, height) = match &self.cert {
+            Some(path) => {
+                let cert = home::read_cert(path)?;
+                let height = record(&home, &signer, &cert, output)?;
+                (cert, height)
+            }
+            None => {
+                // written before the ledger knows of it: a key that the ledger asks for is never lost
+                let (cert, file) = home.renewed_key()?;
+                let height = record(&home, &signer, &cert, output)?;
+                let key = home::key_path(home.path());
+                fs::rename(&file, &key)
+                    .with_context(|| format!("cannot rename {}", file.display()))?;
+                (cert, height)
+            }
+        };
+        output.line(format_args!("new key for  {}", cert.fingerprint()));
+        if let Some(height) = height {
+            output.line(format_args!("height       {height}"));
+        }
+        output.note("hand out the cert that `medshare cert` prints: others seal to it");
+        Ok(Outcome::done(json!({
+            "fingerprint": cert.fingerprint().to_string(),
+            "height": height,
+        })))
+    }
+}
+
+/// Records the key of a cert, unless it is the member's already: where it stands now.
+fn record(home: &Home, signer: &Signer, cert: &Cert, output: &Output) -> Result<Option<u64>> {
+    let (address, ledger) = (share::address(cert)?, home.ledger(output)?);
+    let key = PublicKey::new(cert.ledger_key(&home::pgp_policy())?);
+    let member = ledger.member(&address)?;
+    if member.is_some_and(|member| member.key() == Some(&key)) {
+        return Ok(None);
+    }
+    let store = home.store(Reach::Local)?;
+    let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
+    store.pin(&added.cid)?;
+    let body = Body::RotateKey(RotateKey {
+        address,
+        key,
+        cert: Some(added.cid),
+    });
+    let receipt = home::submit(&ledger, signer, home::now(), body)?;
+    Ok(Some(receipt.height.0))
+}
