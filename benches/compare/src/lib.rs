@@ -1,8 +1,9 @@
 //! What the measurements have in common: paired rounds, medians, memory at fixed places, the same data ever after.
 
+use std::env;
 use std::time::{Duration, Instant};
 
-use lsb_stego::Sample;
+use lsb_stego::{Level, Sample};
 
 /// Sizes in bytes of samples, and their names.
 pub const SIZES: [(&str, usize); 3] = [
@@ -11,10 +12,63 @@ pub const SIZES: [(&str, usize); 3] = [
     ("256MiB", 256 << 20),
 ];
 
-/// So many bytes of memory, from this offset within a page.
-pub fn placed(bytes: &mut [u8], offset: usize, size: usize) -> &mut [u8] {
-    let start = bytes.as_ptr().align_offset(4096) + offset;
-    &mut bytes[start..start + size]
+/// What a measurement is asked for: `[--level NAME] [--size NAME] [FILTER...]`.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Rows whose id has one of these; all where there are none.
+    pub filters: Vec<String>,
+    /// No other level than this.
+    pub level: Option<Level>,
+    /// No other of [`SIZES`] than this.
+    size: Option<usize>,
+}
+
+impl Asked {
+    /// Of the program's arguments.
+    ///
+    /// # Panics
+    ///
+    /// Where a level is none of this CPU's, or a size none of [`SIZES`].
+    pub fn parse() -> Self {
+        let mut asked = Self::default();
+        let mut words = env::args().skip(1);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--level" => {
+                    let name = words.next().expect("the name of a level");
+                    asked.level = Some(Level::named(&name).expect("a level of this CPU"));
+                }
+                "--size" => {
+                    let name = words.next().expect("the name of a size");
+                    let size = SIZES.iter().position(|(size, _)| *size == name);
+                    asked.size = Some(size.expect("64KiB, 4MiB or 256MiB"));
+                }
+                _ => asked.filters.push(word),
+            }
+        }
+        asked
+    }
+
+    pub fn wants(&self, id: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| id.contains(filter))
+    }
+
+    /// The level asked for, else all.
+    pub fn levels(&self) -> impl Iterator<Item = Level> {
+        Level::available().filter(|level| self.level.is_none_or(|asked| asked == *level))
+    }
+
+    /// Sizes in bytes of samples, and the column of each.
+    pub fn sizes(&self) -> impl Iterator<Item = (usize, usize)> {
+        let sizes = SIZES.into_iter().map(|(_, size)| size).enumerate();
+        sizes.filter(|(column, _)| self.size.is_none_or(|asked| asked == *column))
+    }
+}
+
+/// So many samples of memory, from this offset in bytes within a page.
+pub fn placed<S>(samples: &mut [S], offset: usize, count: usize) -> &mut [S] {
+    let start = samples.as_ptr().align_offset(4096) + offset / size_of::<S>();
+    &mut samples[start..start + count]
 }
 
 /// The median over paired rounds of how many times faster the second is, and the second's median time.

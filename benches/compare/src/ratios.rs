@@ -1,17 +1,16 @@
 //! Every operation against memcpy of the same number of sample bytes: paired rounds, medians, one core.
 //!
-//! `cargo run --release --bin ratios [-- FILTER...]`; the first column is an id as in `benches/`, then per size (64 KiB, 4 MiB,
+//! `cargo run --release --bin ratios [-- [--level NAME] [--size NAME] FILTER...]`; the first column is an id as in `benches/`, then per size (64 KiB, 4 MiB,
 //! 256 MiB) the ratio, above 1 when faster than memcpy, beside the gate and the stretch goal of that row, and the
 //! throughput. A gate that is missed at 64 KiB or 256 MiB makes the program fail; 4 MiB is only watched. `*` marks a
 //! stretch goal that is met, `!` a gate that is not.
 
 use std::cell::Cell;
-use std::env;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use compare::{FromBytes, SIZES, numbers, paired, placed, rounds};
+use compare::{Asked, FromBytes, numbers, paired, placed, rounds};
 use lsb_stego::{
     Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, read_bits_into,
     write_bits,
@@ -94,14 +93,14 @@ const PORTABLE: Gate = gate(
 
 /// A measurement: what was asked for, the samples, and whether every gate held.
 struct Run {
-    filters: Vec<String>,
+    asked: Asked,
     data: Vec<u8>,
     missed: Cell<u32>,
 }
 
 fn main() -> ExitCode {
     let run = Run {
-        filters: env::args().skip(1).collect(),
+        asked: Asked::parse(),
         data: numbers()
             .flat_map(u64::to_le_bytes)
             .take(256 << 20)
@@ -113,7 +112,7 @@ fn main() -> ExitCode {
         "operation", "64KiB", "4MiB", "256MiB"
     );
     run.naive();
-    for level in Level::available() {
+    for level in run.asked.levels() {
         for bits in [Bits::One, Bits::Two, Bits::Three, Bits::Four] {
             run.replacement::<u8>(level, bits);
             run.replacement::<u16>(level, bits);
@@ -135,7 +134,7 @@ fn main() -> ExitCode {
 
 impl Run {
     fn wants(&self, id: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|filter| id.contains(filter))
+        self.asked.wants(id)
     }
 
     fn replacement<S: Sample + FromBytes>(&self, level: Level, bits: Bits) {
@@ -216,7 +215,7 @@ impl Run {
         }
         print!("{id:36}");
         let options = Options::new().level(Level::portable());
-        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+        for (index, size) in self.asked.sizes() {
             let payload = &self.data[..size / 8];
             let (mut plain, mut stego) = (self.data[..size].to_vec(), self.data[..size].to_vec());
             let (ratio, time) = paired(
@@ -269,7 +268,7 @@ impl Run {
             .iter()
             .find(|gate| id.starts_with(gate.id))
             .filter(|_| level != Level::portable());
-        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+        for (index, size) in self.asked.sizes() {
             let bit_len = size / 10;
             let payload = &self.data[..bit_len.div_ceil(8)];
             let (mut shuffled, mut stego) =
@@ -517,7 +516,7 @@ impl Run {
         };
         let data = &self.data;
         print!("{id:36}");
-        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+        for (index, size) in self.asked.sizes() {
             let mut samples = S::from_bytes(&data[..size]);
             let mut run = operation(&mut samples);
             // Both at fixed places within a page: a destination just above its source, page for page, makes memcpy on this

@@ -1,16 +1,17 @@
 //! What researchers wait for, against memcpy of the same number of sample bytes: paired rounds, medians, one core.
 //!
-//! `cargo run --release --bin research [-- FILTER]`; per size (64 KiB, 4 MiB, 256 MiB) the ratio, above 1 when faster than
-//! memcpy, beside the gate and the stretch goal of the row, and the throughput. A gate that is missed at 64 KiB or 256 MiB
-//! makes the program fail; 4 MiB is only watched. `*` marks a stretch goal that is met, `!` a gate that is not.
+//! `cargo run --release --bin research [-- [--level NAME] [--size NAME] FILTER...]`; per size (64KiB, 4MiB, 256MiB) the ratio,
+//! above 1 when faster than memcpy, beside the gate and the stretch goal of the row, and the throughput. A gate that is
+//! missed at 64 KiB or 256 MiB makes the program fail; 4 MiB is only watched. `*` marks a stretch goal that is met, `!` a gate
+//! that is not. The level (portable, avx2, avx512; else the best) is that of the reversible rows: the metrics and detectors
+//! choose their own.
 
-use std::env;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use compare::{FromBytes, SIZES, numbers, once, paired, placed, rounds};
-use lsb_stego::{Cover, CoverMut, Layout, Options, Scheme, detect, embed, metric, recover};
+use compare::{Asked, FromBytes, numbers, once, paired, placed, rounds};
+use lsb_stego::{Cover, CoverMut, Layout, Level, Options, Scheme, detect, embed, metric, recover};
 
 /// Pixels of a row of the picture.
 const COLUMNS: u32 = 256;
@@ -40,7 +41,7 @@ const REVERSIBLE: Goal = Goal {
 
 fn main() -> ExitCode {
     let mut run = Run {
-        filter: env::args().nth(1).unwrap_or_default(),
+        asked: Asked::parse(),
         missed: 0,
     };
     println!(
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
 
 /// A measurement: what was asked for, and how many gates did not hold.
 struct Run {
-    filter: String,
+    asked: Asked,
     missed: u32,
 }
 
@@ -81,18 +82,18 @@ impl Run {
             }
         });
         // A bit in ten samples: about a quarter of what such a picture holds.
-        let options = &Options::new().scheme(Scheme::Reversible);
+        let level = self.asked.level.unwrap_or(Level::detect());
+        let options = &Options::new().scheme(Scheme::Reversible).level(level);
         let payload = |samples: &[S]| -> Vec<u8> {
             let bytes = numbers().flat_map(u64::to_le_bytes);
             bytes.take(samples.len() / 80).collect()
         };
         self.row(&id("reversible/embed"), &REVERSIBLE, |samples: &[S]| {
             // The copy is part of it, as it is of what is measured against.
-            let (mut stego, payload) = (samples.to_vec(), payload(samples));
-            let original = samples.to_vec();
+            let (mut original, payload) = (Copied::of(samples), payload(samples));
             move || {
-                stego.copy_from_slice(&original);
-                let cover = CoverMut::new(black_box(&mut stego[..]), layout).expect("a cover");
+                let stego = original.copy();
+                let cover = CoverMut::new(black_box(stego), layout).expect("a cover");
                 embed(cover, black_box(&payload), options).expect("it fits");
             }
         });
@@ -100,10 +101,10 @@ impl Run {
             let (mut stego, payload) = (samples.to_vec(), payload(samples));
             let cover = CoverMut::new(&mut stego, layout).expect("a cover");
             embed(cover, &payload, options).expect("it fits");
-            let mut samples = stego.clone();
+            let mut stego = Copied::of(&stego);
             move || {
-                samples.copy_from_slice(&stego);
-                let cover = CoverMut::new(black_box(&mut samples[..]), layout).expect("a cover");
+                let samples = stego.copy();
+                let cover = CoverMut::new(black_box(samples), layout).expect("a cover");
                 let found = recover(cover, options).expect("it is there");
                 assert!(found == payload);
             }
@@ -117,11 +118,11 @@ impl Run {
         goal: &Goal,
         mut operation: impl FnMut(&[S]) -> F,
     ) {
-        if !id.contains(&self.filter) {
+        if !self.asked.wants(id) {
             return;
         }
         print!("{id:24}");
-        for (index, (_, size)) in SIZES.into_iter().enumerate() {
+        for (index, size) in self.asked.sizes() {
             let samples = picture::<S>(size);
             let mut run = operation(&samples);
             // Both at fixed places within a page, as in `ratios`.
@@ -148,6 +149,33 @@ impl Run {
             print!(" {ratio:6.2}{mark} ({gate:4.2}, {stretch:4.2}) {speed:6.2} GB/s");
         }
         println!("  {}", goal.row);
+    }
+}
+
+/// Samples and room for a copy of them, placed as what is measured against.
+struct Copied<S> {
+    count: usize,
+    samples: Vec<S>,
+    room: Vec<S>,
+}
+
+impl<S: FromBytes> Copied<S> {
+    fn of(samples: &[S]) -> Self {
+        let count = samples.len();
+        let room = || vec![S::default(); count + 8192];
+        let mut copied = Self {
+            count,
+            samples: room(),
+            room: room(),
+        };
+        placed(&mut copied.samples, 0, count).copy_from_slice(samples);
+        copied
+    }
+
+    fn copy(&mut self) -> &mut [S] {
+        let copy = placed(&mut self.room, 2048, self.count);
+        copy.copy_from_slice(placed(&mut self.samples, 0, self.count));
+        copy
     }
 }
 
