@@ -34,9 +34,15 @@ impl Args {
             }
             None => {
                 // written before the ledger knows of it: a key that the ledger asks for is never lost
-                let (cert, file) = home.renewed_key()?;
-                let height = record(&home, &signer, &cert, output)?;
                 let key = home::key_path(home.path());
+                let (cert, file) = home.renewed_key()?;
+                let height = record(&home, &signer, &cert, output).with_context(|| {
+                    format!(
+                        "the old key stays until the ledger knows the new one; if it knows it and so refuses the old one, rename {} to {}",
+                        file.display(),
+                        key.display()
+                    )
+                })?;
                 fs::rename(&file, &key)
                     .with_context(|| format!("cannot rename {}", file.display()))?;
                 (cert, height)
