@@ -109,7 +109,7 @@ impl<'a, S: Lane> Strips<'a, S> {
             count: if whole == 0 { left } else { whole },
         };
         if whole == 0 {
-            self.last(samples, strip);
+            self.last(simd, samples, strip);
         } else if self.region.stored == S::cut(u16::MAX) {
             self.predict::<V, true>(simd, samples, strip);
         } else {
@@ -189,37 +189,32 @@ impl<'a, S: Lane> Strips<'a, S> {
     }
 
     /// The last samples, fewer than a block has.
-    #[cold]
-    #[inline(never)]
-    fn last(&mut self, samples: &[S], strip: Strip) {
+    #[inline(always)]
+    fn last<V: Simd>(&mut self, simd: V, samples: &[S], strip: Strip) {
         let Region {
-            channels,
-            stride,
-            carrying,
-            stored,
-            ..
+            channels, stride, ..
         } = self.region;
-        let stored: u16 = stored.into();
-        let value = |at: usize| -> u16 {
-            let value: u16 = samples.get(at).copied().unwrap_or_default().into();
-            value & stored
-        };
-        let mean = |a: u16, b: u16| (a | b) - ((a ^ b) >> 1);
-        let ([values], [lanes]) = (&mut self.values, &mut self.carrying);
-        let [predicted, ..] = &mut self.predicted;
-        *lanes = [S::default(); BLOCK];
-        for index in 0..strip.count {
-            let at = strip.at + index;
-            values[index] = samples.get(at).copied().unwrap_or_default();
-            let beside = mean(value(at - channels), value(at + channels));
-            let across = mean(value(at - stride), value(at + stride));
-            predicted[index] = S::cut(mean(beside, across));
-            lanes[index] = carrying
-                .get(strip.phase + index)
-                .copied()
-                .unwrap_or_default();
-        }
+        let Strip { at, phase, count } = strip;
+        let [left, right, up, down] = [at - channels, at + channels, at - stride, at + stride];
+        let stored = S::Block::<V>::splat(simd, self.region.stored);
+        let near = [left, right, up, down].map(|at| {
+            let block = part(samples, at, count);
+            S::Block::<V>::load(simd, &block) & stored
+        });
+        mean(near).store(&mut self.predicted[0]);
+        self.values = [part(samples, at, count)];
+        self.carrying = [part(self.region.carrying, phase, count)];
     }
+}
+
+/// So many samples, and zeros.
+#[inline(never)]
+fn part<S: Lane>(samples: &[S], at: usize, count: usize) -> [S; BLOCK] {
+    let mut block = [S::default(); BLOCK];
+    if let (Some(to), Some(from)) = (block.get_mut(..count), samples.get(at..at + count)) {
+        to.copy_from_slice(from);
+    }
+    block
 }
 
 /// The samples from `at` on that lie before the first line of the cache.

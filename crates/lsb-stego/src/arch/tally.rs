@@ -176,14 +176,14 @@ impl<S: Lane> Codes<'_, S> {
             }
             return;
         }
-        for &four in codes.as_flattened().as_chunks::<4>().0 {
-            let [i, j, k, l] = four.map(|code| usize::from(code.into()));
+        // Codes are read one by one: of four at once LLVM makes a word, and steps to take it apart.
+        for four in codes.as_flattened().as_chunks::<4>().0 {
             // SAFETY: `most` is the largest of these codes, and `grow` has left each column more entries than that.
             unsafe {
-                *a.get_unchecked_mut(i) += 1;
-                *b.get_unchecked_mut(j) += 1;
-                *c.get_unchecked_mut(k) += 1;
-                *d.get_unchecked_mut(l) += 1;
+                *a.get_unchecked_mut(usize::from(four[0].into())) += 1;
+                *b.get_unchecked_mut(usize::from(four[1].into())) += 1;
+                *c.get_unchecked_mut(usize::from(four[2].into())) += 1;
+                *d.get_unchecked_mut(usize::from(four[3].into())) += 1;
             }
         }
     }

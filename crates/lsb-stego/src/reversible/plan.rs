@@ -1,17 +1,16 @@
 //! Chooses sides and bins: the least distortion that makes enough room.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::field::Field;
 use super::head::{FIXED, Head};
 use super::map::MapWriter;
 use super::shift::{Shift, Sides};
-use crate::arch::dispatch;
 use crate::arch::kernel::Count;
 use crate::arch::region::Region;
 use crate::arch::shift::Survey;
 use crate::arch::tally::{Columns, Span, Tally};
+use crate::arch::{Simd, Task, dispatch};
 use crate::cover::Carriers;
 use crate::{Bits, Cover, Error, Options, Result, Sample};
 
@@ -107,19 +106,23 @@ impl<'a, S: Sample> Planner<'a, S> {
     pub(super) fn smallest(&self, bits: usize) -> Option<Plan> {
         let needed = u64::try_from(bits).unwrap_or(u64::MAX);
         let mut candidates = self.candidates();
-        candidates.retain(|candidate| candidate.most >= needed);
-        // The stream ends early where more is carried than needed.
-        let distortion = |candidate: &Candidate| {
-            candidate.distortion * u128::from(needed) / u128::from(candidate.most.max(1))
-        };
-        let mut candidates: Vec<(u128, Candidate)> = candidates
-            .into_iter()
-            .map(|candidate| (distortion(&candidate), candidate))
-            .collect();
+        candidates.retain_mut(|candidate| {
+            // The stream ends early where more is carried than needed.
+            let (all, most) = (
+                candidate.distortion * u128::from(needed),
+                candidate.most.max(1),
+            );
+            // Mostly 64 bits are enough, and their division takes a fraction of the time.
+            candidate.distortion = match u64::try_from(all) {
+                Ok(all) => u128::from(all / most),
+                Err(_) => all / u128::from(most),
+            };
+            candidate.most >= needed
+        });
         // Mostly the first one does, and nothing need be sorted.
         loop {
-            let least = (0..candidates.len()).min_by_key(|&at| candidates[at].0)?;
-            let (_, candidate) = candidates.remove(least);
+            let least = (0..candidates.len()).min_by_key(|&at| candidates[at].distortion)?;
+            let candidate = candidates.remove(least);
             let plan = self.plan(&candidate);
             if let Some(plan) = plan.filter(|plan| plan.bits() >= bits) {
                 return Some(plan);
@@ -196,14 +199,10 @@ impl<'a, S: Sample> Planner<'a, S> {
         let Some(guard_row) = self.guard_row(8 * FIXED) else {
             return Vec::new();
         };
-        let bins = (0..12)
-            .flat_map(|power| [1 << power, 3 << power >> 1])
-            .skip(1);
-        let bins: Vec<u16> = bins
-            .filter(|&bins| bins <= most_bins)
-            .chain([most_bins])
-            .collect();
-        let [mut above, mut below] = [Weights::new(bins.len()), Weights::new(bins.len())];
+        // The most bins are a power of two, and so the last.
+        let bins = BINS.iter().position(|&bins| bins > most_bins);
+        let bins = BINS.get(..bins.unwrap_or(BINS.len())).unwrap_or_default();
+        let [mut above, mut below] = [Weights::default(); 2];
         let (mut low, mut high) = (layout.peak(), 0);
         let region = self.field.region(guard_row);
         // Counts have 32 bits.
@@ -222,13 +221,12 @@ impl<'a, S: Sample> Planner<'a, S> {
             };
             let span: Span = dispatch(self.options.level, tally);
             (low, high) = (low.min(span.low), high.max(span.high));
-            // Codes of both sides in turn, after those of samples that do not carry.
-            let [a, b, c, d] = counts.each_ref().map(|column| column.as_chunks::<2>().0);
-            let rows = a.iter().zip(b).zip(c).zip(d).skip(1);
-            let distances: Vec<[u32; 2]> = rows
-                .map(|(((a, b), c), d)| [a[0] + b[0] + c[0] + d[0], a[1] + b[1] + c[1] + d[1]])
-                .collect();
-            weigh([&mut above, &mut below], &distances, &bins);
+            let weigh = Weigh {
+                counts: &counts,
+                bins,
+                sides: [&mut above, &mut below],
+            };
+            dispatch(self.options.level, weigh);
         }
         let mut candidates = Vec::with_capacity(3 * bins.len());
         for (index, &bins) in bins.iter().enumerate() {
@@ -252,21 +250,21 @@ impl<'a, S: Sample> Planner<'a, S> {
     }
 }
 
+/// Numbers of bins that are tried, up to a quarter of the range.
+const BINS: [u16; 24] = [
+    1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048,
+    3072, 4096,
+];
+
 /// What a side of the histogram says, for each number of bins.
+#[derive(Clone, Copy, Default)]
 struct Weights {
     all: u64,
     /// The samples that the bins hold, and the sum of their squared changes, times two.
-    held: Vec<(u64, u128)>,
+    held: [(u64, u128); BINS.len()],
 }
 
 impl Weights {
-    fn new(count: usize) -> Self {
-        Self {
-            all: 0,
-            held: vec![(0, 0); count],
-        }
-    }
-
     /// The samples that so many bins hold, and the squared changes of the side, times two.
     fn of(&self, index: usize, bins: u16) -> (u64, u128) {
         let (held, moved) = self.held.get(index).copied().unwrap_or_default();
@@ -275,7 +273,31 @@ impl Weights {
     }
 }
 
+/// Adds a histogram of errors to what is known of both sides: a task, so that its loops are compiled for the level.
+struct Weigh<'a> {
+    counts: &'a Columns,
+    bins: &'a [u16],
+    sides: [&'a mut Weights; 2],
+}
+
+impl Task for Weigh<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, _: V) {
+        // Codes of both sides in turn, after those of samples that do not carry.
+        let columns = self.counts.each_ref();
+        let [a, b, c, d] = columns.map(|column| column.as_chunks::<2>().0);
+        let rows = a.iter().zip(b).zip(c).zip(d).skip(1);
+        let distances: Vec<[u32; 2]> = rows
+            .map(|(((a, b), c), d)| [a[0] + b[0] + c[0] + d[0], a[1] + b[1] + c[1] + d[1]])
+            .collect();
+        weigh(self.sides, &distances, self.bins);
+    }
+}
+
 /// Adds a histogram of the distances of both sides; no sum of 2^30 of its entries and squares is above 64 bits.
+#[inline(always)]
 fn weigh(sides: [&mut Weights; 2], distances: &[[u32; 2]], bins: &[u16]) {
     let ([mut held, mut moved], mut from) = ([[0u64; 2]; 2], 0);
     let [above, below] = sides;
