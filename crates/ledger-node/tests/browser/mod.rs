@@ -8,7 +8,9 @@ use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -16,7 +18,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser is many processes: more than two at once wait for each other longer than anybody's patience.
+static SEATS: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
+
+fn seat() -> MutexGuard<'static, ()> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let seat = &SEATS[NEXT.fetch_add(1, Ordering::Relaxed) % SEATS.len()];
+    // whoever panicked there has left
+    seat.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A browser, if there is one.
 fn program() -> Option<PathBuf> {
@@ -41,8 +53,7 @@ fn program() -> Option<PathBuf> {
 
 /// A browser of its own with one tab, and nothing remembered.
 pub struct Browser {
-    child: Child,
-    to: ChildStdin,
+    process: Process,
     from: Receiver<Value>,
     next: u64,
     session: Option<String>,
@@ -50,8 +61,6 @@ pub struct Browser {
     requests: BTreeSet<String>,
     /// What it complained of: scripts that threw, and what the page's policy forbade.
     complaints: Vec<String>,
-    /// Where it keeps its memory: gone when this is.
-    _profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -61,6 +70,7 @@ impl Browser {
     }
 
     fn of(program: &Path) -> Self {
+        let seat = seat();
         let profile = tempfile::tempdir().unwrap();
         // the shell hands the pipes on as the descriptors that Chromium takes
         let mut child = Command::new("sh")
@@ -81,11 +91,16 @@ impl Browser {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let to = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
+        let (to, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let process = Process {
+            child,
+            to,
+            _profile: profile,
+            _seat: seat,
+        };
         let (say, from) = channel();
         std::thread::spawn(move || {
-            for message in answers.split(0).map_while(Result::ok) {
+            for message in BufReader::new(answers).split(0).map_while(Result::ok) {
                 let Ok(message) = serde_json::from_slice(&message) else {
                     break;
                 };
@@ -95,14 +110,12 @@ impl Browser {
             }
         });
         let mut browser = Self {
-            child,
-            to,
+            process,
             from,
             next: 0,
             session: None,
             requests: BTreeSet::new(),
             complaints: Vec::new(),
-            _profile: profile,
         };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
@@ -116,6 +129,13 @@ impl Browser {
     }
 
     fn call(&mut self, method: &str, params: Value) -> Value {
+        let mut answer = self.ask(method, params);
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    /// The answer to a question, also when it is an error.
+    fn ask(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let mut message = json!({ "id": self.next, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -123,12 +143,11 @@ impl Browser {
         }
         let mut bytes = message.to_string().into_bytes();
         bytes.push(0);
-        self.to.write_all(&bytes).unwrap();
+        self.process.to.write_all(&bytes).unwrap();
         loop {
             let message = self.from.recv_timeout(PATIENCE).unwrap();
             if message["id"] == json!(self.next) {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].clone();
+                return message;
             }
             self.note(&message);
         }
@@ -159,11 +178,15 @@ impl Browser {
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'");
     }
 
+    /// Runs a script before those of every document that is opened from now on.
+    pub fn before(&mut self, script: &str) {
+        let script = json!({ "source": script });
+        self.call("Page.addScriptToEvaluateOnNewDocument", script);
+    }
+
     /// What an expression says, in the page.
     pub fn run(&mut self, expression: &str) -> Value {
-        let params =
-            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let said = self.call("Runtime.evaluate", params);
+        let said = self.call("Runtime.evaluate", evaluation(expression));
         assert!(said["exceptionDetails"].is_null(), "{expression}: {said}");
         said["result"]["value"].clone()
     }
@@ -179,10 +202,24 @@ impl Browser {
     /// Waits until it is true.
     pub fn until(&mut self, expression: &str) {
         let begin = Instant::now();
-        // while one document follows another there may be none to ask
-        while self.run(&format!("!!({expression})")) != json!(true) {
+        let whether = format!("!!({expression})");
+        loop {
+            let answer = self.ask("Runtime.evaluate", evaluation(&whether));
+            let (said, error) = (&answer["result"], &answer["error"]);
+            assert!(said["exceptionDetails"].is_null(), "{expression}: {said}");
+            // while one document follows another there may be none to ask
+            assert!(
+                error.is_null() || error["code"] == -32_000,
+                "{expression}: {error}"
+            );
+            if said["result"]["value"] == true {
+                return;
+            }
             if begin.elapsed() > PATIENCE {
-                let page = self.text("document.body?.innerText ?? ''");
+                let page = self.ask(
+                    "Runtime.evaluate",
+                    evaluation("document.body?.innerText ?? ''"),
+                );
                 panic!("never so: {expression}\n{page}");
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -264,10 +301,22 @@ impl Browser {
     }
 }
 
-impl Drop for Browser {
+fn evaluation(expression: &str) -> Value {
+    json!({ "expression": expression, "returnByValue": true, "awaitPromise": true })
+}
+
+/// Ends with this value, whatever happens to whoever has it.
+struct Process {
+    child: Child,
+    to: ChildStdin,
+    /// Where it keeps its memory: gone after it.
+    _profile: tempfile::TempDir,
+    _seat: MutexGuard<'static, ()>,
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         // asked first, so that its own children end with it
-        self.session = None;
         let close = json!({ "id": 0, "method": "Browser.close" }).to_string();
         drop(self.to.write_all(format!("{close}\0").as_bytes()));
         let begin = Instant::now();
