@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use browser::Browser;
 use ledger_core::testing::{Person, content, share, share_id};
-use ledger_core::{Accept, Body, Reject, Share};
+use ledger_core::{Accept, Body, Grant, Reject, Revoke, Share, Withdraw};
 use ledger_node::Node;
 use ledger_node::http::Settings;
 use server::{Running, proxy};
@@ -80,6 +80,7 @@ fn the_page_checks_the_proof_itself() {
         drawn.starts_with("Path of 4 hashes from leaf 3 to the root"),
         "{drawn}"
     );
+    browser.shows("That it is “live” rests on the proof of the state");
     let life = "[...document.querySelectorAll('.timeline li')].map(li => li.className).join()";
     assert_eq!(browser.text(life), "share,accept");
     browser.picture("share.png");
@@ -107,7 +108,257 @@ fn the_page_checks_the_proof_itself() {
     browser.shows("Block 4");
     browser.shows("Share");
     browser.picture("block.png");
+
+    let (share_id, receivers) = (share_id(6), vec![Person::new(2).address]);
+    let grant = Grant {
+        share_id,
+        content: content(7),
+        receivers: receivers.clone(),
+    };
+    let revoke = Revoke {
+        share_id,
+        receivers,
+    };
+    running.send(1, Body::Grant(grant));
+    running.send(1, Body::Revoke(revoke));
+    running.send(1, Body::Withdraw(Withdraw { share_id }));
+    browser.open(&at(&running.url, &of_share(6)));
+    browser.shows("and withdrawn");
+    assert_eq!(browser.text(life), "share,grant,revoke,withdraw");
+    let facts = browser.text("document.querySelector('#facts').innerText");
+    assert!(facts.contains("revoked"), "{facts}");
     browser.asked_only(&running.url);
+}
+
+/// A server whose lists of shares by sender begin with so many empty pages.
+fn sparse(running: &Running, empty: usize) -> String {
+    proxy::between(
+        &running.url,
+        Arc::new(str::to_owned),
+        Arc::new(move |path, body| {
+            let Some((_, cursor)) = path.split_once("&limit=20&cursor=") else {
+                return Some(body);
+            };
+            let cursor: usize = cursor.parse().ok()?;
+            if !path.contains("?sender=") || cursor >= empty {
+                return Some(body);
+            }
+            let page = serde_json::json!({ "items": [], "next": (cursor + 1).to_string() });
+            Some(page.to_string().into_bytes())
+        }),
+    )
+}
+
+/// The server looks at so many transactions for a page of a list: an empty one says nothing about the next.
+#[test]
+fn an_empty_page_is_not_the_end_of_a_list() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    let member = format!("member/{}", Person::new(1).address);
+    let sent = "document.querySelector('h2 + div').innerText";
+    // the server itself goes on where the empty pages end: at the first share, or at the last one
+    let few = sparse(&running, 3);
+    browser.open(&at(&few, &member));
+    browser.shows("First transactions");
+    let found = browser.text(sent);
+    assert!(!found.contains("None"), "{found}");
+    assert_eq!(
+        browser.run("document.querySelectorAll('h2 + div a').length > 0"),
+        true
+    );
+
+    let many = sparse(&running, 10);
+    browser.open(&at(&many, &member));
+    browser.shows("None so far.");
+    browser.picture("none-so-far.png");
+    browser.run("document.querySelector('h2 + div button').focus()");
+    browser.press("Enter");
+    browser.until("document.activeElement.closest('li')");
+    let found = browser.text(sent);
+    assert!(
+        !found.contains("None") && !found.contains("More"),
+        "{found}"
+    );
+}
+
+/// What the server says of itself is no reason to trust it where another ledger was before.
+#[test]
+fn another_ledger_at_the_same_address_is_trusted_only_when_the_reader_says_so() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let [one, other] = [running(), running()];
+    let now = Arc::new(Mutex::new(one.url.clone()));
+    let ask = {
+        let now = Arc::clone(&now);
+        Arc::new(move |path: &str| format!("{}{path}", now.lock().unwrap()))
+    };
+    let url = proxy::between("", ask, Arc::new(|_, body| Some(body)));
+    let share = at(&url, &of_share(1));
+    browser.open(&share);
+    browser.shows("Verified in this browser");
+
+    let other_key = other.log.to_string();
+    let warning = "document.querySelector('#another').innerText";
+    for (server, trusted) in [(&other, false), (&other, true), (&one, false)] {
+        *now.lock().unwrap() = server.url.clone();
+        browser.open(&share);
+        if trusted {
+            browser.shows("Verified in this browser");
+            assert_eq!(browser.text(warning), "");
+            continue;
+        }
+        browser.shows("Rejected: this address had another ledger before.");
+        let warned = browser.text(warning);
+        assert!(
+            warned.contains("had another ledger before") && warned.contains(&other_key),
+            "{warned}"
+        );
+        assert!(
+            !browser
+                .text("document.querySelector('#main').innerText")
+                .contains("Verified")
+        );
+        assert_eq!(browser.run(FAINT)["faint"], serde_json::json!([]));
+        browser.picture("another.png");
+        // past the head, and before the content
+        for _ in 0..6 {
+            browser.press("Tab");
+        }
+        assert_eq!(browser.text(FOCUS), "accept");
+        browser.press("Enter");
+        browser.shows("Verified in this browser");
+        assert_eq!(browser.text(warning), "");
+    }
+    browser.asked_only(&url);
+}
+
+/// A browser that lets pages keep nothing, or nothing more, still checks proofs, and says what it cannot notice.
+#[test]
+fn the_page_needs_no_memory_and_says_so() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    let scripts = [
+        "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };",
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });",
+    ];
+    for script in scripts {
+        browser.before(script);
+        browser.open(&at(&running.url, &of_share(1)));
+        browser.shows("Verified in this browser");
+        let forgets = browser.text("document.querySelector('#forgets').innerText");
+        assert!(forgets.contains("keep nothing"), "{forgets}");
+        // as long as it is open it remembers
+        browser.run("location.hash = '#/'");
+        browser.shows("Latest blocks");
+        browser.run(&format!("location.hash = '#/{}'", of_share(2)));
+        browser.shows("The ledger continues the checkpoint that this browser saw before.");
+    }
+    browser.asked_only(&running.url);
+}
+
+/// A script: the answer to a question waits until it is told to go on.
+fn late(question: &str) -> String {
+    format!(
+        "const ask = window.fetch;
+        window.late = [];
+        window.fetch = async (path, how) => {{
+            const answer = await ask(path, how);
+            if (path.startsWith('{question}')) await new Promise((go) => window.late.push(go));
+            return answer;
+        }};"
+    )
+}
+
+/// What the browser has seen of a ledger grows, in whatever order the answers come.
+#[test]
+fn a_late_proof_does_not_take_the_memory_back() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    browser.before(&late(&format!("v1/shares/{}/proof", share_id(1))));
+    browser.before(
+        "const instantiate = WebAssembly.instantiate;
+        window.checked = 0;
+        WebAssembly.instantiate = async (...all) => {
+            const instance = await instantiate(...all);
+            window.checked++;
+            return instance;
+        };",
+    );
+    browser.open(&at(&running.url, &of_share(1)));
+    browser.until("late.length === 1");
+    running.send(1, share(7, &[&Person::new(2)]));
+    browser.run(&format!("location.hash = '#/{}'", of_share(7)));
+    browser.shows("live at 12 transactions.");
+    browser.run("late[0]()");
+    browser.until("checked === 2");
+    let seen = "Object.entries(localStorage).find(([name]) => name.startsWith('checkpoint '))[1].split('\\n')[1]";
+    assert_eq!(browser.text(seen), "12");
+    browser.asked_only(&running.url);
+}
+
+/// An answer that comes when another place is shown already changes nothing: that place keeps its news.
+#[test]
+fn a_late_place_does_not_end_the_news_of_the_one_that_is_shown() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    browser.before(&late("v1/checkpoint"));
+    // news are listened for at once
+    browser.before(
+        "const wait = window.setTimeout;
+        window.setTimeout = (then) => wait(then, 0);
+        window.streams = [];
+        window.EventSource = class extends EventTarget {
+            constructor(path) { super(); this.path = path; window.streams.push(this); }
+            close() { this.closed = true; }
+        };",
+    );
+    browser.open(&at(&running.url, ""));
+    browser.until("late.length === 1");
+    browser.run(&format!("location.hash = '#/{}'", of_share(1)));
+    browser.shows("Verified in this browser");
+    browser.until("streams.length === 1");
+    browser.run("late[0]()");
+    // what is asked after it is answered after it
+    browser.run(
+        "fetch('v1/blocks').then(() => new Promise((then) => setTimeout(then))).then(() => 0)",
+    );
+    let open = "streams.filter((one) => !one.closed).map((one) => one.path).join()";
+    assert_eq!(
+        browser.text(open),
+        format!("v1/events?from=9&share={}", share_id(1))
+    );
+    browser.shows("Verified in this browser");
+    browser.asked_only(&running.url);
+}
+
+/// A verifier that did not arrive is asked for again.
+#[test]
+fn the_verifier_may_come_the_second_time() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    let lost = Mutex::new(false);
+    let say = move |path: &str, body| {
+        let first =
+            path == "/verifier.wasm" && !std::mem::replace(&mut *lost.lock().unwrap(), true);
+        (!first).then_some(body)
+    };
+    let url = proxy::between(&running.url, Arc::new(str::to_owned), Arc::new(say));
+    browser.open(&at(&url, &of_share(1)));
+    browser.shows("Not checked: ");
+    browser.run(&format!("location.hash = '#/{}'", of_share(2)));
+    browser.shows("Verified in this browser");
+    browser.asked_only(&url);
 }
 
 #[test]

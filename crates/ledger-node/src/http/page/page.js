@@ -45,26 +45,73 @@ const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 /** A status in its colour. */
 const standing = (status) => h("span", { class: status === "live" ? "good" : "bad" }, status);
 
-/** Whom this browser trusts and what it has seen of that ledger: the first key it met, until it is told otherwise. */
+/** What the browser did not take (blocked, full), for as long as the page is open. */
+const unkept = new Map();
+
+function recall(name) {
+  try {
+    return unkept.get(name) ?? localStorage.getItem(name) ?? undefined;
+  } catch {
+    forgets();
+    return undefined;
+  }
+}
+
+function keep(name, value) {
+  try {
+    localStorage.setItem(name, value);
+    unkept.delete(name);
+  } catch {
+    unkept.set(name, value);
+    forgets();
+  }
+}
+
+function forgets() {
+  document.querySelector("#forgets").textContent = "This browser lets the page keep nothing (its storage is blocked or full): " +
+    "the next time it will not notice that the server went back or that its key changed.";
+}
+
+const sizeOf = (note) => Number(note?.split("\n")[1] ?? 0);
+
+/** Whom this browser trusts here and what it has seen of that ledger: the first key it met, until its reader says otherwise. */
 const memory = {
-  key: (chain) => localStorage.getItem(`key ${chain}`),
-  trust: (chain, key) => localStorage.setItem(`key ${chain}`, key),
-  seen: (key) => localStorage.getItem(`checkpoint ${key}`),
-  see: (key, note) => localStorage.setItem(`checkpoint ${key}`, note),
+  // by address, not by chain: the server names the chain, and a new one would be trusted at once. The key names its chain.
+  key: () => recall("key"),
+  trust: (key) => keep("key", key),
+  seen: (key) => recall(`checkpoint ${key}`),
+  // an answer may be late, or for another window: never back
+  see: (key, note) => { if (sizeOf(note) > sizeOf(memory.seen(key))) keep(`checkpoint ${key}`, note); },
 };
 
 let genesis;
 async function ledger() {
   if (genesis) return genesis;
   const found = await ask("v1/genesis");
-  const known = memory.key(found.chain);
-  if (!known) memory.trust(found.chain, found.log_key);
-  genesis = { ...found, trusted: known ?? found.log_key };
+  const known = memory.key();
+  if (!known) memory.trust(found.log_key);
+  const trusted = known ?? found.log_key;
+  genesis = { trusted, another: trusted !== found.log_key };
   document.querySelector("#ledger").textContent = `ledger of ${found.name}`;
   document.querySelector("#trust").replaceChildren(
-    "This browser checks proofs with the key ", h("code", {}, genesis.trusted),
+    "This browser checks proofs with the key ", h("code", {}, trusted),
     known ? ", which it has known before." : ", which the server named just now: compare it with what its operator says in person.");
+  document.querySelector("#another").replaceChildren(...(genesis.another ? warning(trusted, found.log_key) : []));
   return genesis;
+}
+
+/** Another ledger than before: nothing of it is believed until the reader says so. */
+function warning(trusted, named) {
+  const accept = h("button", { id: "accept", type: "button" }, "Trust the new key");
+  accept.addEventListener("click", () => {
+    memory.trust(named);
+    genesis = undefined;
+    main.focus();
+    show();
+  });
+  return [h("p", { class: "verdict bad" }, "This address had another ledger before. Nothing below is verified."),
+    facts(["known key", h("code", {}, trusted)], ["named now", h("code", {}, named)]),
+    h("p", {}, "Compare the new key with what the operator says in person. ", accept)];
 }
 
 // ---- what is shown
@@ -77,10 +124,9 @@ async function blocks() {
     h("td", { class: "number" }, String(block.log_size - block.first)),
     h("td", { class: "id wide" }, short(block.log_root)),
     h("td", { class: "id wide" }, short(block.state_root))));
-  listen(checkpoint.size);
   const { trusted } = await ledger();
-  const known = Number(memory.seen(trusted)?.split("\n")[1] ?? 0);
-  return [
+  const known = sizeOf(memory.seen(trusted));
+  return withNews([checkpoint.size], [
     h("h2", {}, "Latest blocks"),
     checkpoint.size < known ? h("p", { class: "verdict bad", role: "alert" },
       `The server went back: it says that there are ${checkpoint.size} transactions, and this browser has seen the proof of ${known}.`) : undefined,
@@ -89,8 +135,11 @@ async function blocks() {
       h("thead", {}, h("tr", {}, h("th", { class: "number" }, "height"), h("th", {}, "time"),
         h("th", { class: "number" }, "transactions"), h("th", { class: "wide" }, "log root"), h("th", { class: "wide" }, "state root"))),
       h("tbody", {}, ...rows)),
-  ];
+  ]);
 }
+
+/** Content that is shown again when something is recorded: `listen` is told what, once it is shown. */
+const withNews = (news, content) => Object.assign(content, { news });
 
 async function block(height) {
   const found = await ask(`v1/blocks/${height}`);
@@ -105,14 +154,18 @@ async function block(height) {
 
 function timeline(transactions) {
   if (transactions.length === 0) return h("p", { class: "quiet" }, "None.");
-  return h("ol", { class: "timeline" }, ...transactions.map((tx) => h("li", { class: tx.kind },
+  return h("ol", { class: "timeline" }, ...transactions.map(happened));
+}
+
+function happened(tx) {
+  return h("li", { class: tx.kind },
     h("b", {}, tx.kind), " by ", link(`member/${tx.sender}`, short(tx.sender)), " ",
     h("span", { class: "quiet" }, when(tx.time), ", block ", link(`block/${tx.height}`, String(tx.height))),
     tx.share_id ? h("div", {}, "share ", link(`share/${tx.share_id}`, short(tx.share_id))) : undefined,
     tx.member ? h("div", {}, "member ", link(`member/${tx.member}`, short(tx.member))) : undefined,
     tx.receivers ? h("div", {}, "for ", ...tx.receivers.flatMap((to) => [link(`member/${to}`, short(to)), " "])) : undefined,
     tx.text ? h("div", {}, "“", tx.text, "”") : undefined,
-    h("div", { class: "quiet" }, link(`tx/${tx.id}`, short(tx.id))))));
+    h("div", { class: "quiet" }, link(`tx/${tx.id}`, short(tx.id))));
 }
 
 async function share(id) {
@@ -129,8 +182,7 @@ async function share(id) {
       ["receivers", received(found.receivers.map((receiver) => [receiver.address,
         `${receiver.revoked !== undefined ? "revoked" : "granted"}${receiver.accepted !== undefined ? " accepted" : ""}`]))]));
   prove(id, verdict, told, proof);
-  listen(last + 1, id);
-  return [
+  return withNews([last + 1, id], [
     h("h2", {}, "Share ", h("code", {}, id)),
     verdict,
     told,
@@ -138,7 +190,7 @@ async function share(id) {
     h("p", { class: "quiet" }, "As the server tells it: the proof is about how the share was recorded and where it stands now."),
     timeline(events.items),
     proof,
-  ];
+  ]);
 }
 
 const received = (receivers) => h("ul", { class: "plain" }, ...receivers.map(([address, how]) =>
@@ -151,9 +203,10 @@ async function prove(id, verdict, told, into) {
     verdict.replaceChildren(h("p", { class: "verdict bad", role: "alert" }, reason));
   };
   try {
-    const { trusted } = await ledger();
+    const { trusted, another } = await ledger();
+    if (another) return refuse("Rejected: this address had another ledger before.");
     const older = memory.seen(trusted);
-    const size = older?.split("\n")[1];
+    const size = sizeOf(older);
     const path = `v1/shares/${id}/proof`;
     let response = await fetch(size ? `${path}?older=${size}` : path);
     // it has fewer entries than this browser has seen: the verifier says what that is
@@ -167,21 +220,23 @@ async function prove(id, verdict, told, into) {
     if (!said.verified) return refuse(`Rejected: ${said.reason}.`);
     memory.see(trusted, said.note);
     // what is proven takes the place of what was said
+    const state = said.status.split(" ")[0];
     told.replaceChildren(h("p", { class: "quiet" }, "What is proven:"), facts(
-      ["status", standing(said.status.split(" ")[0])],
+      ["status", standing(state)],
       ["sender", link(`member/${said.sender}`, said.sender)],
       ["sender's key", h("code", {}, said["sender-key"])],
       ["content", link(`content/${said.content}`, said.content)],
       ["commitment", h("code", {}, said.commitment)],
       ["receivers", received(said.receivers.map((receiver) => receiver.split(/ (.*)/)))]));
-    const live = said.status.split(" ")[0] === "live";
-    verdict.replaceChildren(h("p", { class: `verdict ${live ? "good" : "bad"}` }, `Verified in this browser: recorded in block ${said.height} and ${said.status} at ${said.size} transactions.`));
+    verdict.replaceChildren(h("p", { class: `verdict ${state === "live" ? "good" : "bad"}` }, `Verified in this browser: recorded in block ${said.height} and ${said.status} at ${said.size} transactions.`));
     into.replaceChildren(
       h("h2", {}, "Proof"),
       h("p", { class: "quiet" }, older ? "The ledger continues the checkpoint that this browser saw before. " : "",
         `${bundle.length} bytes. `, h("a", { href: `v1/shares/${id}/proof`, download: `${id}.proof` }, "Keep it"),
         " and check it elsewhere: ", h("code", {}, `medshare check-proof ${id}.proof --trust ${trusted}`)),
       drawing(said),
+      h("p", { class: "quiet" }, `The path shows that the share is recorded. That it is “${state}” rests on the proof of the state, ` +
+        "which this browser checked too and which is not drawn."),
       facts(["log root", h("code", {}, said["log-root"])], ["state root", h("code", {}, said["state-root"])],
         ["header", h("code", {}, said.header)]));
   } catch (error) {
@@ -210,18 +265,57 @@ function drawing(said) {
 }
 
 async function member(address) {
-  const [found, sent, received, concerned] = await Promise.all([ask(`v1/members/${address}`), ask(`v1/shares?limit=20&sender=${address}`),
-    ask(`v1/shares?limit=20&receiver=${address}`), ask(`v1/transactions?limit=20&member=${address}`)]);
-  const list = (page) => page.items.length === 0 ? h("p", { class: "quiet" }, "None.") : h("ul", {}, ...page.items.map((share) =>
-    h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ", standing(share.status))));
+  const line = (share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ", standing(share.status));
+  const shares = (who) => listed(h("ul"), `v1/shares?${who}=${address}`, line);
+  const [found, sent, received, concerned] = await Promise.all([ask(`v1/members/${address}`), shares("sender"), shares("receiver"),
+    listed(h("ol", { class: "timeline" }), `v1/transactions?member=${address}`, happened)]);
   return [
     h("h2", {}, found.name ?? "Member"),
     facts(["fingerprint", h("code", {}, found.address)], ["cert", found.cert && h("code", {}, found.cert)], ["transactions", String(found.sequence)],
       ["revoked", found.revoked !== undefined ? h("span", { class: "bad" }, `at height ${found.revoked}`) : undefined],
       ...found.keys.map((key) => [key.until === undefined ? "key" : "old key", h("span", {}, h("code", {}, key.key), ` from height ${key.from}`)])),
-    h("h2", {}, "Sent"), list(sent), h("h2", {}, "Received"), list(received),
-    h("h2", {}, "First transactions"), timeline(concerned.items),
+    h("h2", {}, "Sent"), sent, h("h2", {}, "Received"), received, h("h2", {}, "First transactions"), concerned,
   ];
+}
+
+/** Twenty of a list or a few more, and where to go on: a page of it may be empty before the last one. */
+async function some(path, cursor) {
+  const items = [];
+  // a long list that has nothing of it is left to the reader's patience
+  for (let asked = 0; asked < 8 && items.length < 20 && cursor !== undefined; asked++) {
+    const page = await ask(`${path}&limit=20&cursor=${cursor}`);
+    items.push(...page.items);
+    cursor = page.next;
+  }
+  return { items, next: cursor };
+}
+
+/** A list that begins with its first lines and has a button for more, if there may be more. */
+async function listed(list, path, line) {
+  const none = h("p", { class: "quiet", tabindex: "-1" });
+  const more = h("button", { type: "button" }, "More");
+  let cursor = "0";
+  const go = async () => {
+    const { items, next } = await some(path, cursor);
+    const lines = items.map(line);
+    list.append(...lines);
+    cursor = next;
+    more.hidden = cursor === undefined;
+    list.hidden = list.children.length === 0;
+    none.textContent = !list.hidden ? "" : more.hidden ? "None." : "None so far.";
+    return lines[0]?.querySelector("a") ?? (more.hidden ? none : more);
+  };
+  more.addEventListener("click", async () => {
+    more.disabled = true; // one press, one answer
+    const next = await go().catch((error) => {
+      none.textContent = sentence(error.message);
+      return more;
+    });
+    more.disabled = false;
+    next.focus();
+  });
+  await go();
+  return h("div", {}, list, none, more);
 }
 
 async function transaction(id) {
@@ -235,7 +329,7 @@ async function transaction(id) {
 async function content(cid) {
   const shares = await sharesOf(cid);
   if (shares.length === 0) throw new Nothing("The ledger has no share of this content.");
-  if (shares.length === 1) { location.replace(`#/share/${shares[0].share_id}`); return undefined; }
+  if (shares.length === 1) return `#/share/${shares[0].share_id}`;
   return [
     h("h2", {}, "Content ", h("code", {}, cid)),
     h("p", { class: "quiet" }, `${shares.length} shares have it.`),
@@ -312,10 +406,16 @@ async function show() {
   } catch (error) {
     content = failed(error);
   }
-  if (mine !== turn || content === undefined) return;
+  if (mine !== turn) return;
+  if (typeof content === "string") {
+    location.replace(content);
+    return;
+  }
   // news do not take a link from under the finger: the same link is in the new content
   const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : undefined;
   main.replaceChildren(...content.filter((part) => part !== undefined));
+  // only now: a place that comes late would end the news of this one
+  if (content.news) listen(...content.news);
   if (focused) ([...main.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused) ?? main).focus();
   document.title = `${main.querySelector("h2").textContent} · medshare ledger`;
 }
@@ -354,12 +454,12 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 
 function theme(name) {
   document.documentElement.dataset.theme = name;
-  localStorage.setItem("theme", name);
+  keep("theme", name);
 }
 const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const toggle = () => theme(dark() ? "light" : "dark");
 document.querySelector("#theme").addEventListener("click", toggle);
-if (localStorage.getItem("theme")) theme(localStorage.getItem("theme"));
+if (recall("theme")) document.documentElement.dataset.theme = recall("theme");
 
 document.addEventListener("keydown", (event) => {
   if (event.target.matches("input") || event.ctrlKey || event.metaKey || event.altKey) {

@@ -12,7 +12,10 @@ class Exit extends Error {
 
 /** Checks a bundle; `older` is the note of a checkpoint seen before, or nothing. Rejects only when it cannot run. */
 export async function verify(bundle, key, older) {
-  compiled ??= WebAssembly.compileStreaming(fetch("verifier.wasm"));
+  compiled ??= WebAssembly.compileStreaming(fetch("verifier.wasm")).catch((error) => {
+    compiled = undefined; // the next time it may come
+    throw error;
+  });
   const args = ["ledger-verify", key, ...(older ? [older] : [])].map((arg) => new TextEncoder().encode(arg + "\0"));
   const output = { 1: [], 2: [] };
   let read = 0, memory;
