@@ -14,7 +14,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
@@ -287,12 +287,30 @@ impl Home {
         Ok(self.secret.stored()?.cert())
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Gives the key new subkeys: `record` tells others of the cert, and then the new key takes the old one's place. It lies
+    /// beside the old one before anybody knows of it, and the same one is taken up again after a failure: a key that was
+    /// made known is never lost.
+    pub(crate) fn renew_key<T>(&self, record: impl FnOnce(&Cert) -> Result<T>) -> Result<T> {
+        let key = key_path(&self.path);
+        let alone = File::open(&key).with_context(|| format!("cannot open {}", key.display()))?;
+        alone
+            .try_lock()
+            .with_context(|| format!("{}: another command changes this key", key.display()))?;
+        // read only now: another command may have changed it until here
+        let (cert, next) = self.renewed_key()?;
+        let recorded = record(&cert).with_context(|| {
+            format!(
+                "the new key waits in {0} and the old one stays: repeat the command; if the ledger refuses the old key, it knows the new one already: rename {0} to {1}",
+                next.display(),
+                key.display()
+            )
+        })?;
+        fs::rename(&next, &key).with_context(|| format!("cannot rename {}", next.display()))?;
+        Ok(recorded)
     }
 
-    /// The key with new subkeys, locked as the key is, in a file beside it; the same one until that has taken the key's place.
-    pub(crate) fn renewed_key(&self) -> Result<(Cert, PathBuf)> {
+    /// The key with new subkeys, locked as the key is, in a file beside it; the one that is there already, if one is.
+    fn renewed_key(&self) -> Result<(Cert, PathBuf)> {
         let path = self.path.join(NEXT_KEY);
         if path.exists() {
             let bytes = Zeroizing::new(file::read(&path, SMALL)?);
@@ -461,6 +479,19 @@ pub(crate) fn key_path(home: &Path) -> PathBuf {
     home.join("key.pgp")
 }
 
+/// Refuses to change a home's key in its file while another waits to take its place: the change would be lost then.
+pub(crate) fn check_not_renewed(key: &Path) -> Result<()> {
+    let next = key.with_file_name(NEXT_KEY);
+    if key.file_name() == key_path(Path::new("")).file_name() && next.exists() {
+        bail!(
+            "{0} waits to take the place of {1}: end `medshare rotate-key` first, or remove {0} if no ledger has heard of it",
+            next.display(),
+            key.display()
+        );
+    }
+    Ok(())
+}
+
 /// Where a ledger is: a path, or the URL of somebody's node.
 pub(crate) fn location(ledger: &Path) -> Location {
     let Ok(location) = ledger.to_string_lossy().parse();
@@ -512,7 +543,18 @@ pub(crate) fn open_store(place: &Path, home: &Path, reach: Reach) -> Result<Bloc
     Blocks::open(place, auth.as_deref(), trust.as_deref(), reach)
 }
 
-/// Signs a transaction as the next one of its sender, and puts it into a block.
+/// Why [`submit`] cannot say whether it was recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unanswered;
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the ledger may have recorded it, but its answer did not come")
+    }
+}
+
+/// Signs a transaction as the next one of its sender, and puts it into a block. An error with [`Unanswered`] as its context
+/// leaves open whether it was recorded.
 pub(crate) fn submit(
     ledger: &Access,
     signer: &Signer,
@@ -528,6 +570,9 @@ pub(crate) fn submit(
     let tx = Unsigned::new(ledger.chain(), sender, sequence, created_at, body)
         .sign_with(|message| signer.sign_ledger(message))?;
     match ledger.submit(&tx) {
+        Err(error @ ledger_node::Error::Unreachable { .. }) => {
+            Err(anyhow::Error::new(error).context(Unanswered))
+        }
         Err(error @ ledger_node::Error::Clock { .. }) => Err(anyhow::Error::new(error).context(
             "the clock is not believed; if it is right, `--rested DAYS` says how long nobody used the ledger",
         )),

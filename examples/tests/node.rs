@@ -131,10 +131,12 @@ fn a_node_behind_tls_is_asked_by_who_trusts_its_certificate() {
 #[test]
 fn a_node_that_is_stopped_has_recorded_everything_that_it_answered() {
     let place = Place::new();
-    let mut served = Served::new(&place, "city");
+    let served = Served::with(&place, "city", &["--rate", "0"]);
     let ct = image("CT_small.dcm");
     let ct = ct.to_str().unwrap();
     let answered = thread::scope(|scope| {
+        // gone when this fails: the senders send until then
+        let mut served = served;
         let senders = [("alice", "bob"), ("bob", "mallory"), ("mallory", "alice")];
         let sending = senders.map(|(sender, receiver)| {
             let (place, url) = (&place, served.url.clone());
@@ -236,15 +238,25 @@ fn between(url: &str, say: fn(&str, Ask<'_>) -> Vec<u8>) -> String {
     let host = url.strip_prefix("http://").unwrap().to_owned();
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            let mut head = String::new();
             let mut lines = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
             while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap() > 0 {}
+            let Some(path) = head.split(' ').nth(1) else {
+                continue; // somebody who said nothing
+            };
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                let named = name.eq_ignore_ascii_case("content-length");
+                named.then(|| value.parse().unwrap())
+            });
+            let mut body = vec![0; length.unwrap_or(0)];
+            lines.read_exact(&mut body).unwrap();
             let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
-            let path = head.split(' ').nth(1).unwrap();
             let ask = |asked: &str| {
                 let mut node = TcpStream::connect(&host).unwrap();
                 let head = head.replacen(path, asked, 1);
                 node.write_all(head.as_bytes()).unwrap();
+                node.write_all(&body).unwrap();
                 let mut answer = Vec::new();
                 node.read_to_end(&mut answer).unwrap();
                 answer
@@ -298,9 +310,37 @@ fn that_a_share_is_unknown_is_proven_like_everything_else() {
     for lying in [&one_bit, &another, &word] {
         for share in [&share, &unknown] {
             let ran = ask(lying, share).fails(1, &[]);
-            assert!(!ran.stderr.contains("no approved block"), "{ran:?}");
+            for verdict in ["no approved block", "cannot reach"] {
+                assert!(!ran.stderr.contains(verdict), "{ran:?}");
+            }
         }
     }
+}
+
+#[test]
+fn what_may_be_recorded_is_kept() {
+    let place = Place::new();
+    let served = Served::new(&place, "city");
+    // the node hears it, and nobody hears the node
+    let mute = between(&served.url, |path, ask| {
+        let answer = ask(path);
+        if path.starts_with("/v1/transactions") {
+            return Vec::new();
+        }
+        answer
+    });
+    let ct = image("CT_small.dcm");
+    let share = ["share", "--home", "alice", ct.to_str().unwrap()];
+    let to = ["--to", "bob.pgp", "--ledger", &mute];
+    let ran = place.run(share.iter().chain(&to));
+    let ran = ran.fails(1, &["may have recorded it", "medshare log"]);
+    let (_, rest) = ran.stderr.split_once("share ").unwrap();
+    let share = rest.split(',').next().unwrap();
+    let receive = ["receive", "--home", "bob", share, "--out", "out"];
+    place
+        .run(receive.iter().chain(&["--ledger", &served.url]))
+        .ok();
+    assert_eq!(fs::read(ct).unwrap(), fs::read(place.path("out")).unwrap());
 }
 
 #[test]
@@ -350,9 +390,15 @@ fn a_member_goes_on_with_a_new_key() {
         .run(share.iter().chain(&["--to", "bob.pgp"]))
         .fails(1, &["refuses"]);
 
-    // between the ledger and the file: the same key is found again, and recorded once
+    // between the ledger and the file: the same key is found again, and recorded once; no change is lost meanwhile
     fs::rename(home.join("key.pgp"), home.join("key.next.pgp")).unwrap();
     fs::copy(stolen.join("key.pgp"), home.join("key.pgp")).unwrap();
+    let change = ["key", "rotate", "alice/key.pgp"];
+    place.run(change).fails(1, &["waits to take the place"]);
+    let held = fs::File::open(home.join("key.pgp")).unwrap();
+    held.lock().unwrap();
+    place.run(rotate).fails(1, &["another command"]);
+    drop(held);
     let again = place.run(rotate).ok().json();
     assert!(again["height"].is_null(), "{again}");
     place.share(&ct);

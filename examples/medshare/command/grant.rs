@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::answer;
 use crate::command::share::check_members;
-use crate::home::{self, MemberArgs};
+use crate::home::{self, MemberArgs, Unanswered};
 use crate::output::{Outcome, Output, size};
 use crate::share::{self, address};
 
@@ -76,6 +76,12 @@ impl Args {
             .and_then(|ledger| home::submit(&ledger, &signer, home::now(), body));
         let receipt = match granted {
             Ok(receipt) => receipt,
+            Err(error) if error.is::<Unanswered>() => {
+                return Err(error.context(format!(
+                    "content {0} is kept: `medshare log {share_id}` says whether the grant is recorded; if not, `medshare pin rm {0}` lets go of it",
+                    root.cid
+                )));
+            }
             Err(error) => {
                 store.unpin(&root.cid)?;
                 return Err(error);

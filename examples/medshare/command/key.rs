@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::command::seal::ProfileArg;
 use crate::file::{self, Target};
+use crate::home;
 use crate::output::{Outcome, Output};
 use crate::passphrase::{PassphraseArgs, replacing};
 use crate::pixels;
@@ -159,6 +160,7 @@ impl Args {
                 passphrase,
             } => {
                 pixels::check_target(output, path)?;
+                home::check_not_renewed(path)?;
                 let key = unlocked(path, passphrase)?;
                 let new = replacing(new_passphrase_file.as_deref(), &path.display().to_string())?;
                 let key = key.lock(&new.as_str().into())?;
@@ -296,6 +298,7 @@ fn change(
     change: impl FnOnce(Key) -> Result<Key>,
 ) -> Result<Key> {
     pixels::check_target(output, path)?;
+    home::check_not_renewed(path)?;
     let fail = || format!("cannot use {}", path.display());
     let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
     let key = if key.is_locked() {

@@ -1,7 +1,6 @@
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ipfs_store::{Reach, dag};
 use ledger_core::{Body, PublicKey, RotateKey};
 use pgp_envelope::{Cert, Signer};
@@ -25,34 +24,18 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let home = self.member.open()?;
-        let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
+        let told = |cert: &Cert| Ok((cert.clone(), record(&home, cert, output)?));
         let (cert, height) = match &self.cert {
-            Some(path) => {
-                let cert = home::read_cert(path)?;
-                let height = record(&home, &signer, &cert, output)?;
-                (cert, height)
-            }
-            None => {
-                // written before the ledger knows of it: a key that the ledger asks for is never lost
-                let key = home::key_path(home.path());
-                let (cert, file) = home.renewed_key()?;
-                let height = record(&home, &signer, &cert, output).with_context(|| {
-                    format!(
-                        "the old key stays until the ledger knows the new one; if it knows it and so refuses the old one, rename {} to {}",
-                        file.display(),
-                        key.display()
-                    )
-                })?;
-                fs::rename(&file, &key)
-                    .with_context(|| format!("cannot rename {}", file.display()))?;
-                (cert, height)
-            }
+            Some(path) => told(&home::read_cert(path)?)?,
+            None => home.renew_key(told)?,
         };
         output.line(format_args!("new key for  {}", cert.fingerprint()));
         if let Some(height) = height {
             output.line(format_args!("height       {height}"));
         }
-        output.note("hand out the cert that `medshare cert` prints: others seal to it");
+        if self.cert.is_none() {
+            output.note("hand out the cert that `medshare cert` prints: others seal to it");
+        }
         Ok(Outcome::done(json!({
             "fingerprint": cert.fingerprint().to_string(),
             "height": height,
@@ -61,7 +44,8 @@ impl Args {
 }
 
 /// Records the key of a cert, unless it is the member's already: where it stands now.
-fn record(home: &Home, signer: &Signer, cert: &Cert, output: &Output) -> Result<Option<u64>> {
+fn record(home: &Home, cert: &Cert, output: &Output) -> Result<Option<u64>> {
+    let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
     let (address, ledger) = (share::address(cert)?, home.ledger(output)?);
     let key = PublicKey::new(cert.ledger_key(&home::pgp_policy())?);
     let member = ledger.member(&address)?;
@@ -76,6 +60,6 @@ fn record(home: &Home, signer: &Signer, cert: &Cert, output: &Output) -> Result<
         key,
         cert: Some(added.cid),
     });
-    let receipt = home::submit(&ledger, signer, home::now(), body)?;
+    let receipt = home::submit(&ledger, &signer, home::now(), body)?;
     Ok(Some(receipt.height.0))
 }

@@ -9,7 +9,7 @@ use pgp_envelope::{Cert, Signer};
 use serde_json::json;
 
 use crate::file;
-use crate::home::{self, Home, MemberArgs, Remembered};
+use crate::home::{self, Home, MemberArgs, Remembered, Unanswered};
 use crate::output::{Outcome, Output, size};
 use crate::pixels;
 use crate::share::{self, Draft, address};
@@ -92,6 +92,12 @@ impl Args {
         });
         let receipt = match recorded {
             Ok(receipt) => receipt,
+            Err(error) if error.is::<Unanswered>() => {
+                return Err(error.context(format!(
+                    "share {0}, content {1}, is kept: `medshare log {0}` says whether it is recorded; if not, `medshare pin rm {1}` lets go of it",
+                    draft.share_id, root.cid
+                )));
+            }
             Err(error) => {
                 // nothing was recorded, so nothing is kept
                 store.unpin(&root.cid)?;
