@@ -271,6 +271,35 @@ proptest! {
     }
 }
 
+/// Every number of bits stored: how many bins are tried depends on it.
+#[test]
+fn every_depth_comes_back() {
+    for bits in 1..=16 {
+        for (tilt, noise, share) in [(0.0, 0, 0.9), (1.5, 32, 0.4), (2.5, 4, 0.1)] {
+            let layout = Layout::new(bits).unwrap().with_columns(67).unwrap();
+            let peak = layout.peak();
+            let samples = picture(
+                40,
+                67,
+                1,
+                peak,
+                peak.checked_div(noise).unwrap_or(0),
+                tilt,
+                bits.into(),
+            );
+            let case = Case {
+                layout,
+                samples,
+                share,
+            };
+            check::<u16>(&case);
+            if bits <= 8 {
+                check::<u8>(&case);
+            }
+        }
+    }
+}
+
 /// The same stego samples, and the same samples back, wherever they begin within a line of the cache; what lies around them
 /// is unchanged.
 fn check_everywhere<S: Sample + TryFrom<u16> + PartialEq>(case: &Case) {

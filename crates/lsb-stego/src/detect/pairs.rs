@@ -70,7 +70,7 @@ fn count_pairs<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<Counts> {
 }
 
 /// Pairs of neighbours `r`, `s` in a row.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     pairs: u64,
     equal: u64,
@@ -110,9 +110,12 @@ struct Image<'a, S> {
 
 impl<S: Sample> Image<'_, S> {
     fn count<J: Join>(&self) -> Counts {
+        self.count_at::<J>(Level::detect())
+    }
+
+    fn count_at<J: Join>(&self, level: Level) -> Counts {
         let stride = self.columns * self.channels;
         let rows = self.samples.len() / stride;
-        let level = Level::detect();
         let part = |rows: Range<usize>| {
             let samples = &self.samples[rows.start * stride..rows.end * stride];
             dispatch(level, Count(Image { samples, ..*self }))
@@ -208,4 +211,60 @@ fn total<S: Sample, L: Lanes<Sample = S>>(lanes: L) -> u64 {
         .into_iter()
         .map(|count| u64::from(count.into()))
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Every length around the lanes, both ends of the range often, lanes that overflow were they not emptied: what plain
+    /// loops count.
+    #[test]
+    fn every_level_counts_what_plain_loops_count() {
+        fn check<S: Sample>(samples: &[S], columns: usize, channels: usize, stored: u16) {
+            let mut expected = Counts::default();
+            for row in samples.chunks(columns * channels) {
+                for (&r, &s) in row.iter().zip(row.iter().skip(channels)) {
+                    let [r, s] = [r, s].map(|sample| Into::<u16>::into(sample) & stored);
+                    expected.pairs += 1;
+                    expected.equal += u64::from(r == s);
+                    expected.close += u64::from(r / 2 == s / 2);
+                    expected.x += u64::from(if s % 2 == 0 { r < s } else { r > s });
+                }
+            }
+            let image = Image {
+                samples,
+                columns,
+                channels,
+                stored,
+            };
+            for level in Level::available() {
+                let found = image.count_at::<Serial>(level);
+                let size = (samples.len(), columns, channels);
+                assert_eq!(found, expected, "{level:?}, {size:?}");
+            }
+        }
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            match state >> 29 {
+                0 => 0,
+                1 => u16::MAX,
+                2 | 3 => 0x0808 | u16::from(state.to_be_bytes()[0] & 1),
+                _ => u16::from_be_bytes([state.to_be_bytes()[0], state.to_be_bytes()[1]]),
+            }
+        };
+        let samples: Vec<u16> = (0..70_000).map(|_| next()).collect();
+        for (columns, rows) in (1..140).map(|columns| (columns, 3)).chain([(23_000, 1)]) {
+            for channels in [1, 3] {
+                let samples = &samples[..columns * rows * channels];
+                check::<u16>(samples, columns, channels, u16::MAX);
+                check::<u16>(samples, columns, channels, 0x07ff);
+                let bytes: Vec<u8> = samples.iter().map(|s| s.to_le_bytes()[0]).collect();
+                check::<u8>(&bytes, columns, channels, 0xff);
+            }
+        }
+    }
 }

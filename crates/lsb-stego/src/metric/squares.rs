@@ -13,9 +13,13 @@ const CHUNK: usize = 1 << 14;
 
 /// The sum over the carrying channels; both covers have the layout of the first and as many samples.
 pub(super) fn squares<J: Join, S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> u128 {
+    squares_at::<J, S>(cover, stego, Level::detect())
+}
+
+fn squares_at<J: Join, S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>, level: Level) -> u128 {
     let layout = cover.layout();
     let (a, b) = (cover.samples(), stego.samples());
-    let (level, mask) = (Level::detect(), Mask::<S>::new(&layout));
+    let mask = Mask::<S>::new(&layout);
     // Cut between pixels, so that each part's mask begins with the first channel.
     let channels = usize::from(layout.channels());
     let sum = |pixels: Range<usize>| {
@@ -128,4 +132,58 @@ fn chunk(pairs: impl Iterator<Item = (u16, u16)>, width: u32) -> u64 {
         high += square >> 16;
     }
     u64::from(low) + (u64::from(high) << 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::join::Serial;
+
+    /// Every length around the lanes and the chunks, differences that fit eight bits and any, masks: what plain loops sum.
+    #[test]
+    fn every_level_sums_what_plain_loops_sum() {
+        fn check<S: Sample + From<u8>>(samples: &[[S; 2]], layout: Layout) {
+            let channels = usize::from(layout.channels());
+            let carries = |i: usize| layout.carrying() >> (i % channels) & 1 == 1;
+            let expected = samples.iter().enumerate().filter(|&(i, _)| carries(i));
+            let expected: u128 = expected
+                .map(|(_, pair)| {
+                    let [a, b] = pair.map(|sample| Into::<u16>::into(sample) & layout.peak());
+                    u128::from(a.abs_diff(b)).pow(2)
+                })
+                .sum();
+            let [a, b] = [0, 1].map(|at| samples.iter().map(|pair| pair[at]).collect::<Vec<S>>());
+            let [a, b] = [&a, &b].map(|samples| Cover::new(samples, layout).unwrap());
+            for level in Level::available() {
+                let found = squares_at::<Serial, S>(a, b, level);
+                assert_eq!(found, expected, "{level:?}, {} samples", samples.len());
+            }
+        }
+        for near in [true, false] {
+            let mut state = 1_u32;
+            let mut next = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let [_, _, low, high] = state.to_be_bytes();
+                let a = u16::from_be_bytes([state.to_be_bytes()[0], state.to_be_bytes()[1]]);
+                let b = u16::from_be_bytes([high, low]);
+                [a, if near { a ^ (b & 0x7f) } else { b }]
+            };
+            let samples: Vec<[u16; 2]> = (0..40_000).map(|_| next()).collect();
+            for pixels in (0..140).chain([4095, 4096, 4097, 13_000]) {
+                for (channels, carrying) in [(1, 1), (3, 0b101)] {
+                    let samples = &samples[..pixels * usize::from(channels)];
+                    let layout = |bits: u8| {
+                        let layout = Layout::new(bits).unwrap();
+                        layout.with_channels(channels, carrying).unwrap()
+                    };
+                    check::<u16>(samples, layout(16));
+                    check::<u16>(samples, layout(11));
+                    let bytes = samples.iter().map(|pair| pair.map(|s| s.to_le_bytes()[0]));
+                    let bytes: Vec<[u8; 2]> = bytes.collect();
+                    check::<u8>(&bytes, layout(8));
+                    check::<u8>(&bytes, layout(5));
+                }
+            }
+        }
+    }
 }
