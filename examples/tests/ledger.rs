@@ -14,6 +14,8 @@ fn every_command_takes_a_url_for_the_ledger() {
     for name in ["city", "node"] {
         place.init(name).ok();
     }
+    let ledger = place.path("shared/ledger.redb");
+    fs::copy(&ledger, place.path("older")).unwrap();
     let served = Served::new(&place, "node");
     let config = fs::read(place.path("city").join("config.json")).unwrap();
     let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
@@ -76,6 +78,14 @@ fn every_command_takes_a_url_for_the_ledger() {
     place
         .run(["ledger", "verify", "--ledger", "shared/ledger.redb"])
         .ok();
+    fs::copy(place.path("older"), &ledger).unwrap();
+    let served = Served::new(&place, "node");
+    let log = ["log", "--home", "bob", "--ledger", &served.url];
+    place.run(log).fails(1, &["rolled back"]);
+    assert_eq!(
+        fs::read(place.path("bob").join("checkpoint")).unwrap(),
+        kept
+    );
 }
 
 #[test]
