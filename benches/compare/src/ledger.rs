@@ -14,13 +14,15 @@ use std::{env, fs, thread};
 
 use anyhow::{Context, Result, ensure};
 use ledger_core::store::{Batch, MemoryStore, Table};
-use ledger_core::testing::{Chain, Person, share, share_id};
-use ledger_core::{Transaction, Trust, Unsigned, signed_digest, verify};
+use ledger_core::testing::{Chain, Person, share};
+use ledger_core::{Transaction, Unsigned, signed_digest};
 use ledger_node::http::{Server, Settings};
-use ledger_node::{Founding, Node, Opening};
+use ledger_node::{Founding, Node};
 use redb::{Database, TableDefinition};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+#[path = "ledger/growth.rs"]
+mod growth;
 #[path = "ledger/signatures.rs"]
 mod signatures;
 #[path = "ledger/syncing.rs"]
@@ -37,10 +39,10 @@ type Part = (&'static str, fn() -> Result<()>);
 
 fn main() -> Result<()> {
     let part = env::args().nth(1);
-    if part.as_deref() == Some(GROW) {
+    if part.as_deref() == Some(growth::GROW) {
         let mut args = env::args().skip(2);
         let count = args.next().context("how many")?.parse()?;
-        return grow(count, Path::new(&args.next().context("a file")?));
+        return growth::grow(count, Path::new(&args.next().context("a file")?));
     }
     let cores = thread::available_parallelism()?;
     println!("cores {cores}");
@@ -50,7 +52,7 @@ fn main() -> Result<()> {
         ("path", path),
         ("http", http),
         ("postgres", postgres),
-        ("growth", growth),
+        ("growth", growth::growth),
     ];
     for (name, run) in parts {
         if part.as_deref().is_none_or(|part| part == name) {
@@ -281,146 +283,6 @@ fn strict(tx: &Transaction, source: &Source) -> Result<(f64, f64)> {
         Ok(())
     })?;
     Ok((8000.0 / time, 8000.0 / (cpu_seconds()? - cpu)))
-}
-
-// ---- growth
-
-/// Each power of ten in a process of its own, which ends as a killed one does. So the ledger is opened again where it lies: the
-/// disk may have no room for a copy.
-fn growth() -> Result<()> {
-    let last: u32 = env::var("GROWTH")
-        .ok()
-        .and_then(|last| last.parse().ok())
-        .unwrap_or(6);
-    let folder = tempfile::tempdir_in(".")?;
-    drop(Source::new(folder.path())?);
-    let file = folder.path().join("ledger");
-    for power in 4..=last {
-        let count = 10_u64.pow(power);
-        let grown = Command::new(env::current_exe()?)
-            .args([GROW, &count.to_string()])
-            .arg(&file)
-            .status()?;
-        ensure!(grown.success(), "10^{power} are recorded");
-        let start = Instant::now();
-        let node = Node::open(&file)?;
-        let after_kill = start.elapsed();
-        let logged = node.head()?.log_size;
-        ensure!(logged == ENROLLED + count, "everything is there");
-        let (chain, start) = (node.chain(), Instant::now());
-        drop(node);
-        let closed = start.elapsed();
-        let start = Instant::now();
-        let node = Node::open_with(&file, Opening::new().chain(chain))?;
-        let opened = start.elapsed();
-        drop(node);
-        println!(
-            "growth/10^{power}  opened in {:5.0} ms, after a kill {:5.0} ms, closed in {:5.0} ms  {:5.0} bytes on disk each",
-            opened.as_secs_f64() * 1e3,
-            after_kill.as_secs_f64() * 1e3,
-            closed.as_secs_f64() * 1e3,
-            fs::metadata(&file)?.len() as f64 / count as f64,
-        );
-    }
-    Ok(())
-}
-
-/// The process of one power: how many, and the ledger's file.
-const GROW: &str = "growth-to";
-
-/// Fills the ledger, measures it, and ends without closing it.
-fn grow(count: u64, file: &Path) -> Result<()> {
-    let node = Node::open(file)?;
-    let from = node.head()?.log_size - ENROLLED;
-    let mut source = Source::at(from);
-    let (mut spent, mut last) = (0.0, None);
-    for _ in (from..count).step_by(1000) {
-        let txs = source.sign(&node, 1000);
-        spent += seconds(|| {
-            ensure!(node.submit_all(&txs)?.iter().all(Result::is_ok), "recorded");
-            Ok(())
-        })?;
-        last = txs.into_iter().last();
-    }
-    let memory = resident()?;
-    let trust = Trust::new(node.log_key());
-    let prove = |number: u64| -> Result<(f64, Vec<u8>)> {
-        let start = Instant::now();
-        let bundle = node.prove(&share_id(number))?.to_bytes();
-        Ok((start.elapsed().as_secs_f64(), bundle))
-    };
-    let bundles = (0..200).map(|n| prove(n * 7919 % count));
-    let bundles = bundles.collect::<Result<Vec<_>>>()?;
-    // against the limit of a bundle, in turns: its two signatures, each checked by ed25519-dalek, its key's unpacking included
-    let last = last.context("a transaction")?;
-    let round = || -> Result<(f64, f64)> {
-        let verified = bundles.iter().map(|(_, bundle)| {
-            seconds(|| {
-                verify(bundle, &trust)?;
-                Ok(())
-            })
-        });
-        let verified = median(verified.collect::<Result<_>>()?);
-        Ok((verified, two_signatures(&last, &source)?))
-    };
-    let rounds = (0..21).map(|_| round()).collect::<Result<Vec<_>>>()?;
-    let (verified, limit): (Vec<_>, Vec<_>) = rounds.iter().copied().unzip();
-    let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min) * 1e6;
-    println!(
-        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, {} bytes, verified in {:.2} of two strict signatures, at the fastest {:.0} us ({:.0} us), at the median {:.0} us  memory {:4} MB",
-        (count - from) as f64 / spent,
-        median(bundles.iter().map(|(time, _)| *time).collect()) * 1e6,
-        bundles
-            .iter()
-            .map(|(_, bundle)| bundle.len())
-            .max()
-            .context("a bundle")?,
-        median(
-            rounds
-                .iter()
-                .map(|(verified, limit)| verified / limit)
-                .collect()
-        ),
-        fastest(&verified),
-        fastest(&limit),
-        median(verified.clone()) * 1e6,
-        memory >> 20,
-    );
-    // neither `node` nor its threads end by themselves
-    std::process::exit(0)
-}
-
-/// What ed25519-dalek takes for two strict verifications, each with the unpacking of its key: the median.
-fn two_signatures(tx: &Transaction, source: &Source) -> Result<f64> {
-    let sender = source
-        .people
-        .iter()
-        .find(|person| person.address == *tx.sender());
-    let key = sender.context("a sender")?.key.verifying_key().to_bytes();
-    let message = signed_digest(tx.message());
-    let signature = ed25519_dalek::Signature::from_bytes(tx.signature().as_bytes());
-    let once = || {
-        seconds(|| {
-            for _ in 0..2 {
-                let key = ed25519_dalek::VerifyingKey::from_bytes(std::hint::black_box(&key))?;
-                key.verify_strict(&message, &signature)?;
-            }
-            Ok(())
-        })
-    };
-    Ok(median((0..400).map(|_| once()).collect::<Result<_>>()?))
-}
-
-/// The resident memory of this process, in bytes.
-fn resident() -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .context("VmRSS")?
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()?;
-    Ok(kib << 10)
 }
 
 // ---- HTTP
