@@ -332,7 +332,7 @@ async function content(cid) {
   if (shares.length === 1) return `#/share/${shares[0].share_id}`;
   return [
     h("h2", {}, "Content ", h("code", {}, cid)),
-    h("p", { class: "quiet" }, `${shares.length} shares have it.`),
+    h("p", { class: "quiet" }, `${shares.length}${shares.length < 100 ? "" : " or more"} shares have it.`),
     h("ul", {}, ...shares.map((share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ",
       standing(share.status), " by ", link(`member/${share.sender}`, short(share.sender))))),
   ];
