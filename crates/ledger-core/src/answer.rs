@@ -12,7 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::codec::{decode, encode};
 use crate::map::StateProof;
 use crate::merkle::{ConsistencyProof, InclusionProof, leaf_hash};
-use crate::proof::{check_checkpoint, format};
+use crate::proof::{FORMAT, check_checkpoint, format};
 use crate::state::{member_key, share_key};
 use crate::store::Snapshot;
 use crate::{
@@ -20,8 +20,6 @@ use crate::{
     Transaction, Trust, map,
 };
 
-/// The version of the answers' format.
-pub(crate) const FORMAT: u64 = 1;
 /// The most bytes of an answer.
 pub const MAX_ANSWER: usize = 32 << 20;
 

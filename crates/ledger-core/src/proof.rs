@@ -15,8 +15,8 @@ use crate::{
     ShareState, Signature, Transaction,
 };
 
-/// The version of the bundles' format.
-const FORMAT: u64 = 1;
+/// The version of the bundles' and the answers' format. 1 is read too: it spells out the empty subtrees of a state proof.
+pub(crate) const FORMAT: u64 = 2;
 /// The most bytes of a bundle.
 pub const MAX_BUNDLE: usize = 1 << 20;
 
@@ -311,7 +311,7 @@ pub enum Rejected {
         reason: String,
     },
     /// The bundle has another format.
-    #[error("the bundle has format {found}, this program reads {FORMAT}")]
+    #[error("the bundle has format {found}, this program reads 1 to {FORMAT}")]
     Format {
         /// Its format.
         found: u64,
@@ -633,7 +633,7 @@ fn continues(
 }
 
 pub(crate) const fn format(found: u64) -> Result<(), Rejected> {
-    if found == FORMAT {
+    if found >= 1 && found <= FORMAT {
         Ok(())
     } else {
         Err(Rejected::Format { found })

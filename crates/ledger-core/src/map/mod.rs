@@ -23,9 +23,14 @@ const EMPTY: Digest = Digest::new(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StateProof {
-    /// The siblings from the leaf up.
+    /// The siblings from the leaf up, without the empty subtrees.
     #[serde(with = "path")]
     pub siblings: Vec<Digest>,
+    /// The places of the empty subtrees among all siblings, counted from the leaf up, in rising order. Where two of many keys begin
+    /// alike, several stand one above the other, and each is one byte here in place of 32. In proofs of format 1 there are none: their
+    /// siblings have the empty subtrees' hash.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<u8>,
     /// In a proof of absence, the leaf that stands where the key would be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<OtherLeaf>,
@@ -44,34 +49,62 @@ pub struct OtherLeaf {
 
 impl StateProof {
     /// Takes the siblings from the root down.
-    fn new(mut siblings: Vec<Digest>, other: Option<OtherLeaf>) -> Self {
-        siblings.reverse();
-        Self { siblings, other }
+    fn new(all: &[Digest], other: Option<OtherLeaf>) -> Self {
+        let (mut siblings, mut empty) = (Vec::new(), Vec::new());
+        // a leaf is at most 256 places from the root
+        for (place, sibling) in (0..=u8::MAX).zip(all.iter().rev()) {
+            if *sibling == EMPTY {
+                empty.push(place);
+            } else {
+                siblings.push(*sibling);
+            }
+        }
+        Self {
+            siblings,
+            empty,
+            other,
+        }
+    }
+
+    /// All siblings from the leaf up; `None` when the places of the empty ones are not in order or no places.
+    fn all(&self) -> Option<Vec<Digest>> {
+        let depth = self.siblings.len().checked_add(self.empty.len())?;
+        let (mut siblings, mut empty) = (self.siblings.iter(), self.empty.iter().peekable());
+        if depth > 256 {
+            return None;
+        }
+        // a place that is passed over leaves one sibling too few
+        (0..depth)
+            .map(
+                |place| match empty.next_if(|&&next| usize::from(next) == place) {
+                    Some(_) => Some(EMPTY),
+                    None => siblings.next().copied(),
+                },
+            )
+            .collect()
     }
 
     /// The root that the map must have when it holds the value under the key, or none when `value` is `None`. Compare it
     /// with a root that you trust. `None` when the proof says nothing about this key.
     pub(crate) fn root(&self, key: &[u8], value: Option<&[u8]>) -> Option<Digest> {
         let key = Digest::of(key);
-        if self.siblings.len() > 256 {
-            return None;
-        }
+        let siblings = self.all()?;
         let leaf = match (value, &self.other) {
             (Some(value), None) => leaf_hash(&key, &Digest::of(value)),
             (None, None) => EMPTY,
             (None, Some(other)) => {
                 // it must be the only leaf of the subtree in which the key would stand
                 let common = common_bits(&key, &other.key);
-                if common == 256 || common < self.siblings.len() {
+                if common == 256 || common < siblings.len() {
                     return None;
                 }
                 leaf_hash(&other.key, &other.value)
             }
             (Some(_), Some(_)) => return None,
         };
-        let depth = self.siblings.len();
+        let depth = siblings.len();
         Some(
-            self.siblings
+            siblings
                 .iter()
                 .zip((0..depth).rev())
                 .fold(leaf, |hash, (sibling, bit)| {
@@ -224,12 +257,12 @@ pub(crate) fn prove<S: Snapshot>(snapshot: &S, key: &[u8]) -> Result<StateProof>
             )));
         };
         match node {
-            Node::Null => return Ok(StateProof::new(siblings, None)),
+            Node::Null => return Ok(StateProof::new(&siblings, None)),
             Node::Leaf(leaf) => {
                 let found = Digest::new(leaf.key_hash().0);
                 let value = leaf_value(&leaf)?;
                 let other = (found != key).then_some(OtherLeaf { key: found, value });
-                return Ok(StateProof::new(siblings, other));
+                return Ok(StateProof::new(&siblings, other));
             }
             Node::Internal(node) => {
                 let children = node
@@ -240,7 +273,7 @@ pub(crate) fn prove<S: Snapshot>(snapshot: &S, key: &[u8]) -> Result<StateProof>
                 let (mut from, mut width) = (0, 16);
                 let child = loop {
                     match children.only(from, width) {
-                        Place::Empty => return Ok(StateProof::new(siblings, None)),
+                        Place::Empty => return Ok(StateProof::new(&siblings, None)),
                         // below the root of the node only: a node of one leaf would be that leaf
                         Place::Child(child) if width < 16 => break child,
                         Place::Child(_) | Place::Many => {}

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, RootHash, Sha256Jmt, Version};
 
-use super::{Stored, key_hash, prove, root, update};
+use super::{EMPTY, StateProof, Stored, key_hash, prove, root, update};
 use crate::Height;
+use crate::codec::{decode, encode};
+use crate::hash::sha256;
 use crate::store::{Batch, LedgerStore as _, MemorySnapshot, MemoryStore};
 
 /// The tree as jmt reads it for a proof of its own, which takes the values too.
@@ -81,4 +83,94 @@ fn membership_and_absence_agree_with_jmt() {
             }
         }
     }
+}
+
+/// The map of these keys, each its own value, and its root.
+fn map_of(keys: &[Vec<u8>]) -> (MemorySnapshot, crate::Digest) {
+    let store = MemoryStore::new();
+    let values = keys.iter().map(|key| (key.clone(), key.clone())).collect();
+    let mut batch = Batch::new();
+    let root = update(&store.snapshot().unwrap(), Height(0), &values, &mut batch).unwrap();
+    store.commit(&batch).unwrap();
+    (store.snapshot().unwrap(), root)
+}
+
+/// Two keys whose hashes have at least their first 16 bits in common: all places but one above them are empty.
+fn alike() -> [Vec<u8>; 2] {
+    let mut seen = BTreeMap::new();
+    (0..)
+        .find_map(|number| {
+            let hash = sha256(&[&key(number)]);
+            let other = seen.insert([hash[0], hash[1]], number)?;
+            Some([key(other), key(number)])
+        })
+        .unwrap()
+}
+
+#[test]
+fn empty_subtrees_take_a_byte_and_prove_the_same_as_spelled_out() {
+    let keys = alike();
+    let (snapshot, root) = map_of(&keys);
+    for key in &keys {
+        let proof = prove(&snapshot, key).unwrap();
+        assert_eq!(proof.siblings.len(), 1, "{proof:?}");
+        assert!(proof.empty.len() >= 16, "{proof:?}");
+        assert_eq!(proof.root(key, Some(key)), Some(root));
+        let bytes = encode(&proof);
+        assert!(bytes.len() < 80, "{} bytes", bytes.len());
+        assert_eq!(
+            decode::<StateProof>(&bytes, "a proof", 1 << 10).unwrap(),
+            proof
+        );
+
+        // as format 1 has it
+        let spelled = StateProof {
+            siblings: proof.all().unwrap(),
+            empty: Vec::new(),
+            other: None,
+        };
+        assert_eq!(
+            spelled
+                .siblings
+                .iter()
+                .filter(|hash| **hash == EMPTY)
+                .count(),
+            proof.empty.len()
+        );
+        assert_eq!(spelled.root(key, Some(key)), Some(root));
+        assert!(encode(&spelled).len() > 500);
+    }
+}
+
+#[test]
+fn places_that_are_none_or_out_of_order_prove_nothing() {
+    let keys = alike();
+    let (snapshot, root) = map_of(&keys);
+    let proof = prove(&snapshot, &keys[0]).unwrap();
+    let found = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut changed = proof.clone();
+        change(&mut changed.empty);
+        changed.root(&keys[0], Some(&keys[0]))
+    };
+    assert_eq!(found(&|_| ()), Some(root));
+    assert_eq!(found(&|empty| empty.swap(3, 4)), None);
+    assert_eq!(found(&|empty| empty[4] = empty[3]), None);
+    assert_eq!(found(&|empty| *empty.last_mut().unwrap() = u8::MAX), None);
+    assert_eq!(found(&|empty| empty.extend(100..=u8::MAX)), None);
+    // one place fewer is another path
+    assert_ne!(found(&|empty| empty.truncate(empty.len() - 1)), Some(root));
+}
+
+#[test]
+fn a_leaf_at_the_end_of_the_longest_path_has_its_places() {
+    // two hashes that differ in their last bit alone cannot be found, so the proof is made by hand
+    let mut siblings = vec![EMPTY; 256];
+    siblings[255] = crate::Digest::of(b"sibling");
+    let proof = StateProof::new(&siblings, None);
+    assert_eq!((proof.siblings.len(), proof.empty.len()), (1, 255));
+    siblings.reverse();
+    assert_eq!(proof.all(), Some(siblings));
+    let mut longer = proof;
+    longer.siblings.push(EMPTY);
+    assert_eq!(longer.all(), None, "a path has at most 256 places");
 }
