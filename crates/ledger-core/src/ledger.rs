@@ -380,12 +380,8 @@ impl<R: Snapshot> Staged<R> {
             involved.insert(*member);
         }
         // everything that can fail comes before the first change
-        self.log.push(
-            &Tiles {
-                snapshot: &self.snapshot,
-            },
-            leaf_hash(tx.as_bytes()),
-        )?;
+        self.log
+            .push(&Tiles::new(&self.snapshot), leaf_hash(tx.as_bytes()))?;
         match change {
             Change::Member(address, member) => {
                 self.members.insert(address, member);
@@ -544,7 +540,7 @@ pub(crate) fn inclusion<R: Snapshot>(
     index: u64,
     size: u64,
 ) -> Result<InclusionProof> {
-    InclusionProof::new(&Tiles { snapshot }, index, size)
+    InclusionProof::new(&Tiles::new(snapshot), index, size)
 }
 
 fn write_head(

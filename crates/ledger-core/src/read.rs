@@ -302,13 +302,7 @@ impl<R: Snapshot> Reading<R> {
     /// [`Error::Beyond`]; else as [`Reading::member`].
     pub fn consistency(&self, from: u64, to: u64) -> Result<ConsistencyProof> {
         self.within(to)?;
-        ConsistencyProof::new(
-            &Tiles {
-                snapshot: &self.snapshot,
-            },
-            from,
-            to,
-        )
+        ConsistencyProof::new(&Tiles::new(&self.snapshot), from, to)
     }
 
     /// The hashes of a tile of the log (C2SP tlog-tiles), as many as there are, at most 256.
@@ -317,10 +311,7 @@ impl<R: Snapshot> Reading<R> {
     ///
     /// As [`Reading::member`].
     pub fn tile(&self, level: u32, number: u64) -> Result<Vec<Digest>> {
-        Tiles {
-            snapshot: &self.snapshot,
-        }
-        .tile(level, number)
+        Tiles::new(&self.snapshot).tile(level, number)
     }
 
     /// Everything a stranger needs to believe that a share is recorded, and what its state is at the checkpoint.

@@ -22,12 +22,7 @@ fn log(size: u64) -> (MemorySnapshot, Digest) {
     for index in 0..size {
         let snapshot = store.snapshot().unwrap();
         appended
-            .push(
-                &Tiles {
-                    snapshot: &snapshot,
-                },
-                leaf_hash(&leaf(index)),
-            )
+            .push(&Tiles::new(&snapshot), leaf_hash(&leaf(index)))
             .unwrap();
         if index % 7 == 3 {
             let mut batch = Batch::new();
@@ -90,14 +85,7 @@ fn roots_agree_with_ct_merkle_and_with_the_words_of_rfc_6962() {
         );
         assert_eq!(
             root,
-            range_root(
-                &Tiles {
-                    snapshot: &snapshot
-                },
-                0,
-                size
-            )
-            .unwrap(),
+            range_root(&Tiles::new(&snapshot), 0, size).unwrap(),
             "{size} leaves"
         );
     }
@@ -109,14 +97,7 @@ fn inclusion_agrees_with_ct_merkle_and_tlog_tiles() {
         let (snapshot, root) = log(size);
         let tree = oracle(size);
         for index in 0..size {
-            let proof = InclusionProof::new(
-                &Tiles {
-                    snapshot: &snapshot,
-                },
-                index,
-                size,
-            )
-            .unwrap();
+            let proof = InclusionProof::new(&Tiles::new(&snapshot), index, size).unwrap();
             let theirs = tree.prove_inclusion(usize::try_from(index).unwrap());
             assert_eq!(
                 joined(&proof.path),
@@ -128,14 +109,7 @@ fn inclusion_agrees_with_ct_merkle_and_tlog_tiles() {
             let path = proof.path.iter().map(tlog).collect();
             tlog_tiles::tlog::check_record(&path, size, tlog(&root), index, tlog(&leaf)).unwrap();
         }
-        InclusionProof::new(
-            &Tiles {
-                snapshot: &snapshot,
-            },
-            size,
-            size,
-        )
-        .unwrap_err();
+        InclusionProof::new(&Tiles::new(&snapshot), size, size).unwrap_err();
     }
 }
 
@@ -146,14 +120,7 @@ fn consistency_agrees_with_ct_merkle_and_tlog_tiles() {
         let tree = oracle(to);
         for from in SIZES.into_iter().filter(|from| *from <= to) {
             let (_, old) = log(from);
-            let proof = ConsistencyProof::new(
-                &Tiles {
-                    snapshot: &snapshot,
-                },
-                from,
-                to,
-            )
-            .unwrap();
+            let proof = ConsistencyProof::new(&Tiles::new(&snapshot), from, to).unwrap();
             assert!(proof.holds(&old, &new), "{from} to {to}");
             assert_eq!(
                 proof.holds(&new, &old),
@@ -167,23 +134,14 @@ fn consistency_agrees_with_ct_merkle_and_tlog_tiles() {
                 tlog_tiles::tlog::check_tree(&path, to, tlog(&new), from, tlog(&old)).unwrap();
             }
         }
-        ConsistencyProof::new(
-            &Tiles {
-                snapshot: &snapshot,
-            },
-            to + 1,
-            to,
-        )
-        .unwrap_err();
+        ConsistencyProof::new(&Tiles::new(&snapshot), to + 1, to).unwrap_err();
     }
 }
 
 #[test]
 fn a_proof_with_anything_changed_does_not_hold() {
     let (snapshot, root) = log(100);
-    let tiles = Tiles {
-        snapshot: &snapshot,
-    };
+    let tiles = Tiles::new(&snapshot);
     for index in [0, 1, 63, 64, 98, 99] {
         let proof = InclusionProof::new(&tiles, index, 100).unwrap();
         let hash = leaf_hash(&leaf(index));
@@ -239,9 +197,7 @@ fn a_proof_with_anything_changed_does_not_hold() {
 #[test]
 fn a_log_of_many_leaves_serves_complete_tiles() {
     let (snapshot, root) = log(700);
-    let tiles = Tiles {
-        snapshot: &snapshot,
-    };
+    let tiles = Tiles::new(&snapshot);
     let lengths: Vec<_> = (0..4)
         .map(|number| tiles.tile(0, number).unwrap().len())
         .collect();

@@ -4,7 +4,9 @@
 //! `256 * number` and up, as many as there are, at most 256. Level 0 holds the leaves' hashes. Heights in between are
 //! computed from at most 255 hashes of one tile.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{Peaks, Subtrees, joined, node_hash};
 use crate::store::{Batch, Snapshot, Table};
@@ -24,12 +26,22 @@ pub(crate) fn tile_key(level: u32, number: u64) -> Vec<u8> {
     key
 }
 
-/// The log's hashes in a snapshot, up to a size.
+/// The log's hashes in a snapshot, up to a size. A proof asks for each of its tiles up to eight times, so they are kept: as many as
+/// one proof needs, which are at most two for each level.
 pub(crate) struct Tiles<'a, S> {
-    pub(crate) snapshot: &'a S,
+    snapshot: &'a S,
+    kept: RefCell<BTreeMap<(u32, u64), Vec<Digest>>>,
 }
 
-impl<S: Snapshot> Tiles<'_, S> {
+impl<'a, S: Snapshot> Tiles<'a, S> {
+    /// For one proof.
+    pub(crate) const fn new(snapshot: &'a S) -> Self {
+        Self {
+            snapshot,
+            kept: RefCell::new(BTreeMap::new()),
+        }
+    }
+
     /// The hashes of a tile, as many as there are now.
     pub(crate) fn tile(&self, level: u32, number: u64) -> Result<Vec<Digest>> {
         let bytes = self
@@ -51,13 +63,17 @@ impl<S: Snapshot> Subtrees for Tiles<'_, S> {
     fn subtree(&self, level: u32, index: u64) -> Result<Digest> {
         let (above, within) = (level / TILE_HEIGHT, level % TILE_HEIGHT);
         let first = index << within;
-        let tile = self.tile(above, first / TILE_WIDTH)?;
+        let number = first / TILE_WIDTH;
+        let mut kept = self.kept.borrow_mut();
+        let tile = match kept.entry((above, number)) {
+            Entry::Occupied(tile) => tile.into_mut(),
+            Entry::Vacant(tile) => tile.insert(self.tile(above, number)?),
+        };
         let from = usize::try_from(first % TILE_WIDTH).unwrap_or(usize::MAX);
         let part = tile.get(from..).and_then(|rest| rest.get(..1 << within));
         part.and_then(complete).ok_or_else(|| {
             Error::damaged(format!(
-                "tile {} of level {above} has {} hashes",
-                first / TILE_WIDTH,
+                "tile {number} of level {above} has {} hashes",
                 tile.len()
             ))
         })
@@ -99,10 +115,8 @@ impl Appended {
         for level in 0..LEVELS {
             let number = index / TILE_WIDTH;
             let tile = match self.tiles.entry((level, number)) {
-                std::collections::btree_map::Entry::Occupied(tile) => tile.into_mut(),
-                std::collections::btree_map::Entry::Vacant(tile) => {
-                    tile.insert(stored.tile(level, number)?)
-                }
+                Entry::Occupied(tile) => tile.into_mut(),
+                Entry::Vacant(tile) => tile.insert(stored.tile(level, number)?),
             };
             if u64::try_from(tile.len()) != Ok(index % TILE_WIDTH) {
                 return Err(Error::damaged(format!(
