@@ -7,6 +7,7 @@
 //! ```
 
 use std::fmt;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,12 +75,34 @@ enum Flushing {
 
 /// What the thread that writes to the tables needs.
 struct Shared {
-    database: Database,
+    database: Closing,
     /// A full disk is waited for while a thread of its own writes to the tables.
     patience: Arc<Patience>,
     view: Mutex<View>,
     /// What the tables say about the journal; the commit that they know of is that of the next writing.
     beside: Mutex<Beside>,
+}
+
+/// A database that is closed as carefully as it is read: redb writes once more then, and meets a damaged file with a panic.
+struct Closing(Option<Database>);
+
+impl Deref for Closing {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect("it is taken by dropping alone")
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        // everything that was answered is in it or in the journal, and whoever opens it next hears of the damage
+        let _ = guarded(|| {
+            drop(database);
+            Ok(())
+        });
+    }
 }
 
 /// What the next snapshot sees.
@@ -229,7 +252,7 @@ impl RedbStore {
             leaving,
         };
         let shared = Shared {
-            database,
+            database: Closing(Some(database)),
             patience,
             view: Mutex::new(view),
             // a journal of format 2 is one that the tables do not know of
