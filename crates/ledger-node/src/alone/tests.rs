@@ -1,0 +1,90 @@
+//! Which transactions share a block: whoever waits while the block before is written, up to a thousand.
+
+use std::thread;
+
+use ledger_core::testing::{Person, share};
+use ledger_core::{Height, Unsigned};
+
+use super::*;
+
+fn founded() -> (tempfile::TempDir, Node) {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+    (folder, node)
+}
+
+/// Person 0's transactions with these sequences.
+fn signed(node: &Node, sequences: std::ops::Range<u64>) -> Vec<Transaction> {
+    let person = Person::new(0);
+    let sign = |sequence| {
+        let body = share(sequence, &[&person]);
+        Unsigned::new(node.chain(), person.address, sequence, node.now(), body).sign(&person.key)
+    };
+    sequences.map(sign).collect()
+}
+
+/// How many transactions each block holds, the genesis first.
+fn sizes(node: &Node) -> Vec<u64> {
+    let view = node.view().unwrap();
+    let sizes = (0..=view.head().height.0).map(|height| {
+        let header = view.header(Height(height)).unwrap();
+        header.unwrap().log_size
+    });
+    let mut before = 0;
+    let sizes = sizes.map(|size| size - std::mem::replace(&mut before, size));
+    sizes.collect()
+}
+
+#[test]
+fn whoever_waits_shares_the_next_block() {
+    let (_folder, node) = founded();
+    for person in 1..=8 {
+        let body = Person::new(person).enrollment();
+        let person = Person::new(0);
+        let sequence = node.head().unwrap().log_size;
+        let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
+        node.submit(&tx.sign(&person.key)).unwrap();
+    }
+    let before = sizes(&node);
+    assert_eq!(before, [0, 1, 1, 1, 1, 1, 1, 1, 1]);
+    // as long as a block is being written
+    let writer = lock(&node.writer);
+    thread::scope(|scope| {
+        let submit = |person| {
+            let node = &node;
+            scope.spawn(move || {
+                let (person, number) = (Person::new(person), u64::from(person));
+                let body = share(number, &[&Person::new(0)]);
+                let tx = Unsigned::new(node.chain(), person.address, 0, node.now(), body);
+                node.submit(&tx.sign(&person.key)).unwrap().height
+            })
+        };
+        let submitting: Vec<_> = (1..=8).map(submit).collect();
+        while lock(&node.queue).len() < 8 {
+            thread::yield_now();
+        }
+        drop(writer);
+        for submitting in submitting {
+            assert_eq!(submitting.join().unwrap(), Height(9));
+        }
+    });
+    assert_eq!(sizes(&node), [&before[..], &[8]].concat());
+}
+
+/// More than a thousand gain nothing, and nobody is left behind: whoever is beyond them has the block after.
+#[test]
+fn a_block_takes_a_thousand_of_those_that_wait() {
+    let (_folder, node) = founded();
+    let mut txs = signed(&node, 0..2003);
+    let last = txs.pop().unwrap();
+    lock(&node.queue).extend(txs.into_iter().map(|tx| {
+        Arc::new(Job {
+            tx,
+            verified: None,
+            outcome: Mutex::new(None),
+        })
+    }));
+    assert_eq!(node.submit(&last).unwrap().height, Height(3));
+    assert_eq!(sizes(&node), [0, 1000, 1000, 3]);
+}
