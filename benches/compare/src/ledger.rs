@@ -4,7 +4,8 @@
 //! commit, against Ed25519 alone; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, memory and bytes at 10^4,
 //! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, latency at half of it, and
 //! both against a server that only syncs, a sync and arithmetic alone),
-//! `postgres` (the same records with an index and a commit each; needs Debian's postgresql). Without a part: all.
+//! `postgres` (the same records with an index and a commit each; needs Debian's postgresql), `anvil` (the same records in a contract on
+//! Ethereum; needs npm). Without a part: all.
 
 use std::path::Path;
 use std::time::Instant;
@@ -17,6 +18,8 @@ use ledger_core::{Transaction, Unsigned, signed_digest};
 use ledger_node::{Founding, Node};
 use redb::{Database, TableDefinition};
 
+#[path = "ledger/anvil.rs"]
+mod anvil;
 #[path = "ledger/growth.rs"]
 mod growth;
 #[path = "ledger/http.rs"]
@@ -48,12 +51,13 @@ fn main() -> Result<()> {
     }
     let cores = thread::available_parallelism()?;
     println!("cores {cores}");
-    let parts: [Part; 6] = [
+    let parts: [Part; 7] = [
         ("signatures", signatures::signatures),
         ("commits", commits),
         ("path", path),
         ("http", http::http),
         ("postgres", postgres::postgres),
+        ("anvil", anvil::anvil),
         ("growth", growth::growth),
     ];
     for (name, run) in parts {
