@@ -4,8 +4,10 @@
 //! length of the payload; for the trellis codes `stc7`, `stc10` and `phasm7`, as many elements as there are samples carry one bit
 //! in BYTES of them. Prints the median of the times in seconds, one core, everything in memory.
 //!
-//! Of files, FILE is a picture instead: `png` hides a payload in a whole PNG file and writes another, as `stegano-core` does;
-//! `copy` copies a file, and `patch` replaces the lowest bits of what it holds from its last samples on, in place.
+//! Of files, FILE is a picture instead: `png-stored` hides a payload in a whole PNG file and writes another without compressing it,
+//! `png-small` compresses it, `png-read` only reads it, `picture` is what `medshare hide` does, and `stegano-core` is the peer; all
+//! that write leave the file beside FILE, with the operation for its extension. `copy` copies a file, and `patch` replaces the
+//! lowest bits of what it holds from its last samples on, in place.
 
 use std::env;
 use std::fs;
@@ -19,6 +21,8 @@ use lsb_stego::cost::{self, Costs};
 use lsb_stego::trellis::{self, Trellis};
 use lsb_stego::{Cover, CoverMut, Key, Layout, Options, Scheme, embed, extract};
 use lsb_stego::{read_bits, recover, write_bits};
+#[cfg(feature = "peers")]
+use png::Compression;
 
 fn main() {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -36,7 +40,13 @@ fn main() {
         ("copy", _) => copy(path),
         ("patch", _) => patch(path, length),
         #[cfg(feature = "peers")]
-        ("png", _) => png(path, length),
+        ("png-stored", _) => png(path, length, "png-stored", Compression::NoCompression),
+        #[cfg(feature = "peers")]
+        ("png-read", _) => median(|| assert!(!decode(path).0.is_empty())),
+        #[cfg(feature = "peers")]
+        ("png-small", _) => png(path, length, "png-small", Compression::Fast),
+        #[cfg(feature = "peers")]
+        ("picture", _) => picture(path, length),
         #[cfg(feature = "peers")]
         ("stegano-core", _) => stegano_core(path, length),
         (_, "8") => run::<u8>(operation, &bytes, &numbers),
@@ -82,6 +92,21 @@ fn run<S: FromBytes + PartialEq>(operation: &str, bytes: &[u8], numbers: &[usize
                 let found = read_bits(black_box(stego), &plain, 8 * length).expect("it is there");
                 assert!(found.len() == payload.len());
             })
+        }
+        // As long as the frame: every sample carries, so that it is whitened in order.
+        "ordered" => {
+            let count = (8 * (length + 16)).next_multiple_of(channels);
+            let layout = Layout::new(S::DEPTH)
+                .and_then(|one| one.with_channels(layout.channels(), layout.carrying()));
+            let layout = layout.expect("a layout");
+            let mut stego = samples[..count].to_vec();
+            let time = median(|| {
+                let cover = CoverMut::new(black_box(&mut stego), layout).expect("whole pixels");
+                embed(cover, black_box(&payload), &keyed).expect("it fits");
+            });
+            let stego = Cover::new(&stego, layout).expect("whole pixels");
+            assert!(extract(stego, &keyed).expect("it is there") == payload);
+            time
         }
         "keyed" => {
             let mut stego = samples.clone();
@@ -169,32 +194,70 @@ fn patch(path: &Path, length: usize) -> Duration {
     time
 }
 
-/// A payload in a whole PNG file of three channels, and another file written, fast and without filters: noise in the
-/// lowest bits does not shrink by what takes longer.
+/// A payload in a whole PNG file of three channels, and another file written. Without a filter nothing of a picture with noise
+/// is compressed: the fast compressor then gives up, after a pass over all of it, and writes what `NoCompression` writes at once.
 #[cfg(feature = "peers")]
-fn png(path: &Path, length: usize) -> Duration {
-    use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-    use image::{ExtendedColorType, ImageEncoder};
+fn png(path: &Path, length: usize, extension: &str, compression: Compression) -> Duration {
+    let (payload, options) = (payload(length), Options::new());
+    let layout = Layout::new(8).and_then(|layout| layout.with_channels(3, 0b111));
+    let layout = layout.expect("a layout");
+    let to = path.with_extension(extension);
+    let time = median(|| {
+        let (mut samples, columns, rows) = decode(path);
+        let cover = CoverMut::new(&mut samples, layout).expect("whole pixels");
+        embed(cover, &payload, &options).expect("it fits");
+        let mut encoder = png::Encoder::new(fs::File::create(&to).expect("a file"), columns, rows);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(compression);
+        encoder.set_filter(png::Filter::Paeth);
+        let mut writer = encoder.write_header().expect("room");
+        writer.write_image_data(&samples).expect("room");
+    });
+    let (found, ..) = decode(&to);
+    let cover = Cover::new(&found, layout).expect("whole pixels");
+    assert!(extract(cover, &options).expect("it is there") == payload);
+    time
+}
+
+/// The samples of a PNG file of three channels, its columns and rows.
+#[cfg(feature = "peers")]
+fn decode(path: &Path) -> (Vec<u8>, u32, u32) {
+    let file = fs::read(path).expect("a file");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(file))
+        .read_info()
+        .expect("a picture");
+    let mut samples = vec![0; reader.output_buffer_size().expect("a size")];
+    let frame = reader.next_frame(&mut samples).expect("a picture");
+    assert!((frame.color_type, frame.bit_depth) == (png::ColorType::Rgb, png::BitDepth::Eight));
+    (samples, frame.width, frame.height)
+}
+
+/// The same by medical-image, which keeps everything else of the file and the data that gives it back byte for byte.
+#[cfg(feature = "peers")]
+fn picture(path: &Path, length: usize) -> Duration {
+    use medical_image::{Picture, Samples};
 
     let (payload, options) = (payload(length), Options::new());
     let layout = Layout::new(8).and_then(|layout| layout.with_channels(3, 0b111));
     let layout = layout.expect("a layout");
-    let to = path.with_extension("ours.png");
+    let read = |path: &Path| {
+        let picture = Picture::read(fs::read(path).expect("a file")).expect("a picture");
+        let Samples::U8(samples) = picture.samples().clone() else {
+            panic!("not of 8 bits");
+        };
+        (picture, samples)
+    };
+    let to = path.with_extension("picture");
     let time = median(|| {
-        let mut picture = image::open(path).expect("a picture").into_rgb8();
-        let cover = CoverMut::new(picture.as_mut(), layout).expect("whole pixels");
+        let (picture, mut samples) = read(path);
+        let cover = CoverMut::new(&mut samples, layout).expect("whole pixels");
         embed(cover, &payload, &options).expect("it fits");
-        let file = fs::File::create(&to).expect("a file");
-        let encoder =
-            PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::NoFilter);
-        let (columns, rows) = picture.dimensions();
-        let done = encoder.write_image(&picture, columns, rows, ExtendedColorType::Rgb8);
-        done.expect("room");
+        let patched = picture.patch(&Samples::U8(samples)).expect("one shape");
+        fs::write(&to, patched.bytes).expect("room");
     });
-    let found = image::open(&to).expect("a picture").into_rgb8();
-    let cover = Cover::new(found.as_raw(), layout).expect("whole pixels");
+    let (_, found) = read(&to);
+    let cover = Cover::new(&found, layout).expect("whole pixels");
     assert!(extract(cover, &options).expect("it is there") == payload);
-    fs::remove_file(to).expect("it is there");
     time
 }
 
@@ -203,7 +266,7 @@ fn png(path: &Path, length: usize) -> Duration {
 fn stegano_core(path: &Path, length: usize) -> Duration {
     use stegano_core::api::{hide, unveil};
 
-    let to = path.with_extension("theirs.png");
+    let to = path.with_extension("stegano-core.png");
     let (secret, folder) = (path.with_extension("secret"), path.with_extension("found"));
     fs::write(&secret, payload(length)).expect("room");
     let time = median(|| {
@@ -256,15 +319,18 @@ fn stego_rust(bytes: &[u8], columns: usize, payload: &[u8]) -> Duration {
     let [columns, rows] = [columns, bytes.len() / 3 / columns].map(|side| side as u32);
     let picture = image::RgbImage::from_raw(columns, rows, bytes.to_vec()).expect("three channels");
     // Its own header, nonce and tag of authentication need a few samples.
-    let payload = &payload[..payload.len() - 512];
-    let mut stego = Vec::new();
+    let length = payload.len();
+    let payload = &payload[..length - 512];
+    let mut stego = vec![picture];
     let time = median(|| {
         let encoder = StegoEncoder::builder().bits_per_channel(1).build();
         let encoder = encoder.expect("one bit");
-        let pictures = vec![picture.clone()];
+        let pictures = std::mem::take(&mut stego);
         let done = encoder.encode(pictures, black_box(payload), b"password");
         stego = done.expect("it fits");
     });
+    // The key encrypts and chooses no samples: those after the payload are as they were.
+    assert!(stego[0].as_raw()[8 * length..] == bytes[8 * length..]);
     let found = StegoDecoder::builder().build().decode(stego, b"password");
     assert!(found.expect("it is there") == payload);
     time
