@@ -111,6 +111,7 @@ fn main() -> ExitCode {
         "{:36} {:>33} {:>33} {:>33}",
         "operation", "64KiB", "4MiB", "256MiB"
     );
+    run.in_place();
     run.naive();
     for level in run.asked.levels() {
         for bits in [Bits::One, Bits::Two, Bits::Three, Bits::Four] {
@@ -230,6 +231,18 @@ impl Run {
             self.cell(ratio, Some((7.0, 7.0)), index, size, time);
         }
         println!(" T4");
+    }
+
+    /// What no operation in place can do without: reading and writing all samples, with what the compiler makes of it. Where
+    /// samples are in memory, of which the instructions are no part, this is what a gate can be held against.
+    fn in_place(&self) {
+        self.row("limit/in-place/u8", |_: &mut [u8]| {
+            |samples: &mut [u8]| {
+                for sample in black_box(samples) {
+                    *sample ^= 1;
+                }
+            }
+        });
     }
 
     /// What embedding by the reversible scheme (`research -- reversible`, T12) cannot do without where errors are large, in

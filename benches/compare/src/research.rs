@@ -33,6 +33,8 @@ const PAIRS: Goal = Goal {
     gate: [0.32, 0.7, 0.7],
     stretch: [0.6, 1.2, 0.95],
 };
+/// "Embed and recover, both passes" is read as a gate for each of the two: embedding with the pass that plans and the one that
+/// moves, recovery with the one that moves back, and in both the copy of the cover that keeps what is measured as it was.
 const REVERSIBLE: Goal = Goal {
     row: "T12",
     gate: [0.10, 0.10, 0.13],
