@@ -1,4 +1,7 @@
-//! The token of AVX2, with BMI2 for PDEP and PEXT (slow on AMD before Zen 3, and right).
+//! The token of AVX2, with BMI2 for PDEP and PEXT.
+//!
+//! Those two are slow on AMD before Zen 3, and right. No level is chosen by it: what carries in every sample uses neither, and
+//! what uses them (masks of samples, the keyed path, the reversible scheme) was never measured on such a machine by us.
 
 use core::arch::x86_64::*;
 
