@@ -221,6 +221,18 @@ pub(crate) fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// Whether two paths name one place, however they are spelled; neither has to be there yet.
+pub(crate) fn same(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let directory = parent(path).canonicalize().ok()?;
+        Some(directory.join(path.file_name()?))
+    };
+    one == other
+        || !is_dash(one)
+            && !is_dash(other)
+            && place(one).is_some_and(|one| place(other) == Some(one))
+}
+
 /// Readable and writable by its owner alone: temporary files already are (0600), and keep that when renamed.
 pub(crate) fn private_directory(path: &Path) -> Result<()> {
     let fail = || format!("cannot make the directory {}", path.display());

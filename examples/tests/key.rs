@@ -127,6 +127,8 @@ fn generate_overwrites_nothing_and_wants_a_passphrase() {
         ("alice.key", "new", "alice.key exists"),
         ("new", "alice.rev", "alice.rev exists"),
         ("new", "new", "the same file"),
+        ("new", "./new", "the same file"),
+        ("new", "missing/../new", "cannot write in missing"),
         ("missing/new", "new", "cannot write in missing"),
     ] {
         place
@@ -246,7 +248,17 @@ fn revoke_writes_the_revoked_cert_beside_the_key() {
         .run(["key", "revoke", "alice.key", "--out", "revoked.pgp"])
         .fails(2, &["--reason"]);
     let text = ["--text", "left the clinic", "--out", "revoked.pgp"];
-    place.run(revoke.iter().chain(&text)).ok();
+    assert!(!inspect(&place, "alice.pgp").contains("revoked"));
+    let revoked = place.run(revoke.iter().chain(&text).chain(&["--json"]));
+    let revoked = revoked.ok().json();
+    let reason = common::text(&revoked, "revoked");
+    for file in ["revoked.pgp", "alice.key"] {
+        let said = inspect(&place, file);
+        assert!(said.contains(&format!("revoked      {reason}\n")), "{said}");
+    }
+    assert!(reason.ends_with(": left the clinic"), "{reason}");
+    let cert = place.run(["key", "inspect", "alice.pgp", "--json"]).ok();
+    assert!(cert.json()["revoked"].is_null());
     assert!(read(&place, "alice.key").starts_with(b"-----BEGIN PGP PRIVATE KEY"));
     assert!(read(&place, "revoked.pgp").starts_with(b"-----BEGIN PGP PUBLIC KEY"));
     for (cert, signer) in [("revoked.pgp", "alice.key"), ("alice.pgp", "alice.key")] {

@@ -88,6 +88,140 @@ fn every_command_takes_a_url_for_the_ledger() {
     );
 }
 
+/// What the commands of a membership record, they record at a node as they do in a file.
+#[test]
+fn what_members_take_back_and_renew_is_recorded_at_a_node() {
+    let place = Place::new();
+    let ct = image("CT_small.dcm");
+    let [first, second] = [(); 2].map(|()| text(&place.share(&ct), "share_id").to_owned());
+    let ct = ct.to_str().unwrap();
+    let served = Served::new(&place, "city");
+    let at = ["--ledger", served.url.as_str()];
+    let run = |args: &[&str]| place.run(args.iter().chain(&at));
+    let members = |status: &str| {
+        let listed = run(&["members", "--json", "--home", "bob"]).ok().json();
+        let listed = listed["members"].as_array().unwrap().iter();
+        listed.filter(|one| text(one, "status") == status).count()
+    };
+    assert_eq!((members("member"), members("revoked")), (3, 0));
+
+    let revoke = ["revoke", "--home", "alice", &first, "--from", "bob.pgp"];
+    run(&revoke).ok();
+    let receive = ["receive", "--home", "bob", &first, "--out", "out"];
+    run(&receive).fails(3, &["rejected"]);
+    run(&revoke).fails(1, &["refuses"]);
+
+    let reject = ["reject", "--home", "bob", &second, "--reason", "not mine"];
+    let rejected = run(&[&reject[..], &["--json"]].concat()).ok().json();
+    assert_eq!(rejected["height"], 7);
+    let grant = ["grant", "--home", "alice", &second, "--to", "mallory.pgp"];
+    run(&grant).fails(1, &["refuses"]);
+
+    fs::copy(place.path("alice/key.pgp"), place.path("before")).unwrap();
+    let rotate = ["rotate-key", "--json", "--home", "alice"];
+    assert_eq!(run(&rotate).ok().json()["height"], 8);
+    let share = ["share", "--home", "alice", ct, "--to", "bob.pgp"];
+    run(&share).ok();
+    fs::copy(place.path("alice/key.pgp"), place.path("after")).unwrap();
+    fs::copy(place.path("before"), place.path("alice/key.pgp")).unwrap();
+    run(&share).fails(1, &["refuses"]);
+    fs::copy(place.path("after"), place.path("alice/key.pgp")).unwrap();
+
+    let expel = |home| ["revoke-member", "--home", home, "mallory.pgp"];
+    run(&expel("alice")).fails(1, &["refuses"]);
+    run(&expel("city")).ok();
+    assert_eq!((members("member"), members("revoked")), (2, 1));
+    run(&["share", "--home", "mallory", ct, "--to", "bob.pgp"]).fails(1, &["revoked"]);
+
+    // and the file has it all
+    drop(served);
+    let verify = ["ledger", "verify", "--json", "--home", "city"];
+    let verified = place.run(verify).ok().json();
+    assert_eq!(verified["transactions"], 3 + 2 + 1 + 1 + 1 + 1 + 1);
+}
+
+#[test]
+fn a_proof_goes_through_a_pipe_as_it_goes_into_a_file() {
+    let place = Place::new();
+    let share = text(&place.share(&image("CT_small.dcm")), "share_id").to_owned();
+    let status = place.run(["ledger", "status", "--json", "--home", "city"]);
+    let trust = text(&status.ok().json(), "trust").to_owned();
+    let prove = ["prove", "--home", "bob", &share];
+    place.run(prove.iter().chain(&["--out", "proof"])).ok();
+    let proof = fs::read(place.path("proof")).unwrap();
+    let piped = place.run(prove).ok();
+    assert!(piped.stdout == proof, "{} bytes", piped.stdout.len());
+    assert!(piped.stderr.contains("that prove share"), "{piped:?}");
+    let mut redirected = program(place.directory.path());
+    redirected.args(prove);
+    redirected.stdout(fs::File::create(place.path("bundle")).unwrap());
+    assert!(redirected.status().unwrap().success());
+    assert!(fs::read(place.path("bundle")).unwrap() == proof);
+    let check = ["check-proof", "bundle", "--trust", &trust];
+    place.run(check).ok();
+    let check = ["check-proof", "-", "--trust", &trust];
+    place.run_with(&piped.stdout, check).ok();
+    // nor do two things go through one
+    let mixed = "--json writes its object to stdout";
+    place
+        .run(prove.iter().chain(&["--json"]))
+        .fails(1, &[mixed]);
+    let export = ["ledger", "export", "--json", "--home", "city", "-"];
+    place.run(export).fails(1, &[mixed]);
+    let cert = ["cert", "--json", "--home", "bob", "--out", "-"];
+    place.run(cert).fails(1, &[mixed]);
+    let car = ["car", "export", "any", "--json", "--out", "-"];
+    place.run(car).fails(1, &[mixed]);
+}
+
+/// At a terminal, which util-linux's `script` plays, verifying shows how far it is; elsewhere nothing but its result is written.
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(clippy::print_stdout, reason = "says what it leaves out")]
+fn verifying_shows_how_far_it_is_at_a_terminal_only() {
+    use std::process::Command;
+    let place = Place::new();
+    let verify = ["ledger", "verify", "--ledger", "shared/ledger.redb"];
+    let told = "verified 4 blocks with 3 transactions";
+    let piped = place.run(verify).ok();
+    assert_eq!(piped.stderr, "");
+    assert!(piped.stdout.starts_with(told.as_bytes()), "{piped:?}");
+    let json = place.run(verify.iter().chain(&["--json"])).ok();
+    assert_eq!(
+        (json.stderr.as_str(), json.json()["blocks"].as_u64()),
+        ("", Some(4))
+    );
+    if Command::new("script").arg("--version").output().is_err() {
+        println!("skipped: script (util-linux) is not installed");
+        assert!(
+            std::env::var_os("MEDSHARE_FORBID_SKIPS").is_none(),
+            "script is missing"
+        );
+        return;
+    }
+    let at_a_terminal = |more: &str| {
+        let verify = verify.join(" ");
+        let verify = format!("{} {verify} {more}", env!("CARGO_BIN_EXE_medshare"));
+        let ran = Command::new("script")
+            .current_dir(place.directory.path())
+            .args(["--quiet", "--return", "--command", &verify, "/dev/null"])
+            .env_remove("MEDSHARE_HOME")
+            .env("TERM", "xterm")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let shown = at_a_terminal("");
+    assert!(shown.contains("verifying blocks"), "{shown:?}");
+    assert!(shown.contains("/4"), "{shown:?}");
+    assert!(shown.contains(told), "{shown:?}");
+    let object = at_a_terminal("--json");
+    let object: serde_json::Value = serde_json::from_str(&object).unwrap();
+    assert_eq!(object["blocks"], 4);
+}
+
 #[test]
 fn a_node_for_members_only_is_asked_with_signed_questions() {
     let place = Place::new();

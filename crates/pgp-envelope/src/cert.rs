@@ -214,6 +214,19 @@ impl Cert {
         keys.into_iter().map(|(_, key)| key).collect()
     }
 
+    /// Why its owner has revoked it, when it is revoked at the policy's time, also where it is expired besides.
+    #[must_use]
+    pub fn revoked(&self, policy: &Policy) -> Option<String> {
+        let revoked = || {
+            let status = self.inner.revocation_status(&policy.standard, policy.time);
+            refuse_revoked(self.fingerprint, &status)
+        };
+        match guarded("looking at a cert", revoked) {
+            Err(Error::CertRevoked { reason, .. }) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The cert at the policy's time: self-signed, neither revoked nor expired.
     pub(crate) fn valid<'a>(&'a self, policy: &'a Policy) -> Result<ValidCert<'a>> {
         guarded("looking at a cert", || self.valid_at(policy))

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::blocks::StoreArgs;
 use crate::file::{self, Target};
 use crate::output::{Outcome, Output, size};
+use crate::pixels;
 
 /// Carries blocks by hand, in CAR files that every IPFS program reads.
 #[derive(Debug, clap::Args)]
@@ -45,14 +46,15 @@ struct Import {
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         match &self.what {
-            What::Export(args) => args.run(),
+            What::Export(args) => args.run(output),
             What::Import(args) => args.run(output),
         }
     }
 }
 
 impl Export {
-    fn run(&self) -> Result<Outcome> {
+    fn run(&self, output: &Output) -> Result<Outcome> {
+        pixels::check_target(output, &self.out)?;
         let root = parse_cid(&self.cid)?;
         let store = self.store.open()?;
         let mut target = Target::new(&self.out)?;

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::file;
 use crate::home::HomeArgs;
 use crate::output::{Outcome, Output};
+use crate::pixels;
 
 /// Prints your cert: what others need to send to you, and the authority to enroll you.
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,9 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        if let Some(path) = &self.out {
+            pixels::check_target(output, path)?;
+        }
         let cert = self.home.open()?.cert()?;
         let armored = cert.to_armored();
         match &self.out {

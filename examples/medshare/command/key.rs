@@ -127,7 +127,7 @@ impl Args {
                 no_passphrase,
                 passphrase,
             } => {
-                if out == revocation {
+                if file::same(out, revocation) {
                     bail!("--out and --revocation name the same file");
                 }
                 pixels::check_target(output, out)?;
@@ -270,6 +270,9 @@ fn inspect(output: &Output, path: &Path) -> Result<Outcome> {
         "expires      {}",
         expiry(&cert).as_deref().unwrap_or("never")
     ));
+    if let Some(reason) = cert.revoked(&Policy::now()) {
+        output.line(format_args!("revoked      {}", reason.escape_debug()));
+    }
     let secret = match &key {
         None => "none",
         Some(key) if key.is_locked() => "locked by a passphrase",
@@ -336,6 +339,7 @@ fn described(cert: &Cert) -> Outcome {
         "userids": cert.userids(),
         "edition": edition(cert),
         "expires": expiry(cert),
+        "revoked": cert.revoked(&Policy::now()),
         "cert": cert.to_armored(),
     }))
 }
