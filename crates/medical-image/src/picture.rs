@@ -155,18 +155,32 @@ impl Picture {
     /// [`Error::WrongSamples`] when `samples` has another width or length than [`samples`](Self::samples), or a value
     /// above the bits stored.
     pub fn patch(&self, samples: &Samples) -> Result<Patched> {
+        if let Place::Png(layout) = &self.content.place {
+            self.check(samples)?;
+            return layout.patch(&self.bytes, &self.content.samples, samples);
+        }
+        Ok(Patched {
+            bytes: self.overwrite(samples)?,
+            restore: Vec::new(),
+            attach_at: 0,
+        })
+    }
+
+    /// As [`patch`](Self::patch), for those who will never make the original file again: without what that needs, which for a large PNG
+    /// takes most of the time and many bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`patch`](Self::patch).
+    pub fn overwrite(&self, samples: &Samples) -> Result<Vec<u8>> {
         self.check(samples)?;
         match &self.content.place {
             Place::Raw(raster) => {
                 let mut bytes = self.bytes.clone();
                 raster.write(&mut bytes, samples)?;
-                Ok(Patched {
-                    bytes,
-                    restore: Vec::new(),
-                    attach_at: 0,
-                })
+                Ok(bytes)
             }
-            Place::Png(layout) => layout.patch(&self.bytes, &self.content.samples, samples),
+            Place::Png(layout) => layout.write(&self.bytes, samples),
         }
     }
 

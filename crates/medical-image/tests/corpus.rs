@@ -54,6 +54,7 @@ fn there_and_back(original: &[u8]) -> Vec<u8> {
     assert_eq!(stego.description(), picture.description());
     assert_eq!(stego.header(), picture.header());
     assert_eq!(stego.reserved(), picture.reserved());
+    assert_eq!(picture.overwrite(&other).unwrap(), patched.bytes);
     assert_eq!(
         restore(&stego, picture.samples(), &patched.restore).unwrap(),
         original

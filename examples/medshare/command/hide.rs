@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::file;
 use crate::output::{Outcome, Output, size};
-use crate::pixels::{self, SchemeArgs};
+use crate::pixels::{self, SchemeArgs, SchemeName};
 
 /// Hides a payload in the samples of an image.
 ///
@@ -34,7 +34,11 @@ impl Args {
         let payload = file::read(&self.payload, LIMIT)?;
         let (samples, embedded) = pixels::embed(&picture, &payload, &self.scheme.options()?)
             .with_context(|| format!("cannot hide the payload in {}", self.image.display()))?;
-        let stego = picture.patch(&samples)?.self_contained();
+        // the other schemes bring no samples back, so nothing could make the original file again
+        let stego = match self.scheme.scheme {
+            SchemeName::Reversible => picture.patch(&samples)?.self_contained(),
+            _ => picture.overwrite(&samples)?,
+        };
         file::write(&self.out, &stego)?;
         let text = format!(
             "hid {} in {}: {} of {} samples' bits used",

@@ -43,17 +43,23 @@ pub(crate) const ATTACHED: &[u8; 4] = b"reST";
 const MAX_CHUNK: usize = 0x7FFF_FFFF;
 
 impl Layout {
-    /// Writes the file with other samples; filters and all other chunks stay.
+    /// Writes the file with other samples; filters and all other chunks stay. With what brings the first ones' file back.
     pub(crate) fn patch(&self, file: &[u8], own: &Samples, samples: &Samples) -> Result<Patched> {
         let restore = Restore::of(self, file, own).to_bytes();
+        let bytes = self.write(file, samples)?;
+        let attach_at = self.end + bytes.len() - file.len();
+        Ok(Patched {
+            bytes,
+            restore,
+            attach_at,
+        })
+    }
+
+    /// Writes the file with other samples; filters and all other chunks stay.
+    pub(crate) fn write(&self, file: &[u8], samples: &Samples) -> Result<Vec<u8>> {
         let zlib = deflate(&self.scanlines.filter(samples, &self.filters))?;
         let cuts: Vec<usize> = zlib.chunks(MAX_CHUNK).map(<[u8]>::len).collect();
-        let idat = chunks(b"IDAT", &zlib, &cuts);
-        Ok(Patched {
-            bytes: self.assemble(file, &idat),
-            restore,
-            attach_at: self.end - self.idat.len() + idat.len(),
-        })
+        Ok(self.assemble(file, &chunks(b"IDAT", &zlib, &cuts)))
     }
 
     /// Makes the original file from this one.
