@@ -5,15 +5,19 @@
     reason = "a property panics when it does not hold"
 )]
 
-use std::sync::OnceLock;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
 use ledger_core::merkle::{ConsistencyProof, InclusionProof, leaf_hash, root_of};
-use ledger_core::testing::{Chain, Person, model, node_key, share};
+use ledger_core::store::{LedgerStore, MemoryStore, RedbStore};
+use ledger_core::testing::{Chain, Person, genesis, model, node_key, share};
 use ledger_core::{
-    AbsenceBundle, AddCheckpoint, AnswerBundle, Block, Checkpoint, Digest, Genesis, Header, Height,
-    LogKey, ProofBundle, Transaction, Trust, Witness, WitnessKey, verify, verify_absence,
-    verify_answer,
+    AbsenceBundle, AddCheckpoint, AnswerBundle, Block, Checkpoint, Digest, Error, Genesis, Header,
+    Height, Ledger, LogKey, ProofBundle, Transaction, Trust, Witness, WitnessKey, verify,
+    verify_absence, verify_answer,
 };
+use redb::StorageBackend;
+use redb::backends::InMemoryBackend;
 
 use crate::Target;
 
@@ -22,6 +26,8 @@ pub const TARGETS: &[Target] = &[
     ("ledger_answer", answer),
     ("ledger_block", block),
     ("ledger_checkpoint", checkpoint),
+    ("ledger_export", export),
+    ("ledger_journal", journal),
     ("ledger_merkle", merkle),
     ("ledger_model", model),
     ("ledger_proof", proof),
@@ -274,4 +280,162 @@ pub fn witness(data: &[u8]) {
 /// The state machine and its model give the same verdicts, states and proofs.
 pub fn model(data: &[u8]) {
     model::run(data);
+}
+
+/// What is imported is a whole chain, and its export is the same bytes; but for the first line and the front, which version 1
+/// did not have.
+pub fn export(data: &[u8]) {
+    const LINE_1: &[u8] = b"medshare ledger export v1\n";
+    let ledger = match Ledger::import(MemoryStore::new(), data, &[], |_| {}) {
+        Ok(ledger) => ledger,
+        Err(Error::Store { .. }) => panic!("memory does not fail"),
+        Err(_) => return,
+    };
+    ledger.audit(|_, _| {}).expect("an imported chain verifies");
+    let mut again = Vec::new();
+    ledger
+        .export(&mut again, |_, _| {})
+        .expect("memory does not fail");
+    match data.strip_prefix(LINE_1) {
+        Some(parts) => assert!(again.ends_with(parts)),
+        None => assert_eq!(again, data),
+    }
+}
+
+/// A disk in memory; clones share it.
+#[derive(Clone, Debug)]
+struct Disk(Arc<InMemoryBackend>);
+
+impl Disk {
+    fn new(bytes: &[u8]) -> Self {
+        let disk = InMemoryBackend::new();
+        let length = u64::try_from(bytes.len()).expect("some kibibytes");
+        disk.set_len(length)
+            .and_then(|()| disk.write(0, bytes))
+            .expect("memory does not fail");
+        Self(Arc::new(disk))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let length = self.0.len().expect("memory does not fail");
+        let mut bytes = vec![0; usize::try_from(length).expect("some kibibytes")];
+        self.0.read(0, &mut bytes).expect("memory does not fail");
+        bytes
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+/// What a process leaves that is killed after its ledger's tables were written a few times and both files of the journal hold
+/// something: the three disks, and every header.
+struct Killed {
+    disks: [Vec<u8>; 3],
+    headers: Vec<Header>,
+}
+
+fn killed() -> &'static Killed {
+    static KILLED: OnceLock<Killed> = OnceLock::new();
+    KILLED.get_or_init(|| {
+        let disks = [(); 3].map(|()| Disk::new(&[]));
+        let store = RedbStore::over(disks.clone(), 12 << 10).expect("memory does not fail");
+        let mut chain = Chain::over(store, genesis(1, 1), 2);
+        for number in 0..14 {
+            let sent = chain.send(&Person::new(1), share(number, &[&Person::new(2)]));
+            sent.expect("the rules allow it");
+        }
+        let headers = headers(&chain.ledger);
+        // as they are now: closing would empty the journal
+        let disks = disks.map(|disk| disk.bytes());
+        assert!(disks.iter().all(|disk| !disk.is_empty()));
+        Killed { disks, headers }
+    })
+}
+
+fn headers<S: LedgerStore>(ledger: &Ledger<S>) -> Vec<Header> {
+    let view = ledger.view().expect("memory does not fail");
+    let heights = 0..=view.head().height.0;
+    let header = |height| view.header(Height(height)).expect("memory does not fail");
+    heights
+        .map(|height| header(height).expect("it is a chain"))
+        .collect()
+}
+
+/// Whatever becomes of the journal beside a killed ledger, what opens is a beginning of its chain, whole, and all of it when nothing
+/// became of it; anything else is damage with a name. The bytes are changes, seven each: what, where, how much.
+pub fn journal(data: &[u8]) {
+    let killed = killed();
+    let [tables, even, odd] = &killed.disks;
+    let mut files = [even.clone(), odd.clone()];
+    for change in data.as_chunks::<7>().0.iter().take(64) {
+        let [what, a, b, c, d, much, byte] = *change;
+        let at = usize::try_from(u32::from_be_bytes([a, b, c, d])).expect("32 bits");
+        let much = usize::from(much);
+        let [file, other] = match what & 1 {
+            0 => [0, 1],
+            _ => [1, 0],
+        };
+        let [from, until] = {
+            let length = files[file].len();
+            let from = at % (length + 1);
+            [from, (from + much).min(length)]
+        };
+        match what >> 1 & 7 {
+            0 => files[file][from..until]
+                .iter_mut()
+                .for_each(|old| *old ^= byte),
+            1 => files[file][from..until].fill(byte),
+            2 => files[file].truncate(from),
+            3 => files[file].truncate(from / 4096 * 4096),
+            4 => files[file].extend(std::iter::repeat_n(byte, much * 64)),
+            // pages change places, or come from the other file
+            5 => {
+                let [one, two] = [from / 4096, much % 16].map(|page| page * 4096);
+                if one.max(two) + 4096 <= files[file].len() {
+                    let page = files[file][two..two + 4096].to_vec();
+                    files[file][one..one + 4096].copy_from_slice(&page);
+                }
+            }
+            6 => {
+                let page = from / 4096 * 4096;
+                if page + 4096 <= files[file].len().min(files[other].len()) {
+                    let copied = files[other][page..page + 4096].to_vec();
+                    files[file][page..page + 4096].copy_from_slice(&copied);
+                }
+            }
+            _ => files.swap(0, 1),
+        }
+    }
+    let unchanged = files == [even.clone(), odd.clone()];
+    let [even, odd] = &files;
+    let disks = [tables, even, odd].map(|bytes| Disk::new(bytes));
+    match RedbStore::over(disks, 12 << 10).and_then(Ledger::open) {
+        Ok(ledger) => {
+            let found = headers(&ledger);
+            assert!(killed.headers.starts_with(&found), "another chain");
+            assert!(!unchanged || found == killed.headers, "less of it");
+            ledger.audit(|_, _| {}).expect("what opens is whole");
+        }
+        Err(Error::Damaged { .. }) => assert!(!unchanged, "what was not changed opens"),
+        Err(other) => panic!("damage without its name: {other}"),
+    }
 }
