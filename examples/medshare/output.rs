@@ -4,12 +4,16 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value};
+
+use crate::file;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +67,6 @@ impl Output {
         }
     }
 
-    pub(crate) fn format(&self) -> Format {
-        self.format
-    }
-
     /// One line of the result, on stdout; nothing with `--json`.
     pub(crate) fn line(&self, text: impl Display) {
         if self.format == Format::Text {
@@ -77,6 +77,23 @@ impl Output {
     /// Something to know that is not the result, on stderr.
     pub(crate) fn note(&self, text: impl Display) {
         warn(format_args!("medshare: {text}"));
+    }
+
+    /// Refuses to mix a file with the object of `--json` on one stdout.
+    pub(crate) fn check_target(&self, out: &Path) -> Result<()> {
+        if file::is_dash(out) && self.format == Format::Json {
+            bail!("--json writes its object to stdout; name a file instead of -");
+        }
+        Ok(())
+    }
+
+    /// Says what was done, on stderr when the file itself went to stdout.
+    pub(crate) fn say(&self, out: &Path, text: impl Display) {
+        if file::is_dash(out) {
+            self.note(text);
+        } else {
+            self.line(text);
+        }
     }
 
     /// Says once that another process has `what` and that this one waits for it.

@@ -1,6 +1,6 @@
 //! Where the samples of an image meet the steganography: `medical-image` knows the first, `lsb-stego` the second.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use lsb_stego::cost::Costs;
 use lsb_stego::trellis::Trellis;
@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::file;
-use crate::output::{Format, Output};
 
 /// The longest image file that is read: it is held in memory a few times.
 pub(crate) const LIMIT: u64 = 4 << 30;
@@ -185,21 +184,4 @@ pub(crate) fn recover(picture: &Picture, options: &Options) -> Result<(Vec<u8>, 
     )?);
     let original = medical_image::restore_attached(picture, &samples)?;
     Ok((payload, original))
-}
-
-/// Refuses to mix a file with the object of `--json` on one stdout.
-pub(crate) fn check_target(output: &Output, out: &Path) -> Result<()> {
-    if file::is_dash(out) && output.format() == Format::Json {
-        bail!("--json writes its object to stdout; name a file for --out");
-    }
-    Ok(())
-}
-
-/// Says what was done, on stderr when the file itself went to stdout.
-pub(crate) fn say(output: &Output, out: &Path, text: String) {
-    if file::is_dash(out) {
-        output.note(text);
-    } else {
-        output.line(text);
-    }
 }

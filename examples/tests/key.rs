@@ -235,7 +235,7 @@ fn revoke_writes_the_revoked_cert_beside_the_key() {
     let revoke = ["key", "revoke", "alice.key", "--reason", "retired"];
     for (out, word) in [
         ("alice.key", "the key itself"),
-        ("./alice.key", "exists"),
+        ("./alice.key", "the key itself"),
         ("alice.pgp", "exists"),
         ("missing/cert", "cannot write in missing"),
     ] {

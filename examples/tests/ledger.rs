@@ -201,7 +201,8 @@ fn verifying_shows_how_far_it_is_at_a_terminal_only() {
     }
     let at_a_terminal = |more: &str| {
         let verify = verify.join(" ");
-        let verify = format!("{} {verify} {more}", env!("CARGO_BIN_EXE_medshare"));
+        let program = env!("CARGO_BIN_EXE_medshare").replace('\'', r"'\''");
+        let verify = format!("'{program}' {verify} {more}");
         let ran = Command::new("script")
             .current_dir(place.directory.path())
             .args(["--quiet", "--return", "--command", &verify, "/dev/null"])

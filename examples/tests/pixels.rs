@@ -153,7 +153,8 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 /// Every image of 256 x 256 pixels or more takes 1 KB and comes back byte for byte, or the refusal names both numbers.
-/// `MEDSHARE_IMAGES` names a folder of more images than the committed ones, of which two are smaller; `benches/compare/images/run` does it for others.
+/// `MEDSHARE_IMAGES` names a folder of more images than the committed ones, of which two are smaller;
+/// `benches/compare/images/run` does it for others.
 #[test]
 fn a_kilobyte_is_reversible() {
     let dir = directory();
@@ -269,6 +270,21 @@ fn dashes_are_streams() {
         "extract stego --out - --restore - --scheme reversible",
     );
     assert!(both.contains("cannot both be stdout"), "{both}");
+}
+
+/// One of them would replace the other, which nobody could hide again.
+#[test]
+fn payload_and_original_have_files_of_their_own() {
+    let dir = directory();
+    let scheme = "--scheme reversible";
+    let hide = format!("hide @CT_small.dcm --payload payload --out stego {scheme}");
+    json(&dir, &hide);
+    for restore in ["a", "./a"] {
+        let line = format!("extract stego --out a --restore {restore} {scheme}");
+        let said = error(&dir, &line);
+        assert!(said.contains("name the same file"), "{said}");
+        assert!(!dir.path().join("a").exists());
+    }
 }
 
 #[test]

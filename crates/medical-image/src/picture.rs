@@ -167,11 +167,26 @@ impl Picture {
     }
 
     /// As [`patch`](Self::patch), for those who will never make the original file again: without what that needs, which for a large PNG
-    /// takes most of the time and many bytes.
+    /// takes most of the time and many bytes. Restore data in the file, which was of the samples before, is left out.
     ///
     /// # Errors
     ///
     /// As [`patch`](Self::patch).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use medical_image::{Picture, restore_attached};
+    ///
+    /// # fn main() -> Result<(), medical_image::Error> {
+    /// # let file = include_bytes!("../../../examples/data/phantom.png").to_vec();
+    /// let picture = Picture::read(file)?;
+    /// let other = Picture::read(picture.overwrite(picture.samples())?)?;
+    /// assert_eq!(other.samples(), picture.samples());
+    /// assert!(restore_attached(&other, picture.samples()).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn overwrite(&self, samples: &Samples) -> Result<Vec<u8>> {
         self.check(samples)?;
         match &self.content.place {
@@ -180,7 +195,7 @@ impl Picture {
                 raster.write(&mut bytes, samples)?;
                 Ok(bytes)
             }
-            Place::Png(layout) => layout.write(&self.bytes, samples),
+            Place::Png(layout) => layout.overwrite(&self.bytes, samples),
         }
     }
 

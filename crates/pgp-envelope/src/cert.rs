@@ -215,15 +215,19 @@ impl Cert {
     }
 
     /// Why its owner has revoked it, when it is revoked at the policy's time, also where it is expired besides.
-    #[must_use]
-    pub fn revoked(&self, policy: &Policy) -> Option<String> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Library`] when looking at its signatures fails: nothing is known then.
+    pub fn revoked(&self, policy: &Policy) -> Result<Option<String>> {
         let revoked = || {
             let status = self.inner.revocation_status(&policy.standard, policy.time);
             refuse_revoked(self.fingerprint, &status)
         };
         match guarded("looking at a cert", revoked) {
-            Err(Error::CertRevoked { reason, .. }) => Some(reason),
-            _ => None,
+            Ok(()) => Ok(None),
+            Err(Error::CertRevoked { reason, .. }) => Ok(Some(reason)),
+            Err(error) => Err(error),
         }
     }
 

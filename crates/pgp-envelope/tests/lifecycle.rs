@@ -106,6 +106,9 @@ fn a_compromised_key_is_refused_at_any_time_and_a_retired_one_from_then_on() {
             assert!(matches!(error, Error::CertRevoked { .. }), "{error:?}");
             assert!(error.to_string().contains("told by phone"), "{error}");
             let later = Policy::at(day(5));
+            assert_eq!(key.cert().revoked(&later).unwrap(), None);
+            let told = cert.revoked(&later).unwrap().unwrap();
+            assert!(told.ends_with("told by phone"), "{told}");
             assert!(matches!(
                 Recipient::new(&revoked.cert(), &later),
                 Err(Error::CertRevoked { .. })

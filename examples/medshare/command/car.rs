@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::blocks::StoreArgs;
 use crate::file::{self, Target};
 use crate::output::{Outcome, Output, size};
-use crate::pixels;
 
 /// Carries blocks by hand, in CAR files that every IPFS program reads.
 #[derive(Debug, clap::Args)]
@@ -54,7 +53,7 @@ impl Args {
 
 impl Export {
     fn run(&self, output: &Output) -> Result<Outcome> {
-        pixels::check_target(output, &self.out)?;
+        output.check_target(&self.out)?;
         let root = parse_cid(&self.cid)?;
         let store = self.store.open()?;
         let mut target = Target::new(&self.out)?;

@@ -5,7 +5,6 @@ use serde_json::json;
 use crate::file;
 use crate::home::HomeArgs;
 use crate::output::{Outcome, Output};
-use crate::pixels;
 
 /// Prints your cert: what others need to send to you, and the authority to enroll you.
 #[derive(Debug, clap::Args)]
@@ -20,7 +19,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
         if let Some(path) = &self.out {
-            pixels::check_target(output, path)?;
+            output.check_target(path)?;
         }
         let cert = self.home.open()?.cert()?;
         let armored = cert.to_armored();

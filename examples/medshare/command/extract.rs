@@ -30,11 +30,14 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
-        pixels::check_target(output, &self.out)?;
+        output.check_target(&self.out)?;
         if let Some(restore) = &self.restore {
-            pixels::check_target(output, restore)?;
+            output.check_target(restore)?;
             if file::is_dash(restore) && file::is_dash(&self.out) {
                 bail!("--out and --restore cannot both be stdout; name a file for one");
+            }
+            if file::same(restore, &self.out) {
+                bail!("--out and --restore name the same file");
             }
         }
         let picture = pixels::read(&self.stego)?;
@@ -79,7 +82,7 @@ impl Args {
             .into_iter()
             .flatten()
             .find(|path| file::is_dash(path));
-        pixels::say(output, on_stdout.unwrap_or(&self.out), text);
+        output.say(on_stdout.unwrap_or(&self.out), text);
         Ok(Outcome::done(json!({
             "stego": self.stego,
             "out": self.out,

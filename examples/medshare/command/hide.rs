@@ -29,7 +29,7 @@ const LIMIT: u64 = u32::MAX as u64;
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
-        pixels::check_target(output, &self.out)?;
+        output.check_target(&self.out)?;
         let picture = pixels::read(&self.image)?;
         let payload = file::read(&self.payload, LIMIT)?;
         let (samples, embedded) = pixels::embed(&picture, &payload, &self.scheme.options()?)
@@ -37,7 +37,10 @@ impl Args {
         // the other schemes bring no samples back, so nothing could make the original file again
         let stego = match self.scheme.scheme {
             SchemeName::Reversible => picture.patch(&samples)?.self_contained(),
-            _ => picture.overwrite(&samples)?,
+            SchemeName::Replacement
+            | SchemeName::Matching
+            | SchemeName::Matrix
+            | SchemeName::Adaptive => picture.overwrite(&samples)?,
         };
         file::write(&self.out, &stego)?;
         let text = format!(
@@ -47,7 +50,7 @@ impl Args {
             embedded.bits(),
             samples.len(),
         );
-        pixels::say(output, &self.out, text);
+        output.say(&self.out, text);
         Ok(Outcome::done(json!({
             "image": self.image,
             "out": self.out,

@@ -10,7 +10,6 @@ use crate::file::{self, Target};
 use crate::home;
 use crate::output::{Outcome, Output};
 use crate::passphrase::{PassphraseArgs, replacing};
-use crate::pixels;
 
 /// Makes and keeps OpenPGP keys in files.
 #[derive(Debug, clap::Args)]
@@ -130,8 +129,8 @@ impl Args {
                 if file::same(out, revocation) {
                     bail!("--out and --revocation name the same file");
                 }
-                pixels::check_target(output, out)?;
-                pixels::check_target(output, revocation)?;
+                output.check_target(out)?;
+                output.check_target(revocation)?;
                 let (key_file, revocation_file) = (Target::fresh(out)?, Target::fresh(revocation)?);
                 let options = KeyOptions::new(userid)
                     .profile((*profile).into())
@@ -151,23 +150,23 @@ impl Args {
                     .into_iter()
                     .find(|path| file::is_dash(path));
                 let text = format!("made the key {}{HAND_OUT}", key.fingerprint());
-                pixels::say(output, to_stdout.unwrap_or(out), text);
-                Ok(described(&key.cert()))
+                output.say(to_stdout.unwrap_or(out), text);
+                described(&key.cert())
             }
             Action::Passwd {
                 key: path,
                 new_passphrase_file,
                 passphrase,
             } => {
-                pixels::check_target(output, path)?;
+                output.check_target(path)?;
                 home::check_not_renewed(path)?;
                 let key = unlocked(path, passphrase)?;
                 let new = replacing(new_passphrase_file.as_deref(), &path.display().to_string())?;
                 let key = key.lock(&new.as_str().into())?;
                 file::write(path, key.to_armored().as_bytes())?;
                 let text = format!("changed the passphrase of {}", key.fingerprint());
-                pixels::say(output, path, text);
-                Ok(described(&key.cert()))
+                output.say(path, text);
+                described(&key.cert())
             }
             Action::Revoke {
                 key: path,
@@ -177,10 +176,10 @@ impl Args {
                 out,
                 passphrase,
             } => {
-                if apply.is_none() && path == out {
+                if apply.is_none() && file::same(path, out) {
                     bail!("--out names the key itself, which is secret: name another file");
                 }
-                pixels::check_target(output, out)?;
+                output.check_target(out)?;
                 let target = Target::fresh(out)?;
                 let cert = match (apply, reason) {
                     (Some(revocation), _) => applied(path, revocation)?,
@@ -192,8 +191,8 @@ impl Args {
                 };
                 target.fill(cert.to_armored().as_bytes())?;
                 let text = format!("revoked {}: hand out the cert", cert.fingerprint());
-                pixels::say(output, out, text);
-                Ok(described(&cert))
+                output.say(out, text);
+                described(&cert)
             }
             Action::Rotate {
                 key: path,
@@ -203,8 +202,8 @@ impl Args {
                     Ok(key.rotate_subkeys(&policy)?)
                 })?;
                 let text = format!("new subkeys for {}{HAND_OUT}", key.fingerprint());
-                pixels::say(output, path, text);
-                Ok(described(&key.cert()))
+                output.say(path, text);
+                described(&key.cert())
             }
             Action::Extend {
                 key: path,
@@ -215,19 +214,19 @@ impl Args {
                     Ok(key.extend(days(*valid), &policy)?)
                 })?;
                 let text = format!("extended {}{HAND_OUT}", key.fingerprint());
-                pixels::say(output, path, text);
-                Ok(described(&key.cert()))
+                output.say(path, text);
+                described(&key.cert())
             }
             Action::Cert { key, out } => {
                 let cert = read(key)?;
                 match out {
                     Some(out) => {
-                        pixels::check_target(output, out)?;
+                        output.check_target(out)?;
                         Target::fresh(out)?.fill(cert.to_armored().as_bytes())?;
                     }
                     None => output.line(cert.to_armored().trim_end()),
                 }
-                Ok(described(&cert))
+                described(&cert)
             }
             Action::Inspect { file } => inspect(output, file),
         }
@@ -270,7 +269,7 @@ fn inspect(output: &Output, path: &Path) -> Result<Outcome> {
         "expires      {}",
         expiry(&cert).as_deref().unwrap_or("never")
     ));
-    if let Some(reason) = cert.revoked(&Policy::now()) {
+    if let Some(reason) = cert.revoked(&Policy::now())? {
         output.line(format_args!("revoked      {}", reason.escape_debug()));
     }
     let secret = match &key {
@@ -279,7 +278,7 @@ fn inspect(output: &Output, path: &Path) -> Result<Outcome> {
         Some(_) => "unlocked",
     };
     output.line(format_args!("secret part  {secret}"));
-    Ok(described(&cert))
+    described(&cert)
 }
 
 /// Reads a key, and unlocks it where it is locked.
@@ -300,7 +299,7 @@ fn change(
     passphrase: &PassphraseArgs,
     change: impl FnOnce(Key) -> Result<Key>,
 ) -> Result<Key> {
-    pixels::check_target(output, path)?;
+    output.check_target(path)?;
     home::check_not_renewed(path)?;
     let fail = || format!("cannot use {}", path.display());
     let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
@@ -333,15 +332,15 @@ fn expiry(cert: &Cert) -> Option<String> {
         .map(|time| time.to_string())
 }
 
-fn described(cert: &Cert) -> Outcome {
-    Outcome::done(json!({
+fn described(cert: &Cert) -> Result<Outcome> {
+    Ok(Outcome::done(json!({
         "fingerprint": cert.fingerprint().to_string(),
         "userids": cert.userids(),
         "edition": edition(cert),
         "expires": expiry(cert),
-        "revoked": cert.revoked(&Policy::now()),
+        "revoked": cert.revoked(&Policy::now())?,
         "cert": cert.to_armored(),
-    }))
+    })))
 }
 
 /// What to do after a change.

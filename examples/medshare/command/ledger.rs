@@ -12,7 +12,6 @@ use crate::file;
 use crate::home::{self, Home, RestArgs};
 use crate::output::{Outcome, Output, size};
 use crate::passphrase::PassphraseArgs;
-use crate::pixels;
 use medshare_verify::rfc3339;
 
 /// Verifies, copies and describes whole ledgers.
@@ -209,7 +208,7 @@ fn backup(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
 }
 
 fn export(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
-    pixels::check_target(output, to)?;
+    output.check_target(to)?;
     let height = match source.open(output)? {
         Access::Alone(node) => {
             let bar = output.count("exporting blocks", node.head()?.height.0);

@@ -9,7 +9,6 @@ use crate::command::keeper;
 use crate::file;
 use crate::output::{Outcome, Output, size};
 use crate::passphrase::PassphraseArgs;
-use crate::pixels;
 
 /// Decrypts and verifies a sealed file: all of it by the expected signer, or nothing.
 #[derive(Debug, clap::Args)]
@@ -34,7 +33,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        pixels::check_target(output, &self.out)?;
+        output.check_target(&self.out)?;
         let policy = Policy::now();
         let from = Cert::read(&file::read(&self.from, MAX_CERT as u64)?)
             .with_context(|| format!("cannot use {}", self.from.display()))?;
@@ -66,7 +65,7 @@ impl Args {
             opened.persist(&self.out)?;
         }
         let text = format!("{}, signed by {signer} at {signed_at}", size(bytes));
-        pixels::say(output, &self.out, text);
+        output.say(&self.out, text);
         Ok(Outcome::done(json!({
             "signer": signer.to_string(),
             "signed_at": signed_at.to_string(),

@@ -8,7 +8,6 @@ use crate::answer;
 use crate::file;
 use crate::home::MemberArgs;
 use crate::output::{Outcome, Output, size};
-use crate::pixels;
 
 /// Writes the proof of a share: a file that anyone can check offline, with `check-proof`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +23,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        pixels::check_target(output, &self.out)?;
+        output.check_target(&self.out)?;
         let home = self.member.open()?;
         let ledger = home.ledger(output)?;
         let share_id = match answer::find_share(&ledger, &self.share)? {

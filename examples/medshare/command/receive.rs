@@ -9,10 +9,10 @@ use medshare_verify::{Claim, Evidence, Verified, file_digest, verify};
 use pgp_envelope::{Key, Signer};
 use serde_json::json;
 
+use crate::answer;
 use crate::file::{self, Target};
 use crate::home::{self, Home, MemberArgs, Remembered};
 use crate::output::{Outcome, Output, size};
-use crate::{answer, pixels};
 
 /// Receives an image: verifies the seven steps, then writes the exact original, or nothing.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        pixels::check_target(output, &self.out)?;
+        output.check_target(&self.out)?;
         let home = self.member.open()?;
         // before the work, so that a place that cannot be written is known
         let mut target = Target::new(&self.out)?;
@@ -93,7 +93,7 @@ impl Args {
             verified.name(),
             self.out.display()
         );
-        pixels::say(output, &self.out, text);
+        output.say(&self.out, text);
         Ok(Outcome::done(json!({
             "verdict": "verified",
             "share_id": share_id.to_string(),

@@ -9,7 +9,6 @@ use crate::command::keeper;
 use crate::file;
 use crate::output::{Outcome, Output, size};
 use crate::passphrase::PassphraseArgs;
-use crate::pixels;
 
 /// Signs and encrypts a file for people, with OpenPGP alone: no image, no ledger.
 #[derive(Debug, clap::Args)]
@@ -55,7 +54,7 @@ impl From<ProfileArg> for Profile {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
-        pixels::check_target(output, &self.out)?;
+        output.check_target(&self.out)?;
         let policy = Policy::now();
         let mut recipients = Vec::new();
         for path in &self.to {
@@ -85,7 +84,7 @@ impl Args {
         bar.finish_and_clear();
         let bytes = sealed.head_len() + sealed.body_len();
         let text = format!("sealed for {}: {}", self.to.len(), size(bytes));
-        pixels::say(output, &self.out, text);
+        output.say(&self.out, text);
         Ok(Outcome::done(json!({
             "signer": signer.fingerprint().to_string(),
             "recipients": self.to.len(),

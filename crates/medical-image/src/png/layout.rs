@@ -26,7 +26,8 @@ pub(crate) struct Layout {
     pub(crate) deflate_end: usize,
     /// Where IEND begins.
     pub(crate) end: usize,
-    pub(crate) attached: Option<Attached>,
+    /// As they follow one another in the file; the last one counts.
+    pub(crate) attached: Vec<Attached>,
 }
 
 /// Restore data that travels in the file.
@@ -62,6 +63,26 @@ impl Layout {
         Ok(self.assemble(file, &chunks(b"IDAT", &zlib, &cuts)))
     }
 
+    /// As [`Self::write`], and leaves out the restore data of the samples before.
+    pub(crate) fn overwrite(&self, file: &[u8], samples: &Samples) -> Result<Vec<u8>> {
+        let bytes = self.write(file, samples)?;
+        if self.attached.is_empty() {
+            return Ok(bytes);
+        }
+        let moved = |at: usize| match at <= self.idat.start {
+            true => at,
+            false => at + bytes.len() - file.len(),
+        };
+        let (mut kept, mut from) = (Vec::with_capacity(bytes.len()), 0);
+        for Attached { chunk, .. } in &self.attached {
+            let before = bytes.get(from..moved(chunk.start));
+            kept.extend_from_slice(before.unwrap_or_default());
+            from = moved(chunk.end);
+        }
+        kept.extend_from_slice(bytes.get(from..).unwrap_or_default());
+        Ok(kept)
+    }
+
     /// Makes the original file from this one.
     pub(crate) fn restore(
         &self,
@@ -85,7 +106,7 @@ impl Layout {
 
     /// Makes the original file from this one and the restore data in it.
     pub(crate) fn restore_attached(&self, file: &[u8], samples: &Samples) -> Result<Vec<u8>> {
-        let Some(attached) = &self.attached else {
+        let Some(attached) = self.attached.last() else {
             return Err(Error::not_restored(
                 "restore data in the file (chunk reST)",
                 "none",

@@ -74,7 +74,7 @@ struct Chunks<'a> {
     cuts: Vec<&'a [u8]>,
     /// Where IEND begins.
     end: usize,
-    attached: Option<Attached>,
+    attached: Vec<Attached>,
 }
 
 impl<'a> Chunks<'a> {
@@ -93,7 +93,7 @@ impl<'a> Chunks<'a> {
             idat: 0..0,
             cuts: Vec::new(),
             end: 0,
-            attached: None,
+            attached: Vec::new(),
         };
         loop {
             let start = reader.position();
@@ -120,7 +120,7 @@ impl<'a> Chunks<'a> {
                 }
                 ATTACHED => {
                     let data = start + 8..start + 8 + data.len();
-                    chunks.attached = Some(Attached {
+                    chunks.attached.push(Attached {
                         chunk: start..reader.position(),
                         data,
                     });
