@@ -2,8 +2,8 @@
 pragma solidity ^0.8.30;
 
 /// The record of a share as an Ethereum contract keeps it: what the ledger's Share transaction holds, and who may read it.
-/// For one receiver it writes five words, sender and time in one of them, for 22,100 gas each; a contract without one of them, such as the
-/// commitment or the list's length, takes 114,600.
+/// For one receiver it writes five words of storage, sender and time in one of them; most of the gas is for these. A smaller contract, such as
+/// one without the commitment, differs by one word less.
 contract Share {
     struct Record {
         address sender;

@@ -5,7 +5,7 @@
 //! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, latency at half of it, and
 //! both against a server that only syncs, a sync and arithmetic alone),
 //! `postgres` (the same records with an index and a commit each; needs Debian's postgresql), `anvil` (the same records in a contract on
-//! Ethereum; needs npm). Without a part: all.
+//! Ethereum; needs npm and a network). Without a part: all, this one last.
 
 use std::path::Path;
 use std::time::Instant;
@@ -57,8 +57,9 @@ fn main() -> Result<()> {
         ("path", path),
         ("http", http::http),
         ("postgres", postgres::postgres),
-        ("anvil", anvil::anvil),
         ("growth", growth::growth),
+        // last: it installs from the network
+        ("anvil", anvil::anvil),
     ];
     for (name, run) in parts {
         if part.as_deref().is_none_or(|part| part == name) {

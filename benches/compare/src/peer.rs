@@ -232,7 +232,7 @@ fn decode(path: &Path) -> (Vec<u8>, u32, u32) {
     (samples, frame.width, frame.height)
 }
 
-/// The same by medical-image, which keeps everything else of the file and the data that gives it back byte for byte.
+/// The same by medical-image, which keeps everything else of the file.
 #[cfg(feature = "peers")]
 fn picture(path: &Path, length: usize) -> Duration {
     use medical_image::{Picture, Samples};
@@ -252,8 +252,8 @@ fn picture(path: &Path, length: usize) -> Duration {
         let (picture, mut samples) = read(path);
         let cover = CoverMut::new(&mut samples, layout).expect("whole pixels");
         embed(cover, &payload, &options).expect("it fits");
-        let patched = picture.patch(&Samples::U8(samples)).expect("one shape");
-        fs::write(&to, patched.bytes).expect("room");
+        let stego = picture.overwrite(&Samples::U8(samples));
+        fs::write(&to, stego.expect("one shape")).expect("room");
     });
     let (_, found) = read(&to);
     let cover = Cover::new(&found, layout).expect("whole pixels");

@@ -115,19 +115,19 @@ async fn submissions(
 }
 
 /// The median of latencies, and their tail.
-fn spread(mut latencies: Vec<Duration>) -> String {
-    latencies.sort();
-    let at = |share: f64| {
-        let place = (latencies.len().saturating_sub(1) as f64 * share) as usize;
-        latencies.get(place).map_or(0.0, Duration::as_secs_f64) * 1e3
-    };
-    format!(
-        "p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms: p99 is {:.2} times p50",
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(0.99) / at(0.5)
-    )
+fn spread(latencies: Vec<Duration>) -> String {
+    let [p50, p99, p999] = percentiles(latencies).map(|seconds| seconds * 1e3);
+    let times = p99 / p50;
+    format!("p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms: p99 is {times:.2} times p50")
+}
+
+/// The seconds that half of them take at most, 99 % and 99.9 %.
+fn percentiles(mut times: Vec<Duration>) -> [f64; 3] {
+    times.sort();
+    [0.5, 0.99, 0.999].map(|share| {
+        let place = (times.len().saturating_sub(1) as f64 * share) as usize;
+        times.get(place).map_or(0.0, Duration::as_secs_f64)
+    })
 }
 
 /// What the disk itself takes for the bytes of a block of 64, written ahead of zeros and synced: its median and its tail.
@@ -145,13 +145,10 @@ fn sync_alone() -> Result<()> {
         times.push(start.elapsed());
         thread::sleep(Duration::from_millis(3));
     }
-    times.sort();
-    let at = |share: usize| times[times.len() * share / 100].as_secs_f64() * 1e3;
+    let [p50, p99, _] = percentiles(times).map(|seconds| seconds * 1e3);
     println!(
-        "http/sync alone           p50 {:.2} ms, p99 {:.2} ms: {:.1} times",
-        at(50),
-        at(99),
-        at(99) / at(50)
+        "http/sync alone           p50 {p50:.2} ms, p99 {p99:.2} ms: {:.1} times",
+        p99 / p50
     );
     Ok(())
 }
@@ -167,13 +164,10 @@ fn arithmetic_alone() {
         times.push(start.elapsed());
         thread::sleep(Duration::from_micros(300));
     }
-    times.sort();
-    let at = |share: usize| times[times.len() * share / 100].as_secs_f64() * 1e6;
+    let [p50, p99, _] = percentiles(times).map(|seconds| seconds * 1e6);
     println!(
-        "http/arithmetic alone     p50 {:.0} us, p99 {:.0} us: {:.1} times",
-        at(50),
-        at(99),
-        at(99) / at(50)
+        "http/arithmetic alone     p50 {p50:.0} us, p99 {p99:.0} us: {:.1} times",
+        p99 / p50
     );
 }
 
