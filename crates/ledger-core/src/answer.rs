@@ -224,7 +224,9 @@ pub fn verify_answer(bundle: &[u8], trust: &Trust) -> Result<Answer, Rejected> {
     let bundle = AnswerBundle::from_bytes(bundle).map_err(|error| Rejected::Malformed {
         reason: error.to_string(),
     })?;
-    format(bundle.format)?;
+    let members = bundle.members.iter().map(|member| &member.proof);
+    let shares = bundle.shares.iter().map(|share| &share.proof);
+    format(bundle.format, members.chain(shares))?;
     let consistency = bundle.consistency.as_ref();
     let checkpoint = check_checkpoint(&bundle.checkpoint, &bundle.header, consistency, trust)?;
     let header = bundle.header;

@@ -450,7 +450,7 @@ pub fn verify(bundle: &[u8], trust: &Trust) -> Result<Proven, Rejected> {
     let bundle = ProofBundle::from_bytes(bundle).map_err(|error| Rejected::Malformed {
         reason: error.to_string(),
     })?;
-    format(bundle.format)?;
+    format(bundle.format, [&bundle.share_proof, &bundle.sender_proof])?;
     let checkpoint = check_checkpoint(
         &bundle.checkpoint,
         &bundle.header,
@@ -531,7 +531,7 @@ pub fn verify_absence(bundle: &[u8], trust: &Trust) -> Result<Absent, Rejected> 
         decode(bundle, "a proof of absence", MAX_BUNDLE).map_err(|error| Rejected::Malformed {
             reason: error.to_string(),
         })?;
-    format(bundle.format)?;
+    format(bundle.format, [&bundle.share_proof])?;
     let checkpoint = check_checkpoint(
         &bundle.checkpoint,
         &bundle.header,
@@ -632,10 +632,19 @@ fn continues(
     }
 }
 
-pub(crate) const fn format(found: u64) -> Result<(), Rejected> {
-    if found >= 1 && found <= FORMAT {
+/// Checks that a format is one of ours, and that the state proofs are spelled as it says.
+pub(crate) fn format<'a>(
+    found: u64,
+    proofs: impl IntoIterator<Item = &'a StateProof>,
+) -> Result<(), Rejected> {
+    if !(1..=FORMAT).contains(&found) {
+        return Err(Rejected::Format { found });
+    }
+    if proofs.into_iter().all(|proof| proof.is_of(found)) {
         Ok(())
     } else {
-        Err(Rejected::Format { found })
+        Err(Rejected::Malformed {
+            reason: format!("expected state proofs as format {found} spells them"),
+        })
     }
 }

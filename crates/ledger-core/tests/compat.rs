@@ -16,7 +16,7 @@ use ledger_core::store::{Batch, LedgerStore, Opening, RedbStore, Table};
 use ledger_core::testing::{Chain, Person, genesis, share, share_id};
 use ledger_core::{
     Accept, Body, FORMAT_VERSION, Grant, Ledger, Reject, Revoke, RevokeMember, RotateKey, Trust,
-    Withdraw, verify,
+    Withdraw, verify, verify_absence, verify_answer,
 };
 
 /// What every stored version holds: one transaction of most kinds, and from format 3 on [`of_every_kind`].
@@ -272,12 +272,47 @@ fn a_newer_format_is_refused_by_its_number() {
 
 /// Format 1 spells out the empty subtrees of a state proof; bundles of it are kept by whoever shared then.
 #[test]
-fn a_bundle_of_format_1_is_still_believed() {
+fn bundles_and_answers_of_format_1_are_still_believed() {
     let bundle = include_bytes!("data/version-1.bundle");
-    let chain = Chain::new(4);
-    let trust = Trust::new(chain.ledger.genesis().log_key());
+    let trust = trust();
     let proven = verify(bundle, &trust).unwrap();
     assert_eq!((*proven.share_id(), proven.index()), (share_id(1), 5));
     let empty = b"SPARSE_MERKLE_PLACEHOLDER_HASH__";
     assert!(bundle.windows(32).any(|hash| hash == empty));
+
+    verify_absence(include_bytes!("data/version-1.absence"), &trust).unwrap();
+    let answer = include_bytes!("data/version-1.answer");
+    assert!(answer.windows(32).any(|hash| hash == empty));
+    verify_answer(answer, &trust).unwrap();
+}
+
+#[test]
+fn only_its_own_formats_are_read_each_as_it_is_spelled() {
+    let mut chain = Chain::new(4);
+    let [one, two] = [1, 2].map(Person::new);
+    for number in 0..5 {
+        chain.send(&one, share(number, &[&two])).unwrap();
+    }
+    let bundle = chain.prove(&share_id(1), None).unwrap();
+    verify(&bundle, &trust()).unwrap();
+    let old = include_bytes!("data/version-1.bundle").to_vec();
+    for (bundle, format, expected) in [
+        (&bundle, 0, "format"),
+        (&bundle, 3, "format"),
+        (&old, 0, "format"),
+        // each spelled as the other one
+        (&bundle, 1, "malformed"),
+        (&old, 2, "malformed"),
+    ] {
+        let mut bundle = bundle.clone();
+        let at = bundle.windows(6).position(|key| key == b"format").unwrap() + 6;
+        bundle[at] = format;
+        let rejected = verify(&bundle, &trust()).unwrap_err();
+        assert_eq!(rejected.code(), expected, "{format}: {rejected}");
+    }
+}
+
+/// Trusts the node of every chain that the tests make.
+fn trust() -> Trust {
+    Trust::new(genesis(1, 1).log_key())
 }

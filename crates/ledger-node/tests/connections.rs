@@ -20,7 +20,7 @@ use server::Running;
 /// Longer than anything here takes; what waits for ever fails by it.
 const LONG: Duration = Duration::from_secs(20);
 /// The limit that is tried.
-const HEAD: Duration = Duration::from_secs(1);
+const HEAD: Duration = Duration::from_secs(3);
 
 fn connect(url: &str) -> TcpStream {
     let (_, address) = url.split_once("//").unwrap();

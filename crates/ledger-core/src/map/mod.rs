@@ -66,6 +66,14 @@ impl StateProof {
         }
     }
 
+    /// Whether it is spelled as in this format of bundles and answers: in 1 no empty subtree has a place alone, from 2 on each has.
+    pub(crate) fn is_of(&self, format: u64) -> bool {
+        match format {
+            1 => self.empty.is_empty(),
+            _ => !self.siblings.contains(&EMPTY),
+        }
+    }
+
     /// All siblings from the leaf up; `None` when the places of the empty ones are not in order or no places.
     fn all(&self) -> Option<Vec<Digest>> {
         let depth = self.siblings.len().checked_add(self.empty.len())?;

@@ -1,7 +1,7 @@
 //! The conformance suite of stores, and a chain builder without clock, for tests and benchmarks.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
 use crate::store::{Batch, LedgerStore, MemoryStore, Order, Snapshot, Table};
 use crate::{
@@ -644,10 +644,19 @@ fn takes_the_last_change_of_a_batch<S: LedgerStore>(store: &S) {
     }
 }
 
+/// Says so when it goes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 fn shows_whole_commits_only<S: LedgerStore>(store: &S) {
     const COMMITS: u32 = 500;
     // a commit begins when a reader does, so that they meet however fast the store is
-    let begun = AtomicU32::new(0);
+    let (begun, over) = (AtomicU32::new(0), AtomicBool::new(false));
     let count = || {
         let snapshot = store.snapshot().expect("a snapshot");
         let counts = Table::ALL.map(|table| {
@@ -671,7 +680,7 @@ fn shows_whole_commits_only<S: LedgerStore>(store: &S) {
         let writer = scope.spawn(|| {
             for number in 1..=COMMITS {
                 let seen = begun.load(SeqCst);
-                while begun.load(SeqCst) == seen {
+                while begun.load(SeqCst) == seen && !over.load(SeqCst) {
                     std::thread::yield_now();
                 }
                 let mut batch = Batch::new();
@@ -681,6 +690,8 @@ fn shows_whole_commits_only<S: LedgerStore>(store: &S) {
                 store.commit(&batch).expect("a batch is written");
             }
         });
+        // also when an assertion below fails: nobody waits for a reader that is gone
+        let _over = Over(&over);
         let mut last = 0;
         while !writer.is_finished() {
             begun.fetch_add(1, SeqCst);

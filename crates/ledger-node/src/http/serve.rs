@@ -203,7 +203,9 @@ impl Server {
             tokio::spawn(async move {
                 connection.serve(stream, peer, watcher).await;
                 metrics.connections.dec();
-                drop((place, counted));
+                // its address's place first: who gets the other one may come from there
+                drop(counted);
+                drop(place);
             });
         }
         self.stop.stop();

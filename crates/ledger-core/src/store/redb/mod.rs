@@ -213,7 +213,7 @@ impl RedbStore {
     ) -> Result<Self> {
         let patience = Arc::new(Patience::default());
         let file = Patient::new(file, Arc::clone(&patience));
-        let database = builder.create_with_backend(file).map_err(opened)?;
+        let database = Closing(Some(builder.create_with_backend(file).map_err(opened)?));
         let known = tables::known(&database)?;
         let direct = known.is_none();
         let known = known.unwrap_or(Known {
@@ -252,7 +252,7 @@ impl RedbStore {
             leaving,
         };
         let shared = Shared {
-            database: Closing(Some(database)),
+            database,
             patience,
             view: Mutex::new(view),
             // a journal of format 2 is one that the tables do not know of
