@@ -230,7 +230,7 @@ fn standard_streams_are_files_too() {
     for out in [&seal[..], &[&OPEN[..], &["-"]].concat()] {
         place
             .run(out.iter().chain(&["--out", "-", "--json"]))
-            .fails(1, &["--json", "--out"]);
+            .fails(1, &["--json", "name a file instead of -"]);
     }
 }
 
