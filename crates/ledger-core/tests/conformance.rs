@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +13,7 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 /// Paths in a folder, another one each time.
-fn paths(folder: &Path) -> impl Fn() -> std::path::PathBuf {
+fn paths(folder: &Path) -> impl Fn() -> PathBuf {
     let number = Cell::new(0);
     move || {
         number.set(number.get() + 1);
@@ -38,16 +38,20 @@ fn the_redb_store_keeps_every_rule() {
 /// Small enough that some commits find the tables being written.
 const FULL: usize = 96 << 10;
 
+/// The next path, which is the current one from now on.
+fn next(current: &Cell<PathBuf>, path: &impl Fn() -> PathBuf) -> PathBuf {
+    let path = path();
+    current.set(path.clone());
+    path
+}
+
 #[test]
 fn the_redb_store_is_closed_and_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = paths(folder.path());
     let current = Cell::new(path());
-    let open = || {
-        let path = path();
-        current.set(path.clone());
-        RedbStore::open_with_threshold(&path, Opening::Create, FULL).unwrap()
-    };
+    let open =
+        || RedbStore::open_with_threshold(&next(&current, &path), Opening::Create, FULL).unwrap();
     check_reopening(open, |store| {
         store.close().unwrap();
         let path = current.take();
@@ -62,11 +66,7 @@ fn the_redb_store_is_killed_and_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = paths(folder.path());
     let current = Cell::new(path());
-    let open = || {
-        let path = path();
-        current.set(path.clone());
-        RedbStore::open(&path, Opening::Create).unwrap()
-    };
+    let open = || RedbStore::open(&next(&current, &path), Opening::Create).unwrap();
     check_reopening(open, |store| {
         let (old, new) = (current.take(), path());
         for end in ["", "-journal0", "-journal1"] {
