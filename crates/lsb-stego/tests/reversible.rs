@@ -271,6 +271,50 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 24 }))]
+
+    /// As above, in covers of which a plan looks at some rows first.
+    #[test]
+    fn tall_covers_come_back(case in case(16), columns in 60usize..130, rows in 90usize..180) {
+        let channels = usize::from(case.layout.channels());
+        let layout = case.layout.with_columns(columns as u32).unwrap();
+        let samples = picture(rows, columns, channels, layout.peak(), layout.peak() / 64, 1.5, case.share.to_bits());
+        check::<u16>(&Case { layout, samples, ..case });
+    }
+}
+
+/// The rows that a plan looks at are smooth and the others are not: what it promises does not hold, and all rows are looked at.
+#[test]
+fn rows_that_promise_too_much() {
+    let layout = Layout::new(8).unwrap().with_columns(256).unwrap();
+    // The head is in the first row, the second is the guard row, the last does not carry.
+    let (first, rows) = (2, 97);
+    let smooth = |row: usize| {
+        (0..8).any(|band| {
+            let band = first + band * rows / 8;
+            (band - 1..=band + 2).contains(&row)
+        })
+    };
+    let samples: Vec<u16> = numbers(5)
+        .zip(0..(first + rows + 1) * 256)
+        .map(|(number, at)| {
+            if smooth(at / 256) {
+                128
+            } else {
+                108 + (number % 40) as u16
+            }
+        })
+        .collect();
+    let case = Case {
+        layout,
+        samples,
+        share: 0.7,
+    };
+    check::<u8>(&case);
+    check::<u16>(&case);
+}
+
 /// Every number of bits stored: how many bins are tried depends on it.
 #[test]
 fn every_depth_comes_back() {

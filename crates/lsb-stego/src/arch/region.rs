@@ -23,8 +23,13 @@ pub(crate) struct Region<'a, S> {
 impl<S: Copy> Region<'_, S> {
     /// A part of it.
     #[inline(always)]
-    pub(super) const fn part(self, start: usize, end: usize) -> Self {
+    pub(crate) const fn part(self, start: usize, end: usize) -> Self {
         Self { start, end, ..self }
+    }
+
+    /// The most blocks that it is walked in: the first may be not whole, and the last.
+    pub(crate) const fn blocks(&self) -> usize {
+        self.end.saturating_sub(self.start).div_ceil(BLOCK) + 1
     }
 }
 

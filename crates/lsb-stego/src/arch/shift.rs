@@ -279,7 +279,8 @@ impl<S: Lane, F: FnMut(u64, u32)> Task for Survey<'_, S, F> {
     }
 }
 
-/// Moves samples until the stream ends, `bits` of it: those that the rule says, or those that have moved before.
+/// Moves samples until the stream ends, `bits` of it: those that the rule says, or those that have moved before. The bits for
+/// which there was no sample.
 pub(crate) struct Shift<'a, S> {
     pub(crate) samples: &'a mut [S],
     pub(crate) region: Region<'a, S>,
@@ -292,17 +293,28 @@ pub(crate) struct Shift<'a, S> {
 }
 
 impl<S: Lane> Task for Shift<'_, S> {
-    type Output = ();
+    type Output = usize;
 
     #[inline(always)]
-    fn run<V: Simd>(self, simd: V) {
+    fn run<V: Simd>(self, simd: V) -> usize {
+        // The loop that is taken mostly has a copy of its own, in whose registers nothing else must stay.
+        if self.clear && self.moved.is_none() {
+            self.walk::<V, true>(simd)
+        } else {
+            self.walk::<V, false>(simd)
+        }
+    }
+}
+
+impl<S: Lane> Shift<'_, S> {
+    #[inline(always)]
+    fn walk<V: Simd, const CLEAR: bool>(self, simd: V) -> usize {
         let mut strips = Strips::aligned(self.region, self.samples);
         let mut mover = Mover {
             rule: self.rule.lanes(simd, self.region.stored),
             source: Source::new(self.stream, 0),
             left: self.bits,
             again: self.moved.map(<[u64]>::iter),
-            clear: self.clear,
         };
         while mover.left > 0
             && let Some(strip) = strips.next(simd, self.samples)
@@ -313,9 +325,9 @@ impl<S: Lane> Task for Shift<'_, S> {
                 let p = S::Block::<V>::load(simd, p);
                 let carrying = S::Block::<V>::load(simd, carrying).ones();
                 if inside {
-                    mover.block::<V, S, false>(simd, value, p, carrying);
+                    mover.block::<V, S, CLEAR, false>(simd, value, p, carrying);
                 } else {
-                    mover.block::<V, S, true>(simd, value, p, carrying);
+                    mover.block::<V, S, CLEAR, true>(simd, value, p, carrying);
                     if mover.left == 0 {
                         break;
                     }
@@ -323,6 +335,7 @@ impl<S: Lane> Task for Shift<'_, S> {
             }
             strips.close(strip, self.samples);
         }
+        mover.left
     }
 }
 
@@ -333,13 +346,13 @@ struct Mover<'a, L: Lanes> {
     /// The bits that are still to be embedded.
     left: usize,
     again: Option<core::slice::Iter<'a, u64>>,
-    clear: bool,
 }
 
 impl<L: Lanes> Mover<'_, L> {
-    /// A block, within which the stream does not end unless it `MAY_END`.
+    /// A block: `CLEAR` of the ends of the range, as is known, and moved for the first time; within which the stream does not
+    /// end unless it `MAY_END`.
     #[inline(always)]
-    fn block<V: Simd, S: Lane, const MAY_END: bool>(
+    fn block<V: Simd, S: Lane, const CLEAR: bool, const MAY_END: bool>(
         &mut self,
         simd: V,
         value: &mut [S; BLOCK],
@@ -351,7 +364,7 @@ impl<L: Lanes> Mover<'_, L> {
         let rule = &self.rule;
         let sample = L::load(simd, value);
         let x = sample & rule.stored;
-        let clear = self.clear || rule.clear(x, carrying);
+        let clear = CLEAR || rule.clear(x, carrying);
         let Forward {
             up,
             mut go,
@@ -359,7 +372,7 @@ impl<L: Lanes> Mover<'_, L> {
             step,
             e,
         } = rule.forward([x, p], carrying, clear);
-        if let Some(again) = &mut self.again {
+        if !CLEAR && let Some(again) = &mut self.again {
             go = L::spread(simd, again.next().copied().unwrap_or(0));
         }
         let mut carry = L::bits(go & inner);

@@ -1,6 +1,7 @@
 //! The histogram of prediction errors, of which every choice of sides and bins follows.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::lanes::{Lanes, NEAR};
 use super::region::{Region, Strips, lead, side};
@@ -21,6 +22,8 @@ const ROOM: usize = 64;
 pub(crate) struct Tally<'a, S> {
     pub(crate) samples: &'a [S],
     pub(crate) region: Region<'a, S>,
+    /// Parts of the region.
+    pub(crate) parts: &'a [Range<usize>],
     pub(crate) most: S,
     pub(crate) counts: &'a mut Columns,
 }
@@ -33,6 +36,61 @@ pub(crate) type Columns = [Vec<u32>; 4];
 pub(crate) struct Span {
     pub(crate) low: u16,
     pub(crate) high: u16,
+}
+
+/// The span of samples, whether they carry or not.
+pub(crate) struct Spanned<'a, S> {
+    pub(crate) samples: &'a [S],
+    /// The stored bits.
+    pub(crate) stored: S,
+}
+
+impl<S: Lane> Task for Spanned<'_, S> {
+    type Output = Span;
+
+    #[inline(always)]
+    fn run<V: Simd>(self, simd: V) -> Span {
+        let stored = S::Block::<V>::splat(simd, self.stored);
+        let mut low = S::Block::<V>::splat(simd, S::cut(u16::MAX));
+        let mut high = S::Block::<V>::splat(simd, S::cut(0));
+        let (blocks, rest) = self.samples.as_chunks();
+        for block in blocks {
+            let x = S::Block::<V>::load(simd, block) & stored;
+            (low, high) = (low.min(x), high.max(x));
+        }
+        let span = Span::of(low, high);
+        rest.iter().fold(span, |span, &x| {
+            let x = x.into() & self.stored.into();
+            span.and(Span { low: x, high: x })
+        })
+    }
+}
+
+impl Span {
+    /// Of no samples.
+    pub(crate) const NONE: Self = Self {
+        low: u16::MAX,
+        high: 0,
+    };
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+        }
+    }
+
+    /// Of the lowest and the highest in each lane.
+    #[inline(always)]
+    fn of<S: Lane, L: Lanes<Sample = S>>(low: L, high: L) -> Self {
+        let [mut lows, mut highs] = [[S::default(); BLOCK]; 2];
+        low.store(&mut lows);
+        high.store(&mut highs);
+        Self {
+            low: lows.into_iter().map(Into::into).min().unwrap_or(0),
+            high: highs.into_iter().map(Into::into).max().unwrap_or(0),
+        }
+    }
 }
 
 /// Codes on their way to the counts.
@@ -58,10 +116,10 @@ impl<S: Lane> Task for Tally<'_, S> {
         let Self {
             samples,
             region,
+            parts,
             most,
             counts,
         } = self;
-        let Region { start, end, .. } = region;
         let stored = S::Block::<V>::splat(simd, region.stored);
         let coder = Coder {
             most: S::Block::<V>::splat(simd, most),
@@ -76,59 +134,58 @@ impl<S: Lane> Task for Tally<'_, S> {
         // Not among the codes: those lie in memory, where each block would wait for the one before.
         let mut low = S::Block::<V>::splat(simd, S::cut(u16::MAX));
         let mut high = S::Block::<V>::splat(simd, S::cut(0));
-        let rows = (end.saturating_sub(start) / 2 / region.stride).saturating_sub(1) | 1;
-        let apart = rows * region.stride;
-        let paired = if end.saturating_sub(start) >= 2 * apart {
-            start + apart
-        } else {
-            start
-        };
-        let last = paired + paired - start;
-        // Loads across lines of the cache take longer, too.
-        let lead = lead(start, samples);
-        let mut upper = Strips::after(region.part(start, paired), lead);
-        let mut lower = Strips::after(region.part(paired, last), lead);
-        while let (Some(strip), Some(below)) =
-            (upper.next(simd, samples), lower.next(simd, samples))
-        {
-            let (xs, ps, carrying) = upper.blocks(strip, samples);
-            let (ys, qs, others) = lower.blocks(below, samples);
-            let above = xs.iter().zip(ps).zip(carrying);
-            let below = ys.iter().zip(qs).zip(others);
-            let room = codes.room(simd, xs.len());
-            for ((((x, p), carrying), ((y, q), others)), room) in above.zip(below).zip(room) {
-                let carrying = S::Block::<V>::load(simd, carrying);
-                let above = carrying.ones();
-                let x = S::Block::<V>::load(simd, x);
-                let x = x.where_or(above, S::Block::<V>::load(simd, y));
-                let p = S::Block::<V>::load(simd, p);
-                let p = p.where_or(above, S::Block::<V>::load(simd, q));
-                let carrying = carrying | S::Block::<V>::load(simd, others);
-                let x = x & stored;
-                (low, high) = (low.min(x | !carrying), high.max(x & carrying));
-                coder.code([x, p], carrying).store(room);
+        for &Range { start, end } in parts {
+            let rows = (end.saturating_sub(start) / 2 / region.stride).saturating_sub(1) | 1;
+            let apart = rows * region.stride;
+            let paired = if end.saturating_sub(start) >= 2 * apart {
+                start + apart
+            } else {
+                start
+            };
+            let last = paired + paired - start;
+            // Loads across lines of the cache take longer, too.
+            let lead = lead(start, samples);
+            let mut upper = Strips::after(region.part(start, paired), lead);
+            let mut lower = Strips::after(region.part(paired, last), lead);
+            while let (Some(strip), Some(below)) =
+                (upper.next(simd, samples), lower.next(simd, samples))
+            {
+                let (xs, ps, carrying) = upper.blocks(strip, samples);
+                let (ys, qs, others) = lower.blocks(below, samples);
+                let above = xs.iter().zip(ps).zip(carrying);
+                let below = ys.iter().zip(qs).zip(others);
+                let room = codes.room(simd, xs.len());
+                for ((((x, p), carrying), ((y, q), others)), room) in above.zip(below).zip(room) {
+                    let carrying = S::Block::<V>::load(simd, carrying);
+                    let above = carrying.ones();
+                    let x = S::Block::<V>::load(simd, x);
+                    let x = x.where_or(above, S::Block::<V>::load(simd, y));
+                    let p = S::Block::<V>::load(simd, p);
+                    let p = p.where_or(above, S::Block::<V>::load(simd, q));
+                    let carrying = carrying | S::Block::<V>::load(simd, others);
+                    let x = x & stored;
+                    (low, high) = (low.min(x | !carrying), high.max(x & carrying));
+                    coder.code([x, p], carrying).store(room);
+                }
             }
-        }
-        let mut rest = Strips::new(region.part(last, end));
-        while let Some(strip) = rest.next(simd, samples) {
-            let (xs, ps, carrying) = rest.blocks(strip, samples);
-            let room = codes.room(simd, xs.len());
-            for (((x, p), carrying), room) in xs.iter().zip(ps).zip(carrying).zip(room) {
-                let x = S::Block::<V>::load(simd, x) & stored;
-                let p = S::Block::<V>::load(simd, p);
-                let carrying = S::Block::<V>::load(simd, carrying);
-                (low, high) = (low.min(x | !carrying), high.max(x & carrying));
-                coder.code([x, p], carrying).store(room);
+            if last == end {
+                continue;
+            }
+            let mut rest = Strips::new(region.part(last, end));
+            while let Some(strip) = rest.next(simd, samples) {
+                let (xs, ps, carrying) = rest.blocks(strip, samples);
+                let room = codes.room(simd, xs.len());
+                for (((x, p), carrying), room) in xs.iter().zip(ps).zip(carrying).zip(room) {
+                    let x = S::Block::<V>::load(simd, x) & stored;
+                    let p = S::Block::<V>::load(simd, p);
+                    let carrying = S::Block::<V>::load(simd, carrying);
+                    (low, high) = (low.min(x | !carrying), high.max(x & carrying));
+                    coder.code([x, p], carrying).store(room);
+                }
             }
         }
         codes.count(simd);
-        let [mut lows, mut highs] = [[S::default(); BLOCK]; 2];
-        low.store(&mut lows);
-        high.store(&mut highs);
-        Span {
-            low: lows.into_iter().map(Into::into).min().unwrap_or(0),
-            high: highs.into_iter().map(Into::into).max().unwrap_or(0),
-        }
+        Span::of(low, high)
     }
 }
 
@@ -268,6 +325,7 @@ mod tests {
             let e = (x.abs_diff(p) - below).min(u32::from(most));
             expected[usize::try_from(2 * e + 2 + below).unwrap()] += 1;
         }
+        let part = start..end;
         for level in Level::available() {
             let mut counts = Columns::default();
             let region = Region {
@@ -281,6 +339,7 @@ mod tests {
             let tally = Tally {
                 samples: &samples,
                 region,
+                parts: core::slice::from_ref(&part),
                 most: S::cut(most),
                 counts: &mut counts,
             };

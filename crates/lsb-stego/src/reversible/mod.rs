@@ -16,10 +16,10 @@ use alloc::vec::Vec;
 use self::field::Field;
 use self::head::{FIXED, Head};
 use self::map::MapReader;
-use self::plan::{Plan, Planner};
+use self::plan::{Plan, Planner, Rows};
 use self::shift::Shift;
+use crate::arch::dispatch;
 use crate::arch::shift::{Restore, Shift as Move, Unshift};
-use crate::arch::{BLOCK, dispatch};
 use crate::{
     Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme, bits, frame, framed_bits,
 };
@@ -82,23 +82,28 @@ pub(crate) fn embed<S: Sample>(
     let header = frame::Header::of(payload, 0, options.level)?;
     let frame_bits = framed_bits(payload.len());
     let raw = raw(options)?;
+    for rows in [Rows::Some, Rows::All] {
+        let planner = Planner::new(cover.as_cover(), &raw)?;
+        let Some(plan) = planner.smallest(frame_bits, rows) else {
+            continue;
+        };
+        let head = plan.head(frame_bits)?;
+        let head = [head.print(&plan.map).as_slice(), &plan.map].concat();
+        let replaced = bits::read_bits(cover.as_cover(), &raw, 8 * head.len())?;
+        let stream = [replaced.as_slice(), &header, payload].concat();
+        let Planner { field, .. } = planner;
+        if shift_samples(&field, cover.samples_mut(), &plan, &stream, options) {
+            bits::write_bits(cover, &raw, &head, 8 * head.len())?;
+            return Ok(frame_bits);
+        }
+    }
     let planner = Planner::new(cover.as_cover(), &raw)?;
-    let Some(plan) = planner.smallest(frame_bits) else {
-        let available = planner.largest().as_ref().map_or(0, Plan::bits);
-        let available_bytes = frame::payload_bytes(available).unwrap_or(0);
-        return Err(Error::TooSmall {
-            needed_bytes: payload.len(),
-            available_bytes,
-        });
-    };
-    let head = plan.head(frame_bits)?;
-    let head = [head.print(&plan.map).as_slice(), &plan.map].concat();
-    let replaced = bits::read_bits(cover.as_cover(), &raw, 8 * head.len())?;
-    let stream = [replaced.as_slice(), &header, payload].concat();
-    let Planner { field, .. } = planner;
-    shift_samples(&field, cover.samples_mut(), &plan, &stream, options);
-    bits::write_bits(cover, &raw, &head, 8 * head.len())?;
-    Ok(frame_bits)
+    let available = planner.largest().as_ref().map_or(0, Plan::bits);
+    let available_bytes = frame::payload_bytes(available).unwrap_or(0);
+    Err(Error::TooSmall {
+        needed_bytes: payload.len(),
+        available_bytes,
+    })
 }
 
 /// Extracts a payload.
@@ -121,24 +126,42 @@ fn raw(options: &Options) -> Result<Options> {
     }
 }
 
-/// Moves samples until the stream ends.
+/// Moves samples until the stream ends. Where they end before it, which a plan by some rows does not rule out, moves them back:
+/// false.
 fn shift_samples<S: Sample>(
     field: &Field<S>,
     samples: &mut [S],
     plan: &Plan,
     stream: &[u8],
     options: &Options,
-) {
+) -> bool {
+    let region = field.region(plan.guard_row);
+    let rule = plan.shift.rule(&field.layout);
+    let bits = 8 * stream.len();
     let shift = Move {
         samples,
-        region: field.region(plan.guard_row),
-        rule: plan.shift.rule(&field.layout),
+        region,
+        rule,
         stream,
-        bits: 8 * stream.len(),
+        bits,
         moved: None,
-        clear: plan.exact,
+        clear: plan.clear,
     };
-    dispatch(options.level, shift);
+    let left = dispatch(options.level, shift);
+    if left > 0 {
+        // The bits are more than there are, so that it goes to the last sample. Only plans that need no flags end here.
+        let back = Restore {
+            samples,
+            region,
+            rule,
+            stream: &mut vec![0; stream.len()],
+            bits,
+            flags: |_| 0,
+            moved: &mut vec![0; region.blocks()],
+        };
+        dispatch(options.level, back);
+    }
+    left == 0
 }
 
 /// What a reversible stego image says of itself, checked.
@@ -234,9 +257,7 @@ impl<S: Sample> Found<S> {
         let rule = self.shift.rule(&self.field.layout);
         let bits = self.stream_bits;
         let mut stream = vec![0; bits.div_ceil(8)];
-        // One more, where the first block is not whole.
-        let blocks = region.end.saturating_sub(region.start).div_ceil(BLOCK) + 1;
-        let mut moved = vec![0; blocks];
+        let mut moved = vec![0; region.blocks()];
         let mut map = MapReader::new(&self.map);
         let restore = Restore {
             samples: cover.samples_mut(),

@@ -1,6 +1,8 @@
 //! Chooses sides and bins: the least distortion that makes enough room.
 
 use alloc::vec::Vec;
+use core::ops::Range;
+use core::slice;
 
 use super::field::Field;
 use super::head::{FIXED, Head};
@@ -9,7 +11,7 @@ use super::shift::{Shift, Sides};
 use crate::arch::kernel::Count;
 use crate::arch::region::Region;
 use crate::arch::shift::Survey;
-use crate::arch::tally::{Columns, Span, Tally};
+use crate::arch::tally::{Columns, Span, Spanned, Tally};
 use crate::arch::{Simd, Task, dispatch};
 use crate::cover::Carriers;
 use crate::{Bits, Cover, Error, Options, Result, Sample};
@@ -21,9 +23,24 @@ pub(super) struct Plan {
     pub(super) guard_row: usize,
     pub(super) map: Vec<u8>,
     /// Whether no sample is near an end of the range.
-    pub(super) exact: bool,
+    pub(super) clear: bool,
+    /// What it carries; of a clear plan by some rows, what those do.
     carrying: usize,
 }
+
+/// Rows by whose prediction errors a plan is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Those of a few bands.
+    Some,
+    All,
+}
+
+/// Samples in bands that are enough to choose by: half as many errors tell a share of a fifth to 5 % of itself, mostly.
+const ENOUGH: usize = 1 << 12;
+
+/// Bands of rows.
+const BANDS: usize = 8;
 
 /// Finds plans for a cover.
 pub(super) struct Planner<'a, S> {
@@ -43,7 +60,7 @@ struct Candidate {
     /// The sum of squared changes, if the whole cover carried.
     distortion: u128,
     /// Whether it carries that many, without a map.
-    exact: bool,
+    clear: bool,
 }
 
 impl Plan {
@@ -86,7 +103,7 @@ impl<'a, S: Sample> Planner<'a, S> {
 
     /// The plan that carries most.
     pub(super) fn largest(&self) -> Option<Plan> {
-        let mut candidates = self.candidates();
+        let (mut candidates, _) = self.candidates(Rows::All)?;
         candidates.sort_by_key(|candidate| core::cmp::Reverse(candidate.most));
         let mut best: Option<Plan> = None;
         for candidate in candidates {
@@ -102,10 +119,11 @@ impl<'a, S: Sample> Planner<'a, S> {
         best
     }
 
-    /// The plan of least distortion that carries so many bits.
-    pub(super) fn smallest(&self, bits: usize) -> Option<Plan> {
-        let needed = u64::try_from(bits).unwrap_or(u64::MAX);
-        let mut candidates = self.candidates();
+    /// The plan of least distortion that carries so many bits. By [`Rows::Some`] it is the one that promises so: none where that
+    /// does not hold, or the cover is small; whether a clear one holds is found out when samples move.
+    pub(super) fn smallest(&self, bits: usize, rows: Rows) -> Option<Plan> {
+        let (mut candidates, part) = self.candidates(rows)?;
+        let needed = part.of(bits + 8 * FIXED);
         candidates.retain_mut(|candidate| {
             // The stream ends early where more is carried than needed.
             let (all, most) = (
@@ -119,13 +137,14 @@ impl<'a, S: Sample> Planner<'a, S> {
             };
             candidate.most >= needed
         });
+        let holds = |plan: &Plan| plan.bits() >= bits || (rows == Rows::Some && plan.clear);
         // Mostly the first one does, and nothing need be sorted.
         loop {
             let least = (0..candidates.len()).min_by_key(|&at| candidates[at].distortion)?;
             let candidate = candidates.remove(least);
-            let plan = self.plan(&candidate);
-            if let Some(plan) = plan.filter(|plan| plan.bits() >= bits) {
-                return Some(plan);
+            let plan = self.plan(&candidate).filter(holds);
+            if plan.is_some() || rows == Rows::Some {
+                return plan;
             }
         }
     }
@@ -155,12 +174,12 @@ impl<'a, S: Sample> Planner<'a, S> {
             bins: candidate.bins,
         };
         let mut guard_row = self.guard_row(8 * FIXED)?;
-        if candidate.exact {
+        if candidate.clear {
             return Some(Plan {
                 shift,
                 guard_row,
                 map: Vec::new(),
-                exact: true,
+                clear: true,
                 carrying: usize::try_from(candidate.most).unwrap_or(usize::MAX),
             });
         }
@@ -172,7 +191,7 @@ impl<'a, S: Sample> Planner<'a, S> {
                     shift,
                     guard_row,
                     map,
-                    exact: false,
+                    clear: false,
                     carrying,
                 });
             }
@@ -192,42 +211,56 @@ impl<'a, S: Sample> Planner<'a, S> {
         (carrying, map.finish())
     }
 
-    /// Every choice worth a look, from the histogram of prediction errors.
-    fn candidates(&self) -> Vec<Candidate> {
+    /// Every choice worth a look, from the histogram of prediction errors, and the part of them that it counts; none where some
+    /// rows would be most of them.
+    fn candidates(&self, rows: Rows) -> Option<(Vec<Candidate>, Part)> {
         let layout = &self.field.layout;
         let most_bins = Shift::most_bins(layout.peak());
-        let Some(guard_row) = self.guard_row(8 * FIXED) else {
-            return Vec::new();
-        };
         // The most bins are a power of two, and so the last.
         let bins = BINS.iter().position(|&bins| bins > most_bins);
         let bins = BINS.get(..bins.unwrap_or(BINS.len())).unwrap_or_default();
         let [mut above, mut below] = [Weights::default(); 2];
-        let (mut low, mut high) = (layout.peak(), 0);
-        let region = self.field.region(guard_row);
-        // Counts have 32 bits.
-        for start in (region.start..region.end).step_by(1 << 30) {
-            let end = region.end.min(start + (1 << 30));
+        let region = self.field.region(self.guard_row(8 * FIXED)?);
+        let Region { start, end, .. } = region;
+        let all = end.saturating_sub(start);
+        // Counts have 32 bits: no more samples at once.
+        let mut weigh = |parts: &[Range<usize>]| -> Span {
             let mut counts = Columns::default();
             let tally = Tally {
                 samples: self.samples,
-                region: Region {
-                    start,
-                    end,
-                    ..region
-                },
+                region,
+                parts,
                 most: S::cut(most_bins),
                 counts: &mut counts,
             };
-            let span: Span = dispatch(self.options.level, tally);
-            (low, high) = (low.min(span.low), high.max(span.high));
+            let span = dispatch(self.options.level, tally);
             let weigh = Weigh {
                 counts: &counts,
                 bins,
                 sides: [&mut above, &mut below],
             };
             dispatch(self.options.level, weigh);
-        }
+            span
+        };
+        let (span, looked) = match rows {
+            Rows::Some => {
+                let bands = bands(&region)?;
+                weigh(&bands);
+                let spanned = Spanned {
+                    samples: self.samples.get(start..end).unwrap_or_default(),
+                    stored: region.stored,
+                };
+                let looked = bands.iter().map(ExactSizeIterator::len).sum();
+                (dispatch(self.options.level, spanned), looked)
+            }
+            Rows::All => {
+                let parts = (start..end).step_by(AT_ONCE);
+                let parts = parts.map(|start| start..end.min(start + AT_ONCE));
+                let spans = parts.map(|part| weigh(slice::from_ref(&part)));
+                (spans.fold(Span::NONE, Span::and), all)
+            }
+        };
+        let part = Part { looked, all };
         let mut candidates = Vec::with_capacity(3 * bins.len());
         for (index, &bins) in bins.iter().enumerate() {
             let (above, grows) = above.of(index, bins);
@@ -242,11 +275,46 @@ impl<'a, S: Sample> Planner<'a, S> {
                     bins,
                     most,
                     distortion,
-                    exact: Shift { sides, bins }.clears(layout, low, high),
+                    clear: Shift { sides, bins }.clears(layout, span),
                 });
             }
         }
-        candidates
+        Some((candidates, part))
+    }
+}
+
+/// Samples that are counted at once.
+const AT_ONCE: usize = 1 << 30;
+
+/// Bands of an even number of rows each, evenly spread: as many samples as are enough, if those are less than half.
+fn bands<S>(region: &Region<'_, S>) -> Option<[Range<usize>; BANDS]> {
+    let Region {
+        start, end, stride, ..
+    } = *region;
+    let rows = end.checked_sub(start)?.checked_div(stride)?;
+    let height = ENOUGH.div_ceil(2 * BANDS * stride) * 2;
+    let few = 2 * BANDS * height < rows && BANDS * height * stride < AT_ONCE;
+    few.then(|| {
+        core::array::from_fn(|band| {
+            let first = start + band * rows / BANDS * stride;
+            first..first + height * stride
+        })
+    })
+}
+
+/// Samples that were looked at, of all.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    looked: usize,
+    all: usize,
+}
+
+impl Part {
+    /// As many of those looked at as `count` are of all, rounded up.
+    fn of(self, count: usize) -> u64 {
+        let [count, looked, all] = [count, self.looked, self.all].map(|n| n as u128);
+        let needed = (count * looked).div_ceil(all.max(1));
+        u64::try_from(needed).unwrap_or(u64::MAX)
     }
 }
 

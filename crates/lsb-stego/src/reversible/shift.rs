@@ -16,6 +16,7 @@
 //! How the rule is applied stands in `arch::shift`; here is what it is made of.
 
 use crate::arch::shift::{Clear, Reserved, Rule};
+use crate::arch::tally::Span;
 use crate::{Layout, Sample};
 
 /// Which sides of the histogram move.
@@ -92,8 +93,8 @@ impl Shift {
         })
     }
 
-    /// Whether no sample from `low` to `high` lies in a zone, or moves to one.
-    pub(super) fn clears(self, layout: &Layout, low: u16, high: u16) -> bool {
+    /// Whether no sample within the span lies in a zone, or moves to one.
+    pub(super) fn clears(self, layout: &Layout, Span { low, high }: Span) -> bool {
         let twice = 2 * u32::from(self.bins);
         layout.reserved().is_none()
             && (!self.sides.above() || u32::from(high) + twice <= u32::from(layout.peak()))

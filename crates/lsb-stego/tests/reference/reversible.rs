@@ -1,5 +1,7 @@
 //! The reversible scheme in plain loops: one sample after the other, one flag after the other.
 
+use std::ops::Range;
+
 use super::{Plain, carries, frame, read_bits, write_bits};
 
 /// Which side, above or below the prediction, moves.
@@ -139,16 +141,56 @@ pub(crate) fn crc(bytes: &[u8]) -> u32 {
     })
 }
 
+/// Eight bands of an even number of rows each, of 4096 samples together or a little more, if they are less than half of all
+/// rows: the first sample of each, and what comes after its last.
+fn bands(first: usize, rows: usize, stride: usize) -> Option<Vec<Range<usize>>> {
+    let mut height = 2;
+    while 8 * height * stride < 4096 {
+        height += 2;
+    }
+    (16 * height < rows).then(|| {
+        let band = |band| first + band * rows / 8..first + band * rows / 8 + height;
+        let band = |number| band(number).start * stride..band(number).end * stride;
+        (0..8).map(band).collect()
+    })
+}
+
 /// Embeds; whether it fits.
 pub(crate) fn embed(plain: &Plain, columns: usize, samples: &mut [u32], payload: &[u8]) -> bool {
-    let needed = 8 * (16 + payload.len() as u128);
-    let Some(first) = guard_row(plain, columns, samples, 8 * 24) else {
+    let Some(guard) = guard_row(plain, columns, samples, 8 * 24) else {
         return false;
     };
-    let errors: Vec<i64> = positions(plain, columns, samples, first)
-        .into_iter()
-        .map(|(_, x, p)| x - p)
-        .collect();
+    let needed = 8 * (16 + payload.len()) + 8 * 24;
+    let errors = positions(plain, columns, samples, guard);
+    let stride = columns * plain.channels;
+    let rows = (samples.len() / stride).saturating_sub(guard + 2);
+    let mut with = |(sides, bins)| {
+        let rule = Rule {
+            plain: *plain,
+            sides,
+            bins,
+        };
+        with_rule(&rule, columns, samples, guard, payload)
+    };
+    if let Some(bands) = bands(guard + 1, rows, stride) {
+        let looked = bands.iter().map(Range::len).sum::<usize>();
+        let within = |&(at, x, p): &(usize, i64, i64)| {
+            bands.iter().any(|band| band.contains(&at)).then_some(x - p)
+        };
+        let errors: Vec<i64> = errors.iter().filter_map(within).collect();
+        let needed = (needed * looked).div_ceil(rows * stride);
+        let candidates = candidates(plain, &errors, needed as u128);
+        if candidates.first().is_some_and(|&first| with(first)) {
+            return true;
+        }
+    }
+    let errors: Vec<i64> = errors.iter().map(|(_, x, p)| x - p).collect();
+    let candidates = candidates(plain, &errors, needed as u128);
+    candidates.into_iter().any(with)
+}
+
+/// Sides and bins that promise so many bits, those of least distortion first.
+fn candidates(plain: &Plain, errors: &[i64], needed: u128) -> Vec<(Sides, i64)> {
     let most_bins = (((1 << plain.bits_stored) - 1) / 4 + 1).min(4096);
     let bins = (0..12).flat_map(|power| [1i64 << power, (3i64 << power) >> 1]);
     let bins = bins.skip(1).filter(|&bins| bins <= most_bins);
@@ -156,7 +198,7 @@ pub(crate) fn embed(plain: &Plain, columns: usize, samples: &mut [u32], payload:
     for bins in bins.chain([most_bins]) {
         for sides in [[true, false], [false, true], [true, true]] {
             let (mut most, mut distortion) = (0u128, 0u128);
-            for &error in &errors {
+            for &error in errors {
                 let (side, e) = if error >= 0 {
                     (sides[0], error)
                 } else {
@@ -178,14 +220,8 @@ pub(crate) fn embed(plain: &Plain, columns: usize, samples: &mut [u32], payload:
         }
     }
     candidates.sort_by_key(|candidate| candidate.0);
-    candidates.into_iter().any(|(_, sides, bins)| {
-        let rule = Rule {
-            plain: *plain,
-            sides,
-            bins,
-        };
-        with_rule(&rule, columns, samples, first, payload)
-    })
+    let each = candidates.into_iter();
+    each.map(|(_, sides, bins)| (sides, bins)).collect()
 }
 
 fn with_rule(
