@@ -64,6 +64,7 @@ impl<S: Lane, const K: usize> Task for WriteWhite<'_, S, K> {
             [self.payload, self.whitening].map(|bytes| bytes.as_chunks::<8>().0.as_chunks::<K>().0);
         let mask = simd.splat((1 << K) - 1);
         for ((block, &payload), &whitening) in self.blocks.iter_mut().zip(payload).zip(whitening) {
+            simd.ahead(block);
             let bits: [u64; K] = core::array::from_fn(|word| {
                 u64::from_le_bytes(payload[word]) ^ u64::from_le_bytes(whitening[word])
             });

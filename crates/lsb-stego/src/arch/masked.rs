@@ -20,6 +20,7 @@ fn change<V: Simd, S: Lane>(simd: V, samples: &mut [S], masks: &[u64], mut task:
     let (whole, last) = masks.split_at(blocks.len().min(masks.len()));
     for (block, &mask) in blocks.iter_mut().zip(whole) {
         if mask != 0 {
+            simd.ahead(block);
             task.each(simd, block, mask);
         }
     }
@@ -119,6 +120,7 @@ fn read<V: Simd, S: Lane, const K: usize>(
     if mask == 0 {
         return;
     }
+    simd.ahead(block);
     if K == 1 {
         let bits = simd.compress(S::lowest(simd, block), mask);
         return sink.put(bits, mask.count_ones());
@@ -186,6 +188,7 @@ impl<S: Lane> Task for StepAll<'_, S> {
         let ends = *self.ends;
         for ((block, &bits), &up) in self.blocks.iter_mut().zip(payload).zip(up) {
             let [bits, up] = [bits, up].map(u64::from_le_bytes);
+            simd.ahead(block);
             S::step(simd, block, bits, !0, up, &ends);
         }
     }

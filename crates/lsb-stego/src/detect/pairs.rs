@@ -137,24 +137,28 @@ impl<S: Sample> Task for Count<'_, S> {
             channels,
             stored,
         } = self.0;
-        // All rows as one, and then without the pairs across their ends: short rows would spend their time on tails.
-        let Some(pairs) = samples.len().checked_sub(channels) else {
-            return Counts::default();
-        };
-        let counts = neighbours(simd, &samples[..pairs], &samples[channels..], stored);
-        let mut across = Counts::default();
-        for start in (columns * channels..samples.len()).step_by(columns * channels) {
-            let (r, s) = (
-                &samples[start - channels..start],
-                &samples[start..][..channels],
-            );
-            for (&r, &s) in r.iter().zip(s) {
-                across.pair(r.into() & stored, s.into() & stored);
+        let stride = columns * channels;
+        let mut counts = Counts::default();
+        // Some rows as one, and then without the pairs across their ends, while those are in the cache: short rows would spend
+        // their time on tails.
+        for rows in samples.chunks(IN_CACHE.div_ceil(stride) * stride) {
+            let pairs = rows.len().saturating_sub(channels);
+            counts = counts.add(neighbours(simd, &rows[..pairs], &rows[channels..], stored));
+            let mut across = Counts::default();
+            for start in (stride..rows.len()).step_by(stride) {
+                let (r, s) = (&rows[start - channels..start], &rows[start..][..channels]);
+                for (&r, &s) in r.iter().zip(s) {
+                    across.pair(r.into() & stored, s.into() & stored);
+                }
             }
+            counts = counts.without(across);
         }
-        counts.without(across)
+        counts
     }
 }
+
+/// Samples whose pairs across the ends of rows are looked at before they leave the first cache, mostly.
+const IN_CACHE: usize = 1 << 14;
 
 impl Counts {
     #[inline(always)]
@@ -182,6 +186,7 @@ fn neighbours<V: Simd, S: Sample>(simd: V, r: &[S], s: &[S], stored: u16) -> Cou
     for (r, s) in r.chunks(FULL).zip(s.chunks(FULL)) {
         let (mut equal, mut close, mut x) = (zero, zero, zero);
         for (r, s) in r.iter().zip(s) {
+            simd.ahead(r);
             let r = S::Block::<V>::load(simd, r) & mask;
             let s = S::Block::<V>::load(simd, s) & mask;
             let odd = zero.minus(s & one);

@@ -6,7 +6,7 @@
 use core::arch::x86_64::*;
 
 use super::chacha::chacha8_avx2;
-use super::{Narrow256, Wide256, crc32c};
+use super::{Narrow256, Wide256, ahead, crc32c};
 use crate::arch::Task;
 use crate::arch::simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Simd};
 
@@ -314,6 +314,11 @@ impl Simd for Avx2 {
             _mm256_storeu_si256(halves[1].as_mut_ptr().cast(), bytes[1]);
         );
         words
+    }
+
+    #[inline(always)]
+    fn ahead<S>(self, block: &[S; BLOCK]) {
+        ahead(block);
     }
 
     #[inline(always)]

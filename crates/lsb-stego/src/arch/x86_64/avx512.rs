@@ -5,7 +5,7 @@
 use core::arch::x86_64::*;
 
 use super::chacha::chacha8_avx512;
-use super::{Narrow512, Wide512, crc32c};
+use super::{Narrow512, Wide512, ahead, crc32c};
 use crate::arch::Task;
 use crate::arch::simd::{BLOCK, ChaCha, Ends, KEYSTREAM, Simd};
 
@@ -191,6 +191,11 @@ impl Simd for Avx512 {
         let mut words = [0; 8];
         avx512!(_mm512_storeu_si512(words.as_mut_ptr().cast(), bytes));
         words
+    }
+
+    #[inline(always)]
+    fn ahead<S>(self, block: &[S; BLOCK]) {
+        ahead(block);
     }
 
     #[inline(always)]
