@@ -90,6 +90,12 @@ pub trait Lanes:
     /// One more where `lanes` are `value`.
     fn count(self, lanes: Self, value: Self) -> Self;
 
+    /// The sum of the squared differences of as many blocks; nothing where one is above 15, or no instructions do it at once.
+    #[inline(always)]
+    fn near_squares(_: Self::Token, _: [&[[Self::Sample; BLOCK]]; 2]) -> Option<u64> {
+        None
+    }
+
     /// Adds how often each value from 2 on is among these blocks, all of whose values are below `counts.len()`; false, and
     /// nothing, where no instructions do it at once.
     #[inline(always)]

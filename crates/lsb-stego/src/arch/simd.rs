@@ -7,10 +7,6 @@ use super::lanes::Lanes;
 /// Samples per block: payload words are then whole 64-bit words for every number of bits per sample.
 pub(crate) const BLOCK: usize = 64;
 
-/// How far ahead memory is asked for, in bytes: the CPU itself looks no farther than a page. Those who work along masks or a
-/// keystream make these for a part of the cover, in which memory would stand still.
-pub(crate) const AHEAD: usize = 16384;
-
 /// A token: who holds one may use its instructions.
 ///
 /// Operations work on a block of 64 samples. `Bytes` are 64 lanes of eight bits, whatever the width of the samples:
@@ -47,7 +43,8 @@ pub trait Simd: Copy + Send + Sync {
     /// The same 512 bits, as eight words.
     fn words_out(self, bytes: Self::Bytes) -> [u64; 8];
 
-    /// Asks memory for what lies [`AHEAD`] bytes after a block, where the CPU has an instruction that does not wait for it.
+    /// Asks memory for what lies some blocks after this one, where the CPU has an instruction that does not wait for it. Who works
+    /// along masks or a keystream makes these part by part, in which memory would stand still.
     #[inline(always)]
     fn ahead<S>(self, _: &[S; BLOCK]) {}
 

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::arch::{Simd, Task, dispatch};
+use crate::arch::lanes::Lanes;
+use crate::arch::{BLOCK, Simd, Task, dispatch};
 use crate::join::Join;
 use crate::plane::{PART, fold};
 use crate::{Cover, Layout, Level, Sample};
@@ -61,13 +62,13 @@ impl<S: Sample> Task for Squares<'_, S> {
     type Output = u64;
 
     #[inline(always)]
-    fn run<V: Simd>(self, _: V) -> u64 {
+    fn run<V: Simd>(self, simd: V) -> u64 {
         match self.mask {
             Mask::All => {
                 let chunks = self.a.chunks(CHUNK).zip(self.b.chunks(CHUNK));
                 chunks
                     .map(|(a, b)| {
-                        if let Some(sum) = near(a, b) {
+                        if let Some(sum) = near(simd, a, b) {
                             return sum;
                         }
                         chunk(
@@ -93,11 +94,15 @@ impl<S: Sample> Task for Squares<'_, S> {
     }
 }
 
-/// Of at most [`CHUNK`] samples of sixteen bits that are nowhere 256 apart: what embedding changes.
+/// Of at most [`CHUNK`] samples that are near everywhere, as embedding leaves them: nowhere 16 apart, or 256 where they have
+/// sixteen bits.
 #[inline(always)]
-fn near<S: Sample>(a: &[S], b: &[S]) -> Option<u64> {
+fn near<V: Simd, S: Sample>(simd: V, a: &[S], b: &[S]) -> Option<u64> {
     if S::WIDTH == 8 {
-        return None;
+        let [(a, a_rest), (b, b_rest)] = [a, b].map(<[S]>::as_chunks::<BLOCK>);
+        let rest = a_rest.iter().zip(b_rest);
+        let sum = S::Block::<V>::near_squares(simd, [a, b])?;
+        return Some(sum + chunk(rest.map(|(&a, &b)| (a.into(), b.into())), 8));
     }
     let (mut sum, mut differences) = (0i32, 0u16);
     for (&a, &b) in a.iter().zip(b) {
@@ -139,7 +144,7 @@ mod tests {
     use super::*;
     use crate::join::Serial;
 
-    /// Every length around the lanes and the chunks, differences that fit eight bits and any, masks: what plain loops sum.
+    /// Every length around the lanes and the chunks, differences of four bits, of a little more, of fewer than eight and any, masks: what plain loops sum.
     #[test]
     fn every_level_sums_what_plain_loops_sum() {
         fn check<S: Sample + From<u8>>(samples: &[[S; 2]], layout: Layout) {
@@ -159,14 +164,14 @@ mod tests {
                 assert_eq!(found, expected, "{level:?}, {} samples", samples.len());
             }
         }
-        for near in [true, false] {
+        for most in [0xf, 0x1f, 0x7f, u16::MAX] {
             let mut state = 1_u32;
             let mut next = || {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let [_, _, low, high] = state.to_be_bytes();
                 let a = u16::from_be_bytes([state.to_be_bytes()[0], state.to_be_bytes()[1]]);
                 let b = u16::from_be_bytes([high, low]);
-                [a, if near { a ^ (b & 0x7f) } else { b }]
+                [a, a ^ (b & most)]
             };
             let samples: Vec<[u16; 2]> = (0..40_000).map(|_| next()).collect();
             for pixels in (0..140).chain([4095, 4096, 4097, 13_000]) {

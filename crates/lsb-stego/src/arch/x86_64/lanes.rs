@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 use core::ops::{BitAnd, BitOr, BitXor, Not};
 
+use super::squares::{near_squares256, near_squares512};
 use super::{Avx2, Avx512};
 use crate::arch::lanes::{Lanes, NEAR};
 use crate::arch::simd::{BLOCK, Simd};
@@ -115,6 +116,15 @@ macro_rules! lanes {
             })*
 
             $($masks)*
+        }
+    };
+}
+
+macro_rules! near_squares {
+    ($token:ident, $near:ident) => {
+        #[inline(always)]
+        fn near_squares(_: $token, blocks: [&[[u8; BLOCK]]; 2]) -> Option<u64> {
+            proven!($near(blocks))
         }
     };
 }
@@ -305,6 +315,7 @@ lanes! {
             |a, b| _mm256_cmpeq_epi8(_mm256_max_epu8(a, b), a),
             _mm256_cmpeq_epi8
         );
+        near_squares!(Avx2, near_squares256);
     }
     plus _mm256_add_epi8;
     minus _mm256_sub_epi8;
@@ -358,6 +369,7 @@ lanes! {
             plus _mm512_mask_add_epi8; minus _mm512_mask_sub_epi8; one _mm512_set1_epi8;
             tally tally_bytes;
         );
+        near_squares!(Avx512, near_squares512);
     }
     plus _mm512_add_epi8;
     minus _mm512_sub_epi8;

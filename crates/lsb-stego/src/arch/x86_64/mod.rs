@@ -7,13 +7,14 @@ mod avx512;
 mod chacha;
 mod crc;
 mod lanes;
+mod squares;
 
 pub(crate) use self::avx2::{Avx2, run_avx2};
 pub(crate) use self::avx512::{Avx512, run_avx512};
 use self::crc::crc32c;
 pub(crate) use self::lanes::{Narrow256, Narrow512, Wide256, Wide512};
 use super::Ends;
-use super::simd::{AHEAD, BLOCK};
+use super::simd::BLOCK;
 
 impl Ends {
     /// Whether there are others than 0 and the peak: steps that instructions of their own do not make.
@@ -22,6 +23,9 @@ impl Ends {
         self.low[0] != self.low[1] || self.high[0] != self.high[1]
     }
 }
+
+/// How far ahead memory is asked for, in bytes: the CPU itself looks no farther than a page.
+const AHEAD: usize = 16384;
 
 /// `Simd::ahead`.
 #[inline(always)]
