@@ -93,6 +93,7 @@ impl<S: Lane, const K: usize> Task for WriteAll<'_, S, K> {
                 if K == 1 {
                     S::replace(simd, block, bits[0]);
                 } else {
+                    simd.ahead(block);
                     S::insert(simd, block, simd.spread(bits), mask);
                 }
             }

@@ -22,6 +22,11 @@ const fn ones(count: usize) -> u64 {
 /// `K` bits in each of eight lanes, from `8 * K` bits: halves move apart, then quarters, then eighths.
 #[inline(always)]
 fn spread_word<const K: usize>(bits: u64) -> u64 {
+    if K == 1 {
+        // All eight in each lane, of which it keeps its own: a lane that is not zero then carries into its highest bit.
+        let own = repeat(bits) & 0x8040_2010_0804_0201;
+        return (((own & repeat(0x7f)) + repeat(0x7f)) | own) >> 7 & repeat(1);
+    }
     let bits = (bits | bits << (4 * (8 - K))) & (ones(4 * K) * 0x0000_0001_0000_0001);
     let bits = (bits | bits << (2 * (8 - K))) & (ones(2 * K) * 0x0001_0001_0001_0001);
     (bits | bits << (8 - K)) & repeat(ones(K))
