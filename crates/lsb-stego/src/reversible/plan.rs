@@ -55,9 +55,9 @@ pub(super) struct Planner<'a, S> {
 struct Candidate {
     sides: Sides,
     bins: u16,
-    /// At least what they carry.
+    /// At least what they carry, in the rows that were looked at.
     most: u64,
-    /// The sum of squared changes, if the whole cover carried.
+    /// The sum of squared changes there, if all of them carried.
     distortion: u128,
     /// Whether it carries that many, without a map.
     clear: bool,
@@ -212,7 +212,7 @@ impl<'a, S: Sample> Planner<'a, S> {
     }
 
     /// Every choice worth a look, from the histogram of prediction errors, and the part of them that it counts; none where some
-    /// rows would be most of them.
+    /// rows would be half of them or more.
     fn candidates(&self, rows: Rows) -> Option<(Vec<Candidate>, Part)> {
         let layout = &self.field.layout;
         let most_bins = Shift::most_bins(layout.peak());

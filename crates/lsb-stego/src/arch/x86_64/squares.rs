@@ -6,7 +6,7 @@
 //! sum <- sum + squares, eight bytes at once
 //! ```
 //!
-//! Products take four times as many instructions, as differences must be widened first.
+//! Products take more instructions, as differences must be widened first.
 
 use core::arch::x86_64::*;
 
@@ -63,4 +63,33 @@ pub(super) fn near_squares512([a, b]: [&[[u8; BLOCK]]; 2]) -> Option<u64> {
     }
     let far = _mm512_test_epi8_mask(all, _mm512_set1_epi8(0xf0_u8.cast_signed()));
     (far == 0).then(|| _mm512_reduce_add_epi64(sum).cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Avx2, Avx512};
+    use super::*;
+
+    /// Every difference that there is, alone among equal samples, in every lane: its square up to 15, nothing above.
+    #[test]
+    fn squares_up_to_fifteen_and_nothing_above() {
+        for difference in [0, 1, 2, 3, 7, 14, 15, 16, 17, 31, 128, 240, 255] {
+            for lane in (0..2 * BLOCK).step_by(if cfg!(miri) { 31 } else { 1 }) {
+                let (a, mut b) = ([[0; BLOCK]; 2], [[0; BLOCK]; 2]);
+                b[lane / BLOCK][lane % BLOCK] = difference;
+                let square = u64::from(difference) * u64::from(difference);
+                let expected = (difference <= 15).then_some(square);
+                for blocks in [[&a[..], &b[..]], [&b, &a]] {
+                    if Avx2::found() {
+                        // SAFETY: the CPU has AVX2.
+                        assert_eq!(unsafe { near_squares256(blocks) }, expected);
+                    }
+                    if Avx512::found() {
+                        // SAFETY: the CPU has AVX-512 F and BW.
+                        assert_eq!(unsafe { near_squares512(blocks) }, expected);
+                    }
+                }
+            }
+        }
+    }
 }
