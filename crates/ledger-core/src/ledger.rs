@@ -450,7 +450,7 @@ impl<R: Snapshot> Staged<R> {
         let transactions = self.records.len();
         for (index, record) in (self.previous.log_size..).zip(self.records) {
             for address in &record.involved {
-                batch.put(Table::Involved, involved_key(address, index), []);
+                batch.put(Table::Involved, involved_key(address, index), b"");
             }
             batch.put(Table::Id, *record.id.as_bytes(), index.to_be_bytes());
             batch.put(Table::Transaction, index.to_be_bytes(), record.bytes);
@@ -527,10 +527,13 @@ pub(crate) fn stored_share<R: Snapshot>(
 }
 
 /// The key under which a transaction is listed for a member: the address, padded, and the index.
-pub(crate) fn involved_key(address: &Address, index: u64) -> Vec<u8> {
-    let mut key = address.as_bytes().to_vec();
-    key.resize(32, 0);
-    key.extend(index.to_be_bytes());
+pub(crate) fn involved_key(address: &Address, index: u64) -> [u8; 40] {
+    let mut key = [0; 40];
+    let (padded, end) = key.split_at_mut(32);
+    for (to, from) in padded.iter_mut().zip(address.as_bytes()) {
+        *to = *from;
+    }
+    end.copy_from_slice(&index.to_be_bytes());
     key
 }
 

@@ -48,7 +48,8 @@ pub use read::Reading;
 pub use refusal::Refusal;
 pub use search::{MAX_SEARCH, ShareFilter, SharePage, StatusKind};
 pub use state::{
-    KeySpan, MAX_MEMBER_KEYS, MAX_SHARE_EVENTS, MemberState, ReceiverState, ShareState, Status,
+    KeySpan, MAX_MEMBER_KEYS, MAX_SHARE_EVENTS, MAX_SHARE_RECEIVERS, MemberState, ReceiverState,
+    ShareState, Status,
 };
 pub use strict::UnpackedKey;
 pub use tx::{

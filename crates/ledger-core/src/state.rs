@@ -12,6 +12,8 @@ use crate::{Address, Commitment, Height, PublicKey, Result, ShareId};
 const MAX_STATE: usize = 1 << 20;
 /// The most grants and revocations of one share; accepting, rejecting and withdrawing is possible beyond it.
 pub const MAX_SHARE_EVENTS: usize = 1024;
+/// The most receivers that a share has had, those whose grant was revoked included: its state and its proof can always be read.
+pub const MAX_SHARE_RECEIVERS: usize = 4096;
 /// The most keys that a member has had one after another; it can still be revoked then, and send under its last.
 pub const MAX_MEMBER_KEYS: usize = 1024;
 

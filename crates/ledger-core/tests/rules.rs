@@ -8,7 +8,8 @@
 use ledger_core::testing::{Chain, FOUNDED, Person, content, genesis, share, share_id};
 use ledger_core::{
     Accept, Body, ChainId, Enroll, Error, Genesis, Grant, MAX_MEMBER_KEYS, MAX_SHARE_EVENTS,
-    PublicKey, Refusal, Reject, Revoke, RevokeMember, RotateKey, Transaction, Unsigned, Withdraw,
+    MAX_SHARE_RECEIVERS, PublicKey, Refusal, Reject, Revoke, RevokeMember, RotateKey, Transaction,
+    Trust, Unsigned, Withdraw, verify,
 };
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> Refusal {
@@ -522,6 +523,36 @@ fn a_share_with_too_many_events_can_still_be_ended() {
     chain.ledger.commit(&staged.finish().unwrap()).unwrap();
     chain.send(&Person::new(3), accept()).unwrap();
     chain.send(&Person::new(2), reject()).unwrap();
+}
+
+/// Each receiver takes room in the share's state, and so in its proof.
+#[test]
+fn a_share_with_the_most_receivers_is_still_proven() {
+    let mut chain = chain();
+    let most = u32::try_from(MAX_SHARE_RECEIVERS).unwrap();
+    let (city, alice) = (Person::new(0), Person::new(1));
+    // receivers 2 and 3 are there
+    let others: Vec<u32> = (10..10 + most - 2).collect();
+    let mut staged = chain.ledger.begin(chain.time).unwrap();
+    for (sequence, number) in (4..).zip(&others) {
+        let enrollment = Person::new(*number).enrollment();
+        let enrollment = chain.sign_as(&city, sequence, enrollment);
+        staged.apply(&enrollment).unwrap();
+    }
+    chain.ledger.commit(&staged.finish().unwrap()).unwrap();
+    for group in others.chunks(64) {
+        chain.send(&alice, grant(group)).unwrap();
+    }
+    refused(&mut chain, 1, grant(&[4]), "limit");
+    // whose grant was taken back has a place there already
+    chain.send(&alice, revoke(&[3])).unwrap();
+    refused(&mut chain, 1, grant(&[4]), "limit");
+    chain.send(&alice, grant(&[3])).unwrap();
+    chain.send(&Person::new(3), accept()).unwrap();
+    let bundle = chain.prove(&share_id(1), None).unwrap();
+    let log = chain.ledger.genesis().log_key();
+    let proven = verify(&bundle, &Trust::new(log)).unwrap();
+    assert_eq!(proven.state().receivers.len(), MAX_SHARE_RECEIVERS);
 }
 
 #[test]

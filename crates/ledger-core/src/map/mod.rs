@@ -6,6 +6,7 @@ use borsh::BorshDeserialize;
 use jmt::storage::{LeafNode, NibblePath, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Sha256Jmt, Version};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::hash::sha256;
 use crate::merkle::path;
@@ -192,7 +193,7 @@ impl<S: Snapshot> TreeReader for Stored<'_, S> {
 }
 
 /// The key of a node in its table: its path, one byte per nibble, so that a node stands before its children.
-fn node_path(path: &NibblePath) -> Vec<u8> {
+fn node_path(path: &NibblePath) -> SmallVec<[u8; 40]> {
     path.nibbles().map(u8::from).collect()
 }
 
@@ -214,10 +215,12 @@ pub(crate) fn update<S: Snapshot>(
     for stale in &update.stale_node_index_batch {
         batch.remove(Table::Node, node_path(stale.node_key.nibble_path()));
     }
+    let mut bytes = Vec::new();
     for (key, node) in update.node_batch.nodes() {
+        bytes.clear();
         // writing into memory does not fail
-        let bytes = borsh::to_vec(&(key.version(), node)).map_err(damaged)?;
-        batch.put(Table::Node, node_path(key.nibble_path()), bytes);
+        borsh::to_writer(&mut bytes, &(key.version(), node)).map_err(damaged)?;
+        batch.put(Table::Node, node_path(key.nibble_path()), &bytes);
     }
     roots
         .first()
@@ -236,7 +239,7 @@ pub(crate) fn touch<S: Snapshot>(
         .ok_or_else(|| Error::damaged("the state tree has no root"))?;
     batch.put(
         Table::Node,
-        [],
+        b"",
         borsh::to_vec(&(height.0, &node)).map_err(damaged)?,
     );
     node_hash(&node)

@@ -15,7 +15,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::state::{MAX_MEMBER_KEYS, MAX_SHARE_EVENTS};
+use crate::state::{MAX_MEMBER_KEYS, MAX_SHARE_EVENTS, MAX_SHARE_RECEIVERS};
 use crate::tx::verify;
 use crate::{
     Address, Body, ChainId, Genesis, Height, KeySpan, MemberState, ReceiverState, Refusal, Result,
@@ -253,6 +253,7 @@ pub(crate) fn transition(
             let receiver =
                 |address: &Address| ReceiverState::new(*address, Some(grant.content), at.index);
             share.receivers.extend(grant.receivers.iter().map(receiver));
+            few_receivers(&share)?;
             Ok(happened(grant.share_id, share, at.index))
         }
         Body::Revoke(revoke) => {
@@ -442,6 +443,19 @@ fn few_events(share: &ShareState) -> Result<(), Refusal> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Checks that a share has had no more receivers than its state and its proof can hold.
+const fn few_receivers(share: &ShareState) -> Result<(), Refusal> {
+    let found = share.receivers.len();
+    if found > MAX_SHARE_RECEIVERS {
+        return Err(Refusal::Limit {
+            what: "receivers of a share",
+            limit: MAX_SHARE_RECEIVERS,
+            found,
+        });
+    }
+    Ok(())
 }
 
 #[cfg(all(test, feature = "testing"))]

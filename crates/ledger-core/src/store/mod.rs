@@ -1,13 +1,13 @@
 //! Where the ledger is kept: a trait of two methods, and one for reading a moment of it.
 
-use std::collections::BTreeMap;
-
 use crate::Result;
 
+mod batch;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
 
+pub use batch::Batch;
 pub use memory::{MemorySnapshot, MemoryStore};
 #[cfg(feature = "redb")]
 pub use redb::{Opening, RedbSnapshot, RedbStore};
@@ -118,60 +118,4 @@ pub trait LedgerStore: Send + Sync {
     ///
     /// [`crate::Error::Store`] when the storage fails; nothing is written then.
     fn commit(&self, batch: &Batch) -> Result<()>;
-}
-
-/// Changes that are written together: for each table, the keys with their new values, or none to remove them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    changes: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
-}
-
-impl Batch {
-    /// No changes.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets a value.
-    pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.changes
-            .entry(table)
-            .or_default()
-            .insert(key.into(), Some(value.into()));
-    }
-
-    /// Removes a value.
-    pub fn remove(&mut self, table: Table, key: impl Into<Vec<u8>>) {
-        self.changes
-            .entry(table)
-            .or_default()
-            .insert(key.into(), None);
-    }
-
-    /// The changes by table, keys in order.
-    pub fn changes(
-        &self,
-    ) -> impl Iterator<Item = (Table, impl Iterator<Item = (&[u8], Option<&[u8]>)>)> {
-        self.changes.iter().map(|(table, changes)| {
-            (
-                *table,
-                changes
-                    .iter()
-                    .map(|(key, value)| (key.as_slice(), value.as_deref())),
-            )
-        })
-    }
-
-    /// The bytes of all keys and values.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let entry = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| {
-            key.len() + value.as_ref().map_or(0, Vec::len)
-        };
-        self.changes
-            .values()
-            .flat_map(|changes| changes.iter().map(entry))
-            .sum()
-    }
 }

@@ -2,15 +2,12 @@
 //! it was.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::{Bound, Range};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use smallvec::SmallVec;
-
+use super::super::batch::Key;
 use super::super::{Batch, Table};
-
-/// A key; nearly all lie in the map's own nodes.
-type Key = SmallVec<[u8; 40]>;
 
 /// A value, or that it was removed.
 type Value = Option<Piece>;
@@ -71,33 +68,28 @@ impl Versions {
 impl Overlay {
     /// Adds the changes of one commit.
     pub(super) fn insert(&self, commit: u64, batch: &Batch) {
-        let changes = batch.changes().flat_map(|(_, changes)| changes);
-        let mut all = Vec::with_capacity(batch.bytes());
-        changes.for_each(|(_, value)| all.extend_from_slice(value.unwrap_or_default()));
-        let all: Arc<[u8]> = all.into();
+        let all: Arc<[u8]> = batch.values().into();
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.bytes += batch.bytes();
-        let mut next = 0;
-        for (table, changes) in batch.changes() {
+        for (table, changes) in batch.places() {
             let Some(entries) = tables.entries.get_mut(table as usize) else {
                 continue;
             };
-            for (key, value) in changes {
-                let piece = value.map(|value| {
-                    let place = next..next + value.len();
-                    next = place.end;
-                    let all = Arc::clone(&all);
-                    Piece { all, place }
+            for (key, place) in changes {
+                let piece = place.map(|place| Piece {
+                    all: Arc::clone(&all),
+                    place: place.clone(),
                 });
                 let new = (commit, piece);
-                match entries.get_mut(key) {
-                    Some(versions) => {
+                match entries.entry(key.clone()) {
+                    Entry::Occupied(versions) => {
+                        let versions = versions.into_mut();
                         let before = std::mem::replace(&mut versions.newest, new);
                         versions.older.push(before);
                     }
-                    None => {
+                    Entry::Vacant(place) => {
                         let older = Vec::new();
-                        entries.insert(Key::from_slice(key), Versions { newest: new, older });
+                        place.insert(Versions { newest: new, older });
                     }
                 }
             }
@@ -128,7 +120,7 @@ impl Overlay {
 impl Tables {
     /// What a key had after this commit; none when nothing was said about it.
     pub(super) fn get(&self, table: Table, key: &[u8], commit: u64) -> Option<Option<&[u8]>> {
-        self.entries.get(table as usize)?.get(key)?.at(commit)
+        self.entries.get(table as usize)?.get(&Key::new(key))?.at(commit)
     }
 
     /// The keys of a range with what they had after this commit, in ascending order.
