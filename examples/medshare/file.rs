@@ -13,22 +13,28 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// Names the file; says so when it is longer than `limit` bytes, whose length is never allocated on its word.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let bytes = read_start(path, limit.saturating_add(1))?;
+    if u64::try_from(bytes.len()).is_ok_and(|read| read > limit) {
+        bail!(
+            "{} holds more than {limit} bytes, which is as much as is read here",
+            name(path)
+        );
+    }
+    Ok(bytes)
+}
+
+/// Reads the first `limit` bytes of `path`, or of stdin for [`DASH`].
+pub(crate) fn read_start(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let reader: Box<dyn Read> = if is_dash(path) {
         Box::new(io::stdin().lock())
     } else {
         Box::new(open(path)?)
     };
-    let read = reader
-        .take(limit.saturating_add(1))
+    reader
+        .take(limit)
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {}", name(path)))?;
-    if u64::try_from(read).is_ok_and(|read| read > limit) {
-        bail!(
-            "{} holds more than {limit} bytes, which is as much as is read here",
-            name(path)
-        );
-    }
     Ok(bytes)
 }
 

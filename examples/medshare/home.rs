@@ -22,7 +22,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use ipfs_store::Reach;
-use ledger_core::{Address, Body, ChainId, Checkpoint, LogKey, Receipt, ShareId, Trust, Unsigned};
+use ledger_core::{
+    Address, Body, ChainId, Checkpoint, LogKey, Receipt, ShareId, Trust, Unsigned, WitnessKey,
+};
 use ledger_node::{Access, Client, Connecting, Location, Node, Opening};
 use medshare_verify::{HidingKey, Policy};
 use pgp_envelope::{Cert, Key, Signer};
@@ -132,6 +134,16 @@ pub(crate) struct Config {
     pub(crate) chain: String,
     pub(crate) log_key: String,
     pub(crate) store: PathBuf,
+    /// Who must have cosigned what a node says, and how many of them; nobody in a home of before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) witnesses: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) quorum: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The version of the configuration.
@@ -349,7 +361,13 @@ impl Home {
                 let signer = signer.get().context("no signer")?;
                 Ok(signer.sign_ledger(message)?)
             };
-            let connecting = connecting(&self.path)?.reader(self.address()?, sign);
+            let witnesses = self.config.witnesses.iter().map(|key| {
+                key.parse::<WitnessKey>()
+                    .with_context(|| format!("config.json: the witness {key}"))
+            });
+            let connecting = connecting(&self.path)?
+                .reader(self.address()?, sign)
+                .witnesses(witnesses.collect::<Result<_>>()?, self.config.quorum);
             return Ok(Client::connect(&url, self.log_key()?, connecting)?.into());
         }
         let chain: ChainId = self
@@ -549,7 +567,7 @@ pub(crate) struct Unanswered;
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the ledger may have recorded it, but its answer did not come")
+        f.write_str("the ledger may have recorded it, but did not say so")
     }
 }
 
@@ -570,9 +588,7 @@ pub(crate) fn submit(
     let tx = Unsigned::new(ledger.chain(), sender, sequence, created_at, body)
         .sign_with(|message| signer.sign_ledger(message))?;
     match ledger.submit(&tx) {
-        Err(error @ ledger_node::Error::Unreachable { .. }) => {
-            Err(anyhow::Error::new(error).context(Unanswered))
-        }
+        Err(error) if !error.is_refusal() => Err(anyhow::Error::new(error).context(Unanswered)),
         Err(error @ ledger_node::Error::Clock { .. }) => Err(anyhow::Error::new(error).context(
             "the clock is not believed; if it is right, `--rested DAYS` says how long nobody used the ledger",
         )),

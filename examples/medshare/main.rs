@@ -15,6 +15,7 @@ mod output;
 mod passphrase;
 mod pixels;
 mod share;
+mod witnesses;
 
 use std::process::ExitCode;
 

@@ -434,6 +434,24 @@ fn a_proof_carries_the_cosignature_of_another_hospital() {
     place.run(stranger).fails(2, &["short name"]);
     let quorum = [&check[..], &["--quorum", "2"]].concat();
     place.run(quorum).fails(1, &["a quorum of 2"]);
+    // a home that counts on the witness hears the node's answers only with its cosignature
+    let at = ["--ledger", &served.url, "--trust", &trust, "--witness", key];
+    let name = ["--name", "Dora", "--email", "dora@example.org"];
+    let init = ["init", "--no-passphrase", "--home", "dora"];
+    place.run(init.iter().chain(&name).chain(&at)).ok();
+    let configured = fs::read_to_string(place.path("dora").join("config.json")).unwrap();
+    assert!(configured.contains(key));
+    place.run(["ledger", "status", "--home", "dora"]).ok();
+    let edited = configured.replace("\"quorum\": 1", "\"quorum\": 2");
+    assert_ne!(edited, configured);
+    fs::write(place.path("dora").join("config.json"), edited).unwrap();
+    place
+        .run(["ledger", "status", "--home", "dora"])
+        .fails(1, &["2 witnesses must have cosigned"]);
+    let init = ["init", "--no-passphrase", "--home", "eve", "--witness", key];
+    place
+        .run(init.iter().chain(&name))
+        .fails(1, &["--witness is for the ledger of a node"]);
     // its own proof, for another ledger's key, is not taken
     let elsewhere = ["check-proof", "proof", "--trust", &other, "--witness", key];
     place.run(elsewhere).fails(3, &["rejected"]);
@@ -470,6 +488,10 @@ fn a_ledger_is_proven_copied_and_its_damage_named() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(place.path("changed"), bytes).unwrap();
+    fs::write(place.path("endless"), vec![0xa1; (1 << 20) + 9]).unwrap();
+    place
+        .run(["check-proof", "endless", "--trust", &trust])
+        .fails(3, &["rejected"]);
     place
         .run(["check-proof", "changed", "--trust", &trust])
         .fails(3, &["rejected"]);
@@ -497,6 +519,12 @@ fn a_ledger_is_proven_copied_and_its_damage_named() {
             .json();
         assert_eq!(verified["transactions"], status["transactions"], "{ledger}");
     }
+    // nobody signs a checkpoint of the copy without a key, and its height is told as any other
+    let copied = place.run(["ledger", "status", "--json", "--ledger", "imported"]);
+    let copied = copied.ok().json();
+    assert_eq!(copied["height"], status["height"]);
+    assert_eq!(copied["transactions"], status["transactions"]);
+    assert!(copied["checkpoint"].is_null() && !status["checkpoint"].is_null());
     place
         .run(["ledger", "import", "all", "copy"])
         .fails(1, &["copy"]);

@@ -232,7 +232,7 @@ fn whoever_asks_too_often_is_told_when_to_ask_again() {
 type Ask<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 
 /// Somebody between homes and node: `say` gets the path that is asked for, and what asks the node for one.
-fn between(url: &str, say: fn(&str, Ask<'_>) -> Vec<u8>) -> String {
+fn between(url: &str, say: impl Fn(&str, Ask<'_>) -> Vec<u8> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let host = url.strip_prefix("http://").unwrap().to_owned();
@@ -321,26 +321,44 @@ fn that_a_share_is_unknown_is_proven_like_everything_else() {
 fn what_may_be_recorded_is_kept() {
     let place = Place::new();
     let served = Served::new(&place, "city");
-    // the node hears it, and nobody hears the node
-    let mute = between(&served.url, |path, ask| {
-        let answer = ask(path);
-        if path.starts_with("/v1/transactions") {
-            return Vec::new();
-        }
-        answer
-    });
     let ct = image("CT_small.dcm");
-    let share = ["share", "--home", "alice", ct.to_str().unwrap()];
-    let to = ["--to", "bob.pgp", "--ledger", &mute];
-    let ran = place.run(share.iter().chain(&to));
-    let ran = ran.fails(1, &["may have recorded it", "medshare log"]);
-    let (_, rest) = ran.stderr.split_once("share ").unwrap();
-    let share = rest.split(',').next().unwrap();
-    let receive = ["receive", "--home", "bob", share, "--out", "out"];
-    place
-        .run(receive.iter().chain(&["--ledger", &served.url]))
-        .ok();
-    assert_eq!(fs::read(ct).unwrap(), fs::read(place.path("out")).unwrap());
+    let problem = |status: &str| {
+        let body = r#"{"code":"slow","detail":"no answer in time"}"#;
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    // the node hears it, and nobody hears the node; or whoever is between answers in its place
+    let between_them = [
+        String::new(),
+        problem("408 Request Timeout"),
+        problem("502 Bad Gateway"),
+        problem("504 Gateway Timeout"),
+        // unproven
+        "HTTP/1.1 200 OK\r\ncontent-type: application/cbor\r\ncontent-length: 1\r\nconnection: close\r\n\r\n\0".to_owned(),
+    ];
+    for (number, said) in between_them.into_iter().enumerate() {
+        let deaf = between(&served.url, move |path, ask| {
+            let answer = ask(path);
+            if path.starts_with("/v1/transactions") {
+                return said.clone().into_bytes();
+            }
+            answer
+        });
+        let share = ["share", "--home", "alice", ct.to_str().unwrap()];
+        let to = ["--to", "bob.pgp", "--ledger", &deaf];
+        let ran = place.run(share.iter().chain(&to));
+        let ran = ran.fails(1, &["may have recorded it", "medshare log"]);
+        let (_, rest) = ran.stderr.split_once("share ").unwrap();
+        let share = rest.split(',').next().unwrap();
+        let out = format!("out-{number}");
+        let receive = ["receive", "--home", "bob", share, "--out", &out];
+        place
+            .run(receive.iter().chain(&["--ledger", &served.url]))
+            .ok();
+        assert_eq!(fs::read(&ct).unwrap(), fs::read(place.path(&out)).unwrap());
+    }
 }
 
 #[test]

@@ -205,5 +205,27 @@ pub enum Error {
     Ledger(ledger_core::Error),
 }
 
+impl Error {
+    /// Whether a submission that failed so was certainly not recorded, by its node's own word. After any other failure it may be in the
+    /// ledger, or come there yet: whoever keeps something for it goes on keeping it, and asks the ledger later.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::RefusedThere { .. }
+            | Self::Clock { .. }
+            | Self::NoKey { .. }
+            | Self::Busy { .. }
+            | Self::Unsigned { .. } => true,
+            // the request came too slowly, says who may not be the node: a proxy says it after the node got it
+            Self::Server { status: 408, .. } => false,
+            Self::Server { status, code, .. } => {
+                (400..500).contains(status) || (*status == 503 && code == "busy")
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The result of a node's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

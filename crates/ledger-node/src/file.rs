@@ -23,12 +23,12 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Makes the file's name durable.
 #[cfg(unix)]
-fn sync_name(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_name(_: &Path) -> io::Result<()> {
+pub(crate) fn sync_name(_: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -7,8 +7,9 @@
 
 mod server;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
 use ledger_core::store::MemoryStore;
 use ledger_core::testing::{Person, share, share_id};
@@ -208,6 +209,7 @@ fn an_answer_to_another_question_is_none() {
         path.replace(&one, &two)
             .replace(&alice, &bob)
             .replace("blocks/4", "blocks/5")
+            .replace("cursor=2", "cursor=3")
     };
     let url = proxy::between(&running.url, Arc::new(swap), Arc::new(|_, body| Some(body)));
     let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
@@ -221,6 +223,7 @@ fn an_answer_to_another_question_is_none() {
         client.member(&Person::new(1).address).map(drop),
         client.block(Height(4)).map(drop),
         client.prove(&share_id(1), None).map(drop),
+        client.log(None, 2).map(drop),
     ] {
         assert!(
             matches!(answer, Err(Error::Unanswered { .. })),
@@ -331,6 +334,70 @@ fn a_lost_receipt_is_fetched_again() {
     assert_eq!((receipt.index, count.load(Ordering::Relaxed)), (3, 2));
     assert_eq!(client.find(&tx.id()).unwrap(), Some(3));
     assert_eq!(client.checkpoint().unwrap().size(), 4);
+}
+
+/// Once a connection broke behind a submission, what a server says of anything else does not mean that it was not recorded.
+#[test]
+fn what_was_recorded_is_not_called_refused() {
+    let running = Running::new();
+    let count = Arc::new(AtomicU64::new(0));
+    let asked = Arc::clone(&count);
+    let url = proxy::between(
+        &running.url,
+        Arc::new(move |path| match path.starts_with("/v1/transactions") {
+            true if asked.fetch_add(1, Ordering::Relaxed) > 0 => "/v1/nothing".to_owned(),
+            _ => path.to_owned(),
+        }),
+        Arc::new(move |path, body| {
+            let lost = path.starts_with("/v1/transactions") && count.load(Ordering::Relaxed) == 1;
+            (!lost).then_some(body)
+        }),
+    );
+    let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+    let tx = running.sign(1, share(1, &[&Person::new(2)]));
+    let error = client.submit(&tx).unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(!error.is_refusal());
+    let straight = Client::connect(&running.url, running.log, Connecting::new()).unwrap();
+    assert_eq!(straight.find(&tx.id()).unwrap(), Some(3));
+    let again = running.sign(1, share(1, &[&Person::new(2)]));
+    assert!(straight.submit(&again).unwrap_err().is_refusal());
+}
+
+/// While one thread's answer is on its way, another thread believes a newer one: the server has not gone back.
+#[test]
+fn an_answer_that_another_thread_overtook_is_believed() {
+    let running = Running::new();
+    let (came, comes) = mpsc::channel();
+    let (go, goes) = mpsc::channel();
+    let goes = Mutex::new(goes);
+    let url = proxy::between(
+        &running.url,
+        Arc::new(str::to_owned),
+        Arc::new(move |path, body| {
+            if path.starts_with("/v1/members/") {
+                came.send(()).unwrap();
+                goes.lock().unwrap().recv().unwrap();
+            }
+            Some(body)
+        }),
+    );
+    let kept = tempfile::tempdir().unwrap();
+    let file = kept.path().join("checkpoint");
+    let connecting = Connecting::new().keep(&file);
+    let client = Client::connect(&url, running.log, connecting).unwrap();
+    let before = client.checkpoint().unwrap().size();
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| client.member(&Person::new(1).address));
+        comes.recv().unwrap();
+        running.send(1, share(1, &[&Person::new(2)]));
+        let newer = client.checkpoint().unwrap();
+        assert_eq!(newer.size(), before + 1);
+        go.send(()).unwrap();
+        assert!(slow.join().unwrap().unwrap().is_some());
+        // the newer one stays
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), newer.note());
+    });
 }
 
 #[test]

@@ -269,12 +269,12 @@ fn answers_carry_cosignatures_and_hold_for_who_knows_no_witness() {
         let mut response = agent.get(url).header("accept", accept).call().unwrap();
         response.body_mut().read_to_vec().unwrap()
     };
+    let keys = vec![key.clone()];
     let note = || {
         let body = get("/v1/checkpoint", "application/json");
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        let keys = std::slice::from_ref(&key);
         let note = body["note"].as_str().unwrap();
-        let (checkpoint, found) = Checkpoint::open_cosigned(note, &log, keys).unwrap();
+        let (checkpoint, found) = Checkpoint::open_cosigned(note, &log, &keys).unwrap();
         assert_eq!(body["size"], checkpoint.size());
         (checkpoint.size(), found)
     };
@@ -321,17 +321,32 @@ fn answers_carry_cosignatures_and_hold_for_who_knows_no_witness() {
         assert_eq!(note(), (size, 1));
     }
 
+    // so a client that counts on the witness records and asks as any other
+    let connecting = Connecting::new().witnesses(vec![key], 1);
+    let client = Client::connect(&observed.url, log, connecting).unwrap();
+    let tx = observed.sign(1, share(6, &[&Person::new(2)]));
+    assert_eq!(client.submit(&tx).unwrap().index, 7);
+    assert_eq!(client.checkpoint().unwrap().size(), 8);
+    client.prove(&share_id(6), None).unwrap();
+
     // without the witness the node goes on, and whoever counts on it refuses
     drop(witness.stop());
     observed.send(1, share(5, &[&Person::new(2)]));
     until("answers come without", || {
         let bytes = get("/v1/checkpoint", "application/cbor");
         let answer = verify_answer(&bytes, &alone).unwrap();
-        answer.checkpoint().size() == 8 && verify_answer(&bytes, &quorum).is_err()
+        answer.checkpoint().size() == 9 && verify_answer(&bytes, &quorum).is_err()
     });
     let bytes = get("/v1/checkpoint", "application/cbor");
     let (needed, found) = (1, 0);
     let missing = verify_answer(&bytes, &quorum).unwrap_err();
     assert_eq!(missing, Rejected::Witnesses { needed, found });
-    assert_eq!(note(), (8, 0));
+    assert_eq!(note(), (9, 0));
+    let refused = client.checkpoint().unwrap_err();
+    assert!(matches!(
+        refused,
+        Error::Unproven(Rejected::Witnesses { .. })
+    ));
+    let refused = client.prove(&share_id(6), None).unwrap_err();
+    assert!(!refused.is_refusal(), "{refused}");
 }

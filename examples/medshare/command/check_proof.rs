@@ -1,12 +1,13 @@
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use ledger_core::proof::MAX_BUNDLE;
-use ledger_core::{Checkpoint, LogKey, Trust, WitnessKey, verify};
+use ledger_core::{Checkpoint, LogKey, Trust, verify};
 use serde_json::json;
 
 use crate::file;
 use crate::output::{Outcome, Output};
+use crate::witnesses::WitnessArgs;
 use medshare_verify::rfc3339;
 
 /// Checks the proof of a share: offline, without a home, trusting one key. Exit 3 when it does not hold.
@@ -20,25 +21,17 @@ pub(crate) struct Args {
     /// A checkpoint seen before: a proof that does not continue it shows a rewritten history.
     #[arg(long, value_name = "FILE")]
     older: Option<PathBuf>,
-    /// A witness whose cosignature counts; may be repeated.
-    #[arg(long, value_name = "KEY")]
-    witness: Vec<WitnessKey>,
-    /// How many of the witnesses must have cosigned; without it, all.
-    #[arg(long, value_name = "N", requires = "witness")]
-    quorum: Option<usize>,
+    #[command(flatten)]
+    witnesses: WitnessArgs,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let limit = u64::try_from(MAX_BUNDLE)?;
-        let bundle = file::read(&self.bundle, limit)?;
-        let quorum = self.quorum.unwrap_or(self.witness.len());
-        ensure!(
-            quorum <= self.witness.len(),
-            "a quorum of {quorum} among {} witnesses",
-            self.witness.len()
-        );
-        let mut trust = Trust::new(self.trust).witnesses(self.witness.clone(), quorum);
+        // one byte too many is enough for the verdict that it is no bundle
+        let bundle = file::read_start(&self.bundle, limit + 1)?;
+        let (witnesses, quorum) = (self.witnesses.witness.clone(), self.witnesses.needed()?);
+        let mut trust = Trust::new(self.trust).witnesses(witnesses, quorum);
         if let Some(path) = &self.older {
             let note = String::from_utf8(file::read(path, limit)?)
                 .with_context(|| format!("{}: expected a checkpoint", path.display()))?;

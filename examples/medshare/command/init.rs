@@ -15,6 +15,7 @@ use crate::home::{self, Config, Home, HomeArgs, RestArgs};
 use crate::output::{Outcome, Output};
 use crate::passphrase::PassphraseArgs;
 use crate::share;
+use crate::witnesses::WitnessArgs;
 
 /// Makes a home: your keys, and which ledger and store you use.
 ///
@@ -47,6 +48,8 @@ pub(crate) struct Args {
     /// The ledger's key, as its authority printed it: another ledger at the same place is refused.
     #[arg(long, value_name = "KEY")]
     trust: Option<LogKey>,
+    #[command(flatten)]
+    witnesses: WitnessArgs,
     /// The kind of OpenPGP cert.
     #[arg(long, value_enum, default_value = "rfc9580")]
     profile: ProfileName,
@@ -117,6 +120,10 @@ impl Args {
             Some(url) if blocks::is_url(url) => url.clone(),
             given => absolute(given.as_deref(), path, "store")?,
         };
+        let quorum = self.witnesses.needed()?;
+        if quorum > 0 && matches!(home::location(&ledger), Location::Path(_)) {
+            bail!("--witness is for the ledger of a node: name its URL with --ledger");
+        }
         let cert = key.cert();
         let store = home::open_store(&place, path, Reach::Local)?;
         let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
@@ -139,6 +146,8 @@ impl Args {
             chain: node.chain().to_string(),
             log_key: log_key.to_string(),
             store: place,
+            witnesses: self.witnesses.witness.iter().map(ToString::to_string).collect(),
+            quorum,
         };
         let home = Home::configure(path, config)?;
         let config = home.config();
@@ -212,7 +221,9 @@ impl Args {
                 Some(log_key) => log_key,
                 None => Client::first_use(&url, home::connecting(home)?)?,
             };
-            let client = Client::connect(&url, log_key, home::connecting(home)?)?;
+            let connecting = home::connecting(home)?
+                .witnesses(self.witnesses.witness.clone(), self.witnesses.needed()?);
+            let client = Client::connect(&url, log_key, connecting)?;
             return Ok((client.into(), false));
         }
         let vacant = path.metadata().map_or(true, |metadata| metadata.len() == 0);

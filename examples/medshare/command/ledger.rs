@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ledger_core::store::MemoryStore;
-use ledger_core::{Height, Ledger, LogKey};
+use ledger_core::{Checkpoint, Height, Ledger, LogKey};
 use ledger_node::{Access, Client, Connecting, Importing, Location, Node};
 use serde_json::json;
 
@@ -263,12 +263,22 @@ fn import(from: &Path, to: &Path, trust: Option<&LogKey>, output: &Output) -> Re
 
 fn status(source: &Source, output: &Output) -> Result<Outcome> {
     let ledger = source.open(output)?;
-    let checkpoint = ledger.checkpoint()?;
-    let genesis = ledger.genesis();
-    let bytes = match &ledger {
-        Access::Alone(node) => Some(node.path().metadata()?.len()),
-        _ => None,
+    let checkpoint = match ledger.checkpoint() {
+        // an import: its head is as good as its file, and nobody signs it
+        Err(ledger_node::Error::NoKey { .. }) => None,
+        signed => Some(signed?),
     };
+    let genesis = ledger.genesis();
+    let (bytes, head) = match &ledger {
+        Access::Alone(node) => (Some(node.path().metadata()?.len()), Some(node.head()?)),
+        _ => (None, None),
+    };
+    let signed = checkpoint
+        .as_ref()
+        .map(|signed| (signed.height(), signed.size()));
+    let (height, transactions) = signed
+        .or(head.map(|head| (head.height, head.log_size)))
+        .context("the ledger has no head")?;
     output.line(format_args!(
         "name          {}",
         genesis.name.escape_debug()
@@ -278,20 +288,23 @@ fn status(source: &Source, output: &Output) -> Result<Outcome> {
         "founded       {}",
         rfc3339(genesis.created_at)
     ));
-    output.line(format_args!("height        {}", checkpoint.height()));
-    output.line(format_args!("transactions  {}", checkpoint.size()));
+    output.line(format_args!("height        {height}"));
+    output.line(format_args!("transactions  {transactions}"));
     output.line(format_args!("members       {}", ledger.members()?.len()));
     if let Some(bytes) = bytes {
         output.line(format_args!("file          {}", size(bytes)));
     }
     output.line(format_args!("trust         {}", ledger.log_key()));
+    if checkpoint.is_none() {
+        output.note("a copy without the node's key: it can be read and verified, but records and signs nothing");
+    }
     Ok(Outcome::done(json!({
         "name": genesis.name,
         "chain": ledger.chain().to_string(),
-        "height": checkpoint.height().0,
-        "transactions": checkpoint.size(),
+        "height": height.0,
+        "transactions": transactions,
         "bytes": bytes,
         "trust": ledger.log_key().to_string(),
-        "checkpoint": checkpoint.note(),
+        "checkpoint": checkpoint.as_ref().map(Checkpoint::note),
     })))
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use ledger_core::{Address, Body, ShareFilter, ShareId, ShareState};
 use ledger_node::Access;
@@ -38,14 +40,27 @@ impl Args {
 }
 
 fn list(ledger: &Access, own: Option<&Address>, output: &Output) -> Result<Outcome> {
-    let concerns = |share: &ShareState| {
-        own.is_none_or(|own| share.sender == *own || share.receiver(own).is_some())
+    let filters = match own {
+        Some(own) => vec![
+            ShareFilter {
+                sender: Some(*own),
+                ..ShareFilter::default()
+            },
+            ShareFilter {
+                receiver: Some(*own),
+                ..ShareFilter::default()
+            },
+        ],
+        None => vec![ShareFilter::default()],
     };
+    // in the order in which they were recorded, and each once
+    let mut found = BTreeMap::new();
+    for filter in filters {
+        let shares = ledger.shares(&filter)?.into_iter();
+        found.extend(shares.map(|(share_id, share)| (share.index, (share_id, share))));
+    }
     let mut listed = Vec::new();
-    for (share_id, share) in ledger.shares(&ShareFilter::default())? {
-        if !concerns(&share) {
-            continue;
-        }
+    for (share_id, share) in found.into_values() {
         let role = match own {
             Some(own) if share.sender == *own => "sent",
             Some(_) => "received",

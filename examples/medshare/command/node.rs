@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use jiff::SignedDuration;
@@ -42,8 +43,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     backup: Option<PathBuf>,
     /// How long from one copy to the next, such as `6h` or `30m`.
-    #[arg(long, value_name = "TIME", requires = "backup", default_value = "24h")]
-    backup_every: SignedDuration,
+    #[arg(long, value_name = "TIME", requires = "backup", default_value = "24h", value_parser = period)]
+    backup_every: Duration,
     /// How many copies to keep; the oldest are removed.
     #[arg(long, value_name = "N", requires = "backup", default_value = "7")]
     backup_keep: NonZeroUsize,
@@ -75,8 +76,7 @@ impl Args {
             settings = settings.reads(Reads::Members);
         }
         if let Some(folder) = &self.backup {
-            let every = self.backup_every.unsigned_abs();
-            let backups = Backups::new(folder).every(every);
+            let backups = Backups::new(folder).every(self.backup_every);
             settings = settings.backups(backups.keep(self.backup_keep.get()));
         }
         let mut witness = None;
@@ -99,5 +99,16 @@ impl Args {
         Ok(Outcome::done(
             json!({ "url": url, "trust": trust.to_string(), "witness": witness }),
         ))
+    }
+}
+
+/// A time to wait, which is some.
+fn period(text: &str) -> Result<Duration, String> {
+    let read = text
+        .parse::<SignedDuration>()
+        .map_err(|error| error.to_string())?;
+    match Duration::try_from(read) {
+        Ok(period) if !period.is_zero() => Ok(period),
+        _ => Err(format!("expected a time such as 6h or 30m, found {text}")),
     }
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::opening::{at, make_private, wait_for};
 use super::{NODE_KEY, Node, Opening, node_key};
+use crate::file::sync_name;
 use crate::{Error, Result};
 
 impl Node {
@@ -184,7 +185,9 @@ fn write_new(path: &Path, fill: impl FnOnce(RedbStore) -> ledger_core::Result<()
     make_private(&partial)?;
     let filled = wait_for(&partial, FileOpening::Create, &mut Opening::new())
         .and_then(|store| fill(store).map_err(|error| at(path, error)))
-        .and_then(|()| std::fs::rename(&partial, path).map_err(file));
+        .and_then(|()| std::fs::rename(&partial, path).map_err(file))
+        // what an older copy is removed for has its name before
+        .and_then(|()| sync_name(path).map_err(file));
     if filled.is_err() {
         // the error that is returned says more than a failure to clean up after it
         let _ = std::fs::remove_file(&partial);

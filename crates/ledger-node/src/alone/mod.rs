@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use self::keys::Keys;
 use self::opening::{at, make_private, wait_for};
 use self::time::Time;
+use crate::file::sync_name;
 use crate::{Error, Result};
 
 mod copy;
@@ -94,6 +95,10 @@ impl Node {
         };
         let ledger = Ledger::found_with(store, genesis, &[(NODE_KEY, secret.as_slice())])
             .map_err(|e| at(path, e))?;
+        sync_name(path).map_err(|source| Error::File {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self::new(ledger, Some(key), path, opening))
     }
 

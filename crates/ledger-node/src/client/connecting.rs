@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ledger_core::Address;
+use ledger_core::{Address, WitnessKey};
 
 /// Signs a request to read: gets [`crate::reader::read_message`], returns the signature, or why there is none.
 pub(super) type Sign<'a> = Box<dyn Fn(&[u8]) -> Result<[u8; 64], SignError> + Send + Sync + 'a>;
@@ -18,6 +18,8 @@ pub struct Connecting<'a> {
     pub(super) roots: Option<Vec<u8>>,
     pub(super) timeout: Option<Duration>,
     pub(super) reader: Option<(Address, Sign<'a>)>,
+    pub(super) witnesses: Vec<WitnessKey>,
+    pub(super) quorum: usize,
 }
 
 impl fmt::Debug for Connecting<'_> {
@@ -66,6 +68,14 @@ impl<'a> Connecting<'a> {
         sign: impl Fn(&[u8]) -> Result<[u8; 64], SignError> + Send + Sync + 'a,
     ) -> Self {
         self.reader = Some((address, Box::new(sign)));
+        self
+    }
+
+    /// Believes only what at least `quorum` of these witnesses cosigned: a server that shows others another history needs
+    /// their help. Cosignatures come a moment after a block; they are waited for, some seconds.
+    #[must_use]
+    pub fn witnesses(mut self, witnesses: Vec<WitnessKey>, quorum: usize) -> Self {
+        (self.witnesses, self.quorum) = (witnesses, quorum);
         self
     }
 }

@@ -10,6 +10,7 @@ use crate::{Error, Result, file};
 
 pub(super) struct Memory {
     file: Option<PathBuf>,
+    log: LogKey,
     last: Mutex<Option<Checkpoint>>,
 }
 
@@ -22,6 +23,7 @@ impl Memory {
         };
         Ok(Self {
             file,
+            log: *log,
             last: Mutex::new(last),
         })
     }
@@ -31,22 +33,32 @@ impl Memory {
         last.clone()
     }
 
-    /// Remembers a checkpoint that was believed, unless a later one is known. Two processes that keep one file at the
-    /// same moment leave the checkpoint of either: both were believed.
-    pub(super) fn keep(&self, newer: &Checkpoint) -> Result<()> {
+    /// Remembers a checkpoint that was compared with the last one known, unless that is later. Another one that is known by now,
+    /// with which it was not compared, is returned, and nothing is remembered. A later one of another process stays in the file.
+    pub(super) fn keep(
+        &self,
+        found: &Checkpoint,
+        compared: Option<&Checkpoint>,
+    ) -> Result<Option<Checkpoint>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last
-            .as_ref()
-            .is_some_and(|last| last.height() >= newer.height())
-        {
-            return Ok(());
+        if last.as_ref().map(Checkpoint::note) != compared.map(Checkpoint::note) {
+            return Ok(last.clone());
         }
-        if let Some(path) = &self.file {
-            file::write(path, newer.note().as_bytes())
-                .map_err(|error| kept(path, &error.to_string()))?;
+        let is_newer = |known: &Option<Checkpoint>| {
+            known
+                .as_ref()
+                .is_none_or(|known| known.height() < found.height())
+        };
+        if is_newer(&last) {
+            if let Some(path) = &self.file
+                && is_newer(&read(path, &self.log)?)
+            {
+                file::write(path, found.note().as_bytes())
+                    .map_err(|error| kept(path, &error.to_string()))?;
+            }
+            *last = Some(found.clone());
         }
-        *last = Some(newer.clone());
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -11,7 +11,8 @@ mod replica;
 mod transport;
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ledger_core::merkle::ConsistencyProof;
 use ledger_core::{
@@ -24,6 +25,9 @@ pub use self::connecting::Connecting;
 use self::memory::Memory;
 use self::transport::{Replied, Transport};
 use crate::{Error, Result};
+
+/// How often an answer is asked for again, a second later, that too few witnesses have cosigned.
+const COSIGNING: u32 = 5;
 
 /// A ledger behind somebody's server.
 pub struct Client<'a> {
@@ -50,6 +54,7 @@ impl<'a> Client<'a> {
     /// [`Error::Address`], [`Error::Unreachable`], [`Error::Kept`], or [`Error::Unproven`] when it serves another chain.
     pub fn connect(url: &str, log: LogKey, connecting: Connecting<'a>) -> Result<Self> {
         let memory = Memory::open(connecting.kept.clone(), &log)?;
+        let trust = Trust::new(log).witnesses(connecting.witnesses.clone(), connecting.quorum);
         let transport = Transport::new(url, connecting, log.chain())?;
         let genesis = genesis(&transport)?;
         if genesis.chain() != log.chain() {
@@ -64,7 +69,7 @@ impl<'a> Client<'a> {
         Ok(Self {
             transport,
             genesis,
-            trust: Trust::new(log),
+            trust,
             memory,
         })
     }
@@ -118,7 +123,7 @@ impl<'a> Client<'a> {
         let (from, to) = (kept.size(), newer.size());
         let proof = if from < to {
             let path = format!("/v1/consistency?from={from}&to={to}");
-            let (bytes, _) = self.body(self.transport.get_json(&path)?)?;
+            let (bytes, _) = self.body(self.transport.get_json(&path)?, Some(&kept))?;
             let hashes = serde_json::from_slice::<Path>(&bytes)
                 .ok()
                 .and_then(|path| {
@@ -138,32 +143,57 @@ impl<'a> Client<'a> {
 
     /// Asks, believes what is proven, and remembers its checkpoint. Also what the server says of a next page.
     fn ask(&self, path: &str) -> Result<(Answer, Option<String>)> {
-        self.believe(self.transport.get(&self.older(path))?)
+        until_cosigned(|| {
+            let kept = self.memory.last();
+            let replied = self.transport.get(&since(path, kept.as_ref()))?;
+            self.believe(replied, kept)
+        })
     }
 
-    fn believe(&self, replied: Replied) -> Result<(Answer, Option<String>)> {
-        let (bytes, next) = self.body(replied)?;
+    /// What a reply proves, to a question that named the checkpoint kept then.
+    fn believe(
+        &self,
+        replied: Replied,
+        kept: Option<Checkpoint>,
+    ) -> Result<(Answer, Option<String>)> {
+        let (bytes, next) = self.body(replied, kept.as_ref())?;
         let mut trust = self.trust.clone();
-        if let Some(kept) = self.memory.last() {
-            trust = trust.older(kept);
+        if let Some(kept) = &kept {
+            trust = trust.older(kept.clone());
         }
         let answer = verify_answer(&bytes, &trust).map_err(Error::Unproven)?;
-        self.memory.keep(answer.checkpoint())?;
+        self.remember(answer.checkpoint(), kept)?;
         Ok((answer, next))
     }
 
+    /// Remembers a checkpoint that continues the one kept when it was asked for. What another thread has remembered since must be of
+    /// the same history, whichever of the two is newer.
+    fn remember(&self, found: &Checkpoint, mut kept: Option<Checkpoint>) -> Result<()> {
+        while let Some(other) = self.memory.keep(found, kept.as_ref())? {
+            if other.height() <= found.height() {
+                self.continues(found, other.clone())?;
+            } else {
+                self.continues(&other, found.clone())?;
+            }
+            kept = Some(other);
+        }
+        Ok(())
+    }
+
     /// The bytes of an answer; a problem is an error. That the server is behind what was seen is a rollback by its own word.
-    fn body(&self, replied: Replied) -> Result<(Vec<u8>, Option<String>)> {
-        match replied.problem() {
-            None => Ok((replied.body, replied.next)),
-            Some(Error::Server { code, .. })
-                if code == "beyond" && self.memory.last().is_some() =>
-            {
-                let known = self.memory.last().map_or(0, |kept| kept.size());
+    fn body(
+        &self,
+        replied: Replied,
+        kept: Option<&Checkpoint>,
+    ) -> Result<(Vec<u8>, Option<String>)> {
+        match (replied.problem(), kept) {
+            (None, _) => Ok((replied.body, replied.next)),
+            (Some(Error::Server { code, .. }), Some(kept)) if code == "beyond" => {
+                let known = kept.size();
                 let found = self.server_size().unwrap_or(0);
                 Err(Error::Unproven(Rejected::RolledBack { known, found }))
             }
-            Some(problem) => Err(problem),
+            (Some(problem), _) => Err(problem),
         }
     }
 
@@ -174,19 +204,30 @@ impl<'a> Client<'a> {
         Some(Checkpoint::open(&note, self.trust.log()).ok()?.size())
     }
 
-    /// The path with the size of the last checkpoint seen.
-    fn older(&self, path: &str) -> String {
-        let Some(kept) = self.memory.last() else {
-            return path.to_owned();
-        };
-        let sign = if path.contains('?') { '&' } else { '?' };
-        format!("{path}{sign}older={}", kept.size())
-    }
-
     fn unanswered(&self, path: &str, what: &'static str) -> Error {
         let url = format!("{}{path}", self.transport.url());
         Error::Unanswered { url, what }
     }
+}
+
+/// The path with the size of the checkpoint that the answer has to continue.
+fn since(path: &str, kept: Option<&Checkpoint>) -> String {
+    let Some(kept) = kept else {
+        return path.to_owned();
+    };
+    let sign = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{sign}older={}", kept.size())
+}
+
+/// Asks again while too few witnesses have cosigned the answer: they are asked after each block, and one may be slow.
+fn until_cosigned<T>(ask: impl Fn() -> Result<T>) -> Result<T> {
+    for _ in 0..COSIGNING {
+        match ask() {
+            Err(Error::Unproven(Rejected::Witnesses { .. })) => thread::sleep(Duration::from_secs(1)),
+            other => return other,
+        }
+    }
+    ask()
 }
 
 /// The genesis that a server serves.

@@ -7,7 +7,7 @@ use ledger_core::{
     ShareId, ShareState, StatusKind, Transaction, TxId, verify,
 };
 
-use super::Client;
+use super::{Client, since, until_cosigned};
 use crate::{Error, Event, Result};
 
 impl Client<'_> {
@@ -134,19 +134,28 @@ impl Client<'_> {
             .collect()
     }
 
-    /// At most a hundred transactions from an index on: all of them, or those that concern a member.
+    /// At most a hundred transactions from an index on: all of them, of which none is left out, or, by the server's
+    /// word, those that concern a member.
     ///
     /// # Errors
     ///
     /// As [`Client::member`].
     pub fn log(&self, member: Option<&Address>, from: u64) -> Result<Vec<Event>> {
-        let member = member.map_or_else(String::new, |member| format!("&member={member}"));
-        let path = format!("/v1/transactions?limit=100&cursor={from}{member}");
+        let query = member.map_or_else(String::new, |member| format!("&member={member}"));
+        let path = format!("/v1/transactions?limit=100&cursor={from}{query}");
         let (answer, _) = self.ask(&path)?;
         let indices: Vec<_> = answer.transactions().map(|(index, _)| index).collect();
+        // as many as the server likes, and at least one when there is one
+        let there = (from..answer.header().log_size).take(indices.len().max(1));
+        let fits = match member {
+            None => indices.iter().copied().eq(there),
+            Some(_) => indices.iter().all(|index| *index >= from),
+        };
+        if !fits {
+            return Err(self.unanswered(&path, "the transactions from there on"));
+        }
         indices
             .into_iter()
-            .filter(|index| *index >= from)
             .map(|index| self.event(&answer, &path, index))
             .collect()
     }
@@ -184,8 +193,13 @@ impl Client<'_> {
     /// [`Error::RefusedThere`] with the reason; else as [`Client::member`].
     pub fn submit(&self, tx: &Transaction) -> Result<Receipt> {
         let path = "/v1/transactions";
-        let replied = self.transport.post(&self.older(path), tx.as_bytes())?;
-        let answer = match self.believe(replied) {
+        let answer = until_cosigned(|| {
+            let kept = self.memory.last();
+            let asked = since(path, kept.as_ref());
+            let replied = self.transport.post(&asked, tx.as_bytes())?;
+            self.believe(replied, kept)
+        });
+        let answer = match answer {
             Err(Error::Server {
                 status: 422,
                 code,
@@ -228,29 +242,32 @@ impl Client<'_> {
     ///
     /// [`Error::Refused`] with [`Refusal::UnknownShare`], proven; else as [`Client::member`].
     pub fn prove(&self, share: &ShareId, older: Option<&Checkpoint>) -> Result<Vec<u8>> {
+        until_cosigned(|| self.prove_once(share, older))
+    }
+
+    fn prove_once(&self, share: &ShareId, older: Option<&Checkpoint>) -> Result<Vec<u8>> {
         let kept = self.memory.last();
-        let since = older.or(kept.as_ref());
-        let query = since.map_or_else(String::new, |since| format!("?older={}", since.size()));
-        let path = format!("/v1/shares/{share}/proof{query}");
+        let before = older.or(kept.as_ref());
+        let path = since(&format!("/v1/shares/{share}/proof"), before);
         let replied = self.transport.get(&path)?;
-        let bytes = match self.body(replied) {
+        let bytes = match self.body(replied, kept.as_ref()) {
             Err(Error::Server { status: 404, .. }) if self.share(share)?.is_none() => {
                 return Err(Error::Refused(Refusal::UnknownShare { share: *share }));
             }
             other => other?.0,
         };
         let mut trust = self.trust.clone();
-        if let Some(since) = since {
-            trust = trust.older(since.clone());
+        if let Some(before) = before {
+            trust = trust.older(before.clone());
         }
         let proven = verify(&bytes, &trust).map_err(Error::Unproven)?;
         if proven.share_id() != share {
             return Err(self.unanswered(&path, "the share"));
         }
-        if let (Some(_), Some(kept)) = (older, kept) {
-            self.continues(proven.checkpoint(), kept)?;
+        if let (Some(_), Some(kept)) = (older, &kept) {
+            self.continues(proven.checkpoint(), kept.clone())?;
         }
-        self.memory.keep(proven.checkpoint())?;
+        self.remember(proven.checkpoint(), kept)?;
         Ok(bytes)
     }
 

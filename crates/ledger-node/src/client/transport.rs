@@ -46,6 +46,11 @@ struct Problem {
 }
 
 impl Replied {
+    /// Whether it says what became of a transaction.
+    fn is_of_the_transaction(&self) -> bool {
+        self.status.is_success() || self.status == StatusCode::UNPROCESSABLE_ENTITY
+    }
+
     /// The problem that the server names; none when it answers, also that something is not there.
     pub(super) fn problem(&self) -> Option<Error> {
         if self.status.is_success() || self.kind.starts_with(CBOR) {
@@ -145,24 +150,29 @@ impl<'a> Transport<'a> {
         replied(url.clone(), request.call())
     }
 
-    /// Sends a transaction, again when the connection breaks.
+    /// Sends a transaction, again when the connection breaks. Once it broke, the server may have taken the transaction: of its further
+    /// answers only those about the transaction itself count, and not that it has no time for it now.
     pub(super) fn post(&self, path: &str, body: &[u8]) -> Result<Replied> {
         let url = format!("{}{path}", self.url);
-        let mut attempt = 1;
-        loop {
+        let mut broken = None;
+        for attempt in 1..=ATTEMPTS {
             let request = self
                 .agent
                 .post(&url)
                 .header("accept", CBOR)
                 .content_type(CBOR);
             match replied(url.clone(), request.send(body)) {
-                Err(Error::Unreachable { .. }) if attempt < ATTEMPTS => {
-                    std::thread::sleep(Duration::from_millis(100) * attempt);
-                    attempt += 1;
+                Err(error @ Error::Unreachable { .. }) => {
+                    broken = Some(error);
+                    if attempt < ATTEMPTS {
+                        std::thread::sleep(Duration::from_millis(100) * attempt);
+                    }
                 }
-                other => return other,
+                Ok(replied) if replied.is_of_the_transaction() => return Ok(replied),
+                other => return broken.map_or(other, Err),
             }
         }
+        Err(broken.expect("each attempt broke"))
     }
 }
 
