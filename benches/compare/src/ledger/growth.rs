@@ -1,6 +1,8 @@
 //! What a ledger takes as it grows: time, memory, bytes on the disk, and what a bundle and its check cost.
 
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use std::{env, fs};
@@ -13,17 +15,24 @@ use ledger_node::{Node, Opening};
 use super::{ENROLLED, Source, median, seconds};
 
 /// Each power of ten in a process of its own, which ends as a killed one does. So the ledger is opened again where it lies: the
-/// disk may have no room for a copy.
+/// disk may have no room for a copy. In the folder `GROWTH_IN` it stays, and is measured again without being filled again.
 pub(super) fn growth() -> Result<()> {
     let last: u32 = env::var("GROWTH")
         .ok()
         .and_then(|last| last.parse().ok())
         .unwrap_or(6);
-    let folder = tempfile::tempdir_in(".")?;
-    drop(Source::new(folder.path())?);
-    let file = folder.path().join("ledger");
+    let passing = tempfile::tempdir_in(".")?;
+    let folder = env::var_os("GROWTH_IN").map_or_else(|| passing.path().into(), PathBuf::from);
+    let file = folder.join("ledger");
+    if !file.exists() {
+        drop(Source::new(&folder)?);
+    }
+    let there = Node::open(&file)?.head()?.log_size - ENROLLED;
     for power in 4..=last {
         let count = 10_u64.pow(power);
+        if count < there {
+            continue;
+        }
         let grown = Command::new(env::current_exe()?)
             .args([GROW, &count.to_string()])
             .arg(&file)
@@ -60,14 +69,13 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
     let node = Node::open(file)?;
     let from = node.head()?.log_size - ENROLLED;
     let mut source = Source::at(from);
-    let (mut spent, mut last) = (0.0, None);
+    let mut spent = 0.0;
     for _ in (from..count).step_by(1000) {
         let txs = source.sign(&node, 1000);
         spent += seconds(|| {
             ensure!(node.submit_all(&txs)?.iter().all(Result::is_ok), "recorded");
             Ok(())
         })?;
-        last = txs.into_iter().last();
     }
     let memory = resident()?;
     let trust = Trust::new(node.log_key());
@@ -76,9 +84,20 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
         let bundle = node.prove(&share_id(number))?.to_bytes();
         Ok((start.elapsed().as_secs_f64(), bundle))
     };
-    let bundles = (0..200).map(|n| prove(n * 7919 % count));
-    let bundles = bundles.collect::<Result<Vec<_>>>()?;
+    // all over the ledger; before each, what one page of its file takes to read
+    let anywhere = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (stored, pages) = (File::open(file)?, fs::metadata(file)?.len() / 4096);
+    let mut page = [0; 4096];
+    let mut read = |n: u64| {
+        let at = anywhere(n + 500) % pages * 4096;
+        seconds(|| Ok(stored.read_exact_at(&mut page, at)?))
+    };
+    let proofs = (1..=200).map(|n| Ok((read(n)?, prove(anywhere(n) % count)?)));
+    let (reads, bundles): (Vec<_>, Vec<_>) = proofs.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let again = (1..=200).map(|n| Ok(prove(anywhere(n) % count)?.0));
+    let again = again.collect::<Result<_>>()?;
     // against the limit of a bundle, in turns: its two signatures, each checked by ed25519-dalek, its key's unpacking included
+    let last = node.transaction(ENROLLED + count - 1)?;
     let last = last.context("a transaction")?;
     let round = || -> Result<(f64, f64)> {
         let verified = bundles.iter().map(|(_, bundle)| {
@@ -94,9 +113,11 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
     let (verified, limit): (Vec<_>, Vec<_>) = rounds.iter().copied().unzip();
     let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min) * 1e6;
     println!(
-        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, {} bytes, verified in {:.2} of two strict signatures, at the fastest {:.0} us ({:.0} us), at the median {:.0} us  memory {:4} MB",
+        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, the same again {:6.0} us, one page of the file {:3.0} us  {} bytes, verified in {:.2} of two strict signatures, at the fastest {:.0} us ({:.0} us), at the median {:.0} us  memory {:4} MB",
         (count - from) as f64 / spent,
         median(bundles.iter().map(|(time, _)| *time).collect()) * 1e6,
+        median(again) * 1e6,
+        median(reads) * 1e6,
         bundles
             .iter()
             .map(|(_, bundle)| bundle.len())
