@@ -19,29 +19,6 @@ const fn ones(count: usize) -> u64 {
     u64::MAX >> (64 - count)
 }
 
-/// The bit of its eight that each sample takes.
-const OWN: [u8; BLOCK] = {
-    let mut own = [0; BLOCK];
-    let mut at = 0;
-    while at < BLOCK {
-        own[at] = 1 << (at % 8);
-        at += 1;
-    }
-    own
-};
-
-/// Each byte of the payload eight times: what a sample takes is then its own bit of its own byte, a step in lanes of eight
-/// bits, which compilers make vectors of.
-#[inline(always)]
-fn eightfold(payload: u64) -> [u8; BLOCK] {
-    let mut bytes = [0; BLOCK];
-    let (words, _) = bytes.as_chunks_mut::<8>();
-    for (word, byte) in words.iter_mut().zip(payload.to_le_bytes()) {
-        *word = repeat(u64::from(byte)).to_le_bytes();
-    }
-    bytes
-}
-
 /// `K` bits in each of eight lanes, from `8 * K` bits: halves move apart, then quarters, then eighths.
 #[inline(always)]
 fn spread_word<const K: usize>(bits: u64) -> u64 {
@@ -207,20 +184,6 @@ impl Simd for Portable {
             for ((word, value), mask) in pair.iter_mut().zip(widen(value)).zip(widen(mask)) {
                 *word = samples16(word16(*word) & !mask | value);
             }
-        }
-    }
-
-    #[inline(always)]
-    fn replace8(self, block: &mut [u8; BLOCK], payload: u64) {
-        for ((sample, byte), own) in block.iter_mut().zip(eightfold(payload)).zip(OWN) {
-            *sample = *sample & !1 | u8::from(byte & own == own);
-        }
-    }
-
-    #[inline(always)]
-    fn replace16(self, block: &mut [u16; BLOCK], payload: u64) {
-        for ((sample, byte), own) in block.iter_mut().zip(eightfold(payload)).zip(OWN) {
-            *sample = *sample & !1 | u16::from(byte & own == own);
         }
     }
 
