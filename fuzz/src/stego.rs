@@ -335,7 +335,7 @@ fn measure<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     );
     assert!(there.changed() <= there.samples());
     let mean = there.mse();
-    assert!(mean >= 0.0 && mean <= f64::from(case.layout.peak()).powi(2));
+    assert_eq!(mean, plain_mse(case, first, second));
     assert_eq!((Ok(mean), Ok(mean)), (mse(a, b), mse_par(b, a)));
     assert_eq!(there.changed() == 0, mean == 0.0);
     for peak in [Peak::Stored, Peak::Range] {
@@ -350,6 +350,20 @@ fn measure<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     assert!(bounded(there.ncc(), -1.0), "{}", there.ncc());
     assert!(bounded(there.histogram_distance(), 0.0));
     assert!(bounded(there.changed_share(), 0.0));
+}
+
+/// The mean squared error, by a plain loop.
+fn plain_mse<S: Sample>(case: &Case, first: &[S], second: &[S]) -> f64 {
+    let plain = case.plain();
+    let stored = (1 << plain.bits_stored) - 1;
+    let pairs = numbers(first).into_iter().zip(numbers(second)).enumerate();
+    let squares: Vec<u64> = pairs
+        .filter(|(at, _)| plain.carrying >> (at % plain.channels) & 1 == 1)
+        .map(|(_, (a, b))| u64::from((a & stored).abs_diff(b & stored)).pow(2))
+        .collect();
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let mean = squares.iter().sum::<u64>() as f64 / squares.len().max(1) as f64;
+    mean
 }
 
 /// What detectors say of arbitrary samples is a number, and the same on all cores. The eighth byte is the number of columns.

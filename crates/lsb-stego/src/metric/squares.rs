@@ -107,9 +107,11 @@ fn near<V: Simd, S: Sample>(simd: V, a: &[S], b: &[S]) -> Option<u64> {
     let (mut sum, mut differences) = (0i32, 0u16);
     for (&a, &b) in a.iter().zip(b) {
         let (a, b): (u16, u16) = (a.into(), b.into());
-        let difference = a.wrapping_sub(b).cast_signed();
-        sum = sum.wrapping_add(i32::from(difference) * i32::from(difference));
-        differences |= difference.unsigned_abs();
+        let difference = a.abs_diff(b);
+        // signed for the sake of `pmaddwd`: where that makes it another, it is above 255
+        let factor = i32::from(difference.cast_signed());
+        sum = sum.wrapping_add(factor * factor);
+        differences |= difference;
     }
     // below 2^14 times 2^16
     (differences < 256).then(|| u64::from(sum.unsigned_abs()))
@@ -188,6 +190,37 @@ mod tests {
                     check::<u8>(&bytes, layout(8));
                     check::<u8>(&bytes, layout(5));
                 }
+            }
+        }
+    }
+
+    /// Differences above 65280 wrapped to less than 256 and were taken for them: 65535 alone counted 1. One difference alone,
+    /// at either end of the samples, both ways: its square.
+    #[test]
+    fn no_difference_alone_is_taken_for_another() {
+        let alone = [0, 1, 15, 16, 127, 128, 254, 255, 256, 257, 32_767, 32_768];
+        for difference in alone.into_iter().chain(65_279..=u16::MAX) {
+            for at in [0, 69] {
+                let [mut a, b] = [[0; 70]; 2];
+                a[at] = difference;
+                let expected = u128::from(difference).pow(2);
+                sums_to(&a, &b, expected);
+                if let Ok(difference) = u8::try_from(difference) {
+                    let [mut a, b] = [[0; 70]; 2];
+                    a[at] = difference;
+                    sums_to(&a, &b, expected);
+                }
+            }
+        }
+    }
+
+    fn sums_to<S: Sample>(a: &[S], b: &[S], expected: u128) {
+        let layout = Layout::new(u8::try_from(S::WIDTH).unwrap()).unwrap();
+        for level in Level::available() {
+            for [a, b] in [[a, b], [b, a]] {
+                let [a, b] = [a, b].map(|samples| Cover::new(samples, layout).unwrap());
+                let found = squares_at::<Serial, S>(a, b, level);
+                assert_eq!(found, expected, "{level:?}");
             }
         }
     }
