@@ -386,7 +386,14 @@ fn shapes_that_do_not_fit_are_refused() {
 /// Constant and tiny images give figures, not panics and not NaN.
 #[test]
 fn flat_and_tiny_images_are_quiet() {
-    for (columns, samples) in [(1_u32, vec![7_u8]), (4, vec![0; 64]), (3, vec![255; 9])] {
+    let flat = [
+        (1_u32, vec![7_u8]),
+        (4, vec![0; 64]),
+        (3, vec![255; 9]),
+        (12, vec![9; 144]),
+        (12, vec![0; 144]),
+    ];
+    for (columns, samples) in flat {
         let layout = Layout::new(8).unwrap().with_columns(columns).unwrap();
         let flat = Cover::new(&samples, layout).unwrap();
         for figure in [
@@ -397,6 +404,54 @@ fn flat_and_tiny_images_are_quiet() {
         ] {
             assert!(figure.is_finite(), "{figure}");
         }
+        let other: Vec<u8> = samples.iter().map(|sample| sample ^ 1).collect();
+        let other = Cover::new(&other, layout).unwrap();
+        let large = samples.len() == 144;
+        for peak in [Peak::Stored, Peak::Range] {
+            let same = compare(flat, flat).unwrap();
+            assert_eq!(same.psnr(peak), f64::INFINITY);
+            assert_eq!(ssim(flat, flat, peak), Ok(large.then_some(1.0)));
+            let found = ssim(flat, other, peak).unwrap();
+            assert_eq!(found.is_some(), large && peak == Peak::Stored);
+            assert!(found.is_none_or(|found| found > 0.0 && found < 1.0));
+        }
+        let compared = compare(flat, other).unwrap();
+        assert_eq!(compared.peak(Peak::Range), 0);
+        assert_eq!(compared.psnr(Peak::Range), f64::NEG_INFINITY);
+        assert!(compared.psnr(Peak::Stored) > 48.0);
+        assert_eq!(compared.ncc(), 1.0);
+    }
+}
+
+/// No payload and no change made the quotient NaN.
+#[test]
+fn efficiency_is_a_number() {
+    let layout = Layout::new(8).unwrap();
+    let [a, b] = [&[1_u8, 2], &[1, 3]].map(|samples| Cover::new(samples, layout).unwrap());
+    let (same, one) = (compare(a, a).unwrap(), compare(a, b).unwrap());
+    assert_eq!(
+        (same.efficiency(0), same.efficiency(8)),
+        (0.0, f64::INFINITY)
+    );
+    assert_eq!((one.efficiency(0), one.efficiency(8)), (0.0, 8.0));
+}
+
+/// A cover of two neighbouring values far from 0: where SSIM's constants are small, what rounding leaves of the variances must be
+/// smaller.
+#[test]
+fn similarity_of_nearly_flat_images_is_at_most_one() {
+    let layout = Layout::new(16).unwrap().with_columns(32).unwrap();
+    let a: Vec<u16> = (0..1024_u16).map(|i| 65_000 + u16::from(i == 0)).collect();
+    for b in [
+        a.iter().map(|value| value ^ 1).collect::<Vec<u16>>(),
+        vec![65_001; 1024],
+        vec![64_999; 1024],
+        (0..1024).map(|i| 65_000 + i % 3).collect(),
+    ] {
+        let [a, b] = [&a, &b].map(|samples| Cover::new(samples, layout).unwrap());
+        let found = ssim(a, b, Peak::Range).unwrap().unwrap();
+        assert!(found < 1.0 && found > -1.0, "{found}");
+        assert_eq!(ssim(b, b, Peak::Range), Ok(Some(1.0)));
     }
 }
 

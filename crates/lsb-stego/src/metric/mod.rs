@@ -40,7 +40,8 @@ pub use ssim::ssim_par;
 pub enum Peak {
     /// The largest value that can be stored, `2^bits_stored - 1`.
     Stored,
-    /// The range that the cover really uses, its largest value minus its smallest.
+    /// The range that the cover really uses, its largest value minus its smallest: 0 where it has one value, against which
+    /// nothing can be measured but that two images are equal.
     Range,
 }
 
@@ -106,10 +107,13 @@ pub fn mse_par<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<f6
     mse_with::<crate::join::Rayon, S>(cover, stego)
 }
 
-/// Peak signal-to-noise ratio in decibels for a mean squared error, `10 log10(peak^2 / mse)`; infinite when nothing differs.
+/// Peak signal-to-noise ratio in decibels for a mean squared error, `10 log10(peak^2 / mse)`; infinite when nothing differs,
+/// whatever the peak, and minus infinity when something does and the peak is 0.
 ///
 /// ```
 /// assert_eq!(lsb_stego::metric::psnr(255, 65025.0), 0.0);
+/// assert_eq!(lsb_stego::metric::psnr(0, 0.0), f64::INFINITY);
+/// assert_eq!(lsb_stego::metric::psnr(0, 1.0), f64::NEG_INFINITY);
 /// ```
 #[must_use]
 pub fn psnr(peak: u16, mse: f64) -> f64 {
@@ -277,7 +281,8 @@ impl Comparison {
         }
     }
 
-    /// Peak signal-to-noise ratio in decibels, `10 log10(peak^2 / mse)`; infinite when nothing differs.
+    /// Peak signal-to-noise ratio in decibels, `10 log10(peak^2 / mse)`; infinite when nothing differs. Against the range of a
+    /// cover of one value, from which something differs, it is minus infinity, and says nothing.
     #[must_use]
     pub fn psnr(&self, peak: Peak) -> f64 {
         psnr(self.peak(peak), self.mse())
@@ -296,10 +301,14 @@ impl Comparison {
         ratio(self.moved as f64 / 2.0, self.samples)
     }
 
-    /// Embedding efficiency: payload bits per changed sample; infinite when nothing changed.
+    /// Embedding efficiency: payload bits per changed sample; infinite when nothing changed, and 0 without a payload.
     #[must_use]
     pub fn efficiency(&self, payload_bits: u64) -> f64 {
-        payload_bits as f64 / self.changed as f64
+        if payload_bits == 0 {
+            0.0
+        } else {
+            payload_bits as f64 / self.changed as f64
+        }
     }
 }
 

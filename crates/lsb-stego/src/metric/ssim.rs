@@ -15,7 +15,8 @@ const K1: f64 = 0.01;
 const K2: f64 = 0.03;
 
 /// Structural similarity of two images of one layout, the mean over all windows that lie inside the image and over the
-/// carrying channels; none when the image is smaller than a window.
+/// carrying channels; none when the image is smaller than a window. It is 1 for equal images, and none where they differ and
+/// the peak is 0, because the constants that keep it from being 0 / 0 on flat ground are parts of the peak.
 ///
 /// Gaussian window of 11 x 11 with a standard deviation of 1.5, K1 = 0.01, K2 = 0.03, covariances without Bessel's
 /// correction: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment", IEEE Transactions on Image Processing 13
@@ -57,15 +58,18 @@ fn ssim_with<J: Join, S: Sample>(
     let stego = Cover::new(stego.samples(), cover.layout())?;
     let (covers, stegos) = (planes(cover)?, planes(stego)?);
     let values = || covers.iter().flat_map(|plane| plane.values.iter().copied());
+    let low = values().min().unwrap_or(0);
     let peak = match peak {
         Peak::Stored => stored,
-        Peak::Range => values().max().unwrap_or(0) - values().min().unwrap_or(0),
+        Peak::Range => values().max().unwrap_or(0) - low,
     };
-    let means: Option<Vec<f64>> = covers
-        .iter()
-        .zip(&stegos)
-        .map(|(a, b)| mean::<J>(a, b, f64::from(peak)))
-        .collect();
+    let pairs = covers.iter().zip(&stegos);
+    let peak = match peak {
+        0 if pairs.clone().any(|(a, b)| a.values != b.values) => return Ok(None),
+        // of equal images it is 1 against any
+        peak => f64::from(peak.max(1)),
+    };
+    let means: Option<Vec<f64>> = pairs.map(|(a, b)| mean::<J>(a, b, low, peak)).collect();
     Ok(means
         .filter(|means| !means.is_empty())
         .map(|means| means.iter().sum::<f64>() / means.len() as f64))
@@ -74,13 +78,13 @@ fn ssim_with<J: Join, S: Sample>(
 /// Means of a window: both images, both squares, the product.
 type Moments = [f64; 5];
 
-fn mean<J: Join>(a: &Plane, b: &Plane, peak: f64) -> Option<f64> {
+fn mean<J: Join>(a: &Plane, b: &Plane, low: u16, peak: f64) -> Option<f64> {
     let (rows, columns) = (a.rows(), a.columns);
     if rows < WINDOW || columns < WINDOW {
         return None;
     }
     let (c1, c2) = ((K1 * peak).powi(2), (K2 * peak).powi(2));
-    let part = |tops: Range<usize>| row_sums(a, b, tops, [c1, c2]);
+    let part = |tops: Range<usize>| row_sums(a, b, tops, f64::from(low), [c1, c2]);
     // Rows are added one by one, so that the sum does not depend on the parts.
     let sums = fold::<J, Vec<f64>>(
         0..rows - WINDOW + 1,
@@ -93,7 +97,7 @@ fn mean<J: Join>(a: &Plane, b: &Plane, peak: f64) -> Option<f64> {
 }
 
 /// For each row of windows, the sum of their similarities.
-fn row_sums(a: &Plane, b: &Plane, tops: Range<usize>, [c1, c2]: [f64; 2]) -> Vec<f64> {
+fn row_sums(a: &Plane, b: &Plane, tops: Range<usize>, low: f64, [c1, c2]: [f64; 2]) -> Vec<f64> {
     let (columns, window) = (a.columns, gaussian());
     // the window is a product: down the columns first, then along the row
     let mut down = vec![[0.0; 5]; columns];
@@ -103,7 +107,8 @@ fn row_sums(a: &Plane, b: &Plane, tops: Range<usize>, [c1, c2]: [f64; 2]) -> Vec
             let row = (top + offset) * columns..(top + offset + 1) * columns;
             let pairs = a.values[row.clone()].iter().zip(&b.values[row]);
             for (moments, (&a, &b)) in down.iter_mut().zip(pairs) {
-                let (a, b) = (f64::from(a), f64::from(b));
+                // From the cover's lowest value on, as variances of large values would drown in what their squares round.
+                let (a, b) = (f64::from(a) - low, f64::from(b) - low);
                 add(moments, &[a, b, a * a, b * b, a * b], *weight);
             }
         }
@@ -112,7 +117,7 @@ fn row_sums(a: &Plane, b: &Plane, tops: Range<usize>, [c1, c2]: [f64; 2]) -> Vec
             for (part, weight) in place.iter().zip(&window) {
                 add(&mut moments, part, *weight);
             }
-            similarity(moments, c1, c2)
+            similarity(moments, low, [c1, c2])
         });
         places.sum()
     };
@@ -125,8 +130,9 @@ fn add(moments: &mut Moments, part: &Moments, weight: f64) {
     }
 }
 
-fn similarity([a, b, aa, bb, ab]: Moments, c1: f64, c2: f64) -> f64 {
+fn similarity([a, b, aa, bb, ab]: Moments, low: f64, [c1, c2]: [f64; 2]) -> f64 {
     let (va, vb, covariance) = (aa - a * a, bb - b * b, ab - a * b);
+    let (a, b) = (a + low, b + low);
     let luminance = (2.0 * a * b + c1) / (a * a + b * b + c1);
     luminance * (2.0 * covariance + c2) / (va + vb + c2)
 }
