@@ -1,11 +1,12 @@
 //! Where the samples of an image meet the steganography: `medical-image` knows the first, `lsb-stego` the second.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use lsb_stego::cost::Costs;
 use lsb_stego::trellis::Trellis;
 use lsb_stego::{Bits, Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme};
 use medical_image::{Picture, Samples};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -99,16 +100,39 @@ impl SchemeArgs {
         let Some(path) = &self.key_file else {
             return Ok(options);
         };
-        let bytes = Zeroizing::new(file::read(path, KEY as u64)?);
-        let key = <[u8; KEY]>::try_from(bytes.as_slice()).with_context(|| {
-            let found = bytes.len();
-            format!(
-                "{} holds {found} bytes, and a stego key is {KEY}",
-                path.display()
-            )
-        })?;
-        Ok(options.key(Key::new(key)))
+        Ok(options.key(key(path)?))
     }
+}
+
+/// Reads a stego key.
+fn key(path: &Path) -> Result<Key> {
+    let mut file = file::reader(path)?.bytes.take(KEY as u64 + 1);
+    let mut bytes = Zeroizing::new([0; KEY + 1]);
+    let mut found = 0;
+    while found < bytes.len() {
+        match file.read(&mut bytes[found..]) {
+            Ok(0) => break,
+            Ok(read) => found += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        }
+    }
+    if let Some((key, _)) = bytes.split_first_chunk()
+        && found == KEY
+    {
+        return Ok(Key::new(*key));
+    }
+    let found = if found > KEY {
+        format!("more than {KEY}")
+    } else {
+        found.to_string()
+    };
+    let path = path.display();
+    bail!(
+        "{path} holds {found} bytes: a stego key is a file of exactly {KEY} random bytes, as `head -c {KEY} /dev/urandom > {path}` makes it"
+    )
 }
 
 /// Reads an image file, `-` from stdin.

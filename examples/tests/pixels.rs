@@ -291,10 +291,13 @@ fn payload_and_original_have_files_of_their_own() {
 fn what_cannot_be_is_refused() {
     let dir = directory();
     run(&dir, "hide @CT_small.dcm --payload payload --out stego");
+    fs::write(dir.path().join("small.png"), png(3, 3, |_| 9)).unwrap();
+    fs::write(dir.path().join("empty"), []).unwrap();
+    fs::write(dir.path().join("key"), [7; 32]).unwrap();
     for (line, says) in [
         (
             "extract stego --out found --restore back",
-            "the scheme cannot recover the original",
+            "the replacement scheme cannot recover the original",
         ),
         (
             "extract stego --out found --scheme reversible",
@@ -307,13 +310,29 @@ fn what_cannot_be_is_refused() {
         ),
         (
             "hide @CT_small.dcm --payload payload --out other --scheme reversible --bits 2",
-            "2 bits per sample: expected 1 to 1",
+            "2 bits per sample: the reversible scheme carries one bit per sample",
         ),
-        ("compare @CT_small.dcm @phantom.png", "the shapes differ"),
+        (
+            "compare @CT_small.dcm @phantom.png",
+            "the shapes differ: 128 x 128 pixels of 16 bits, signed and 256 x 256 pixels of 8 bits\n",
+        ),
+        (
+            "hide small.png --payload empty --out other",
+            "it does not hold the 16 bytes of a frame",
+        ),
+        (
+            "hide small.png --payload payload --out other",
+            "it holds 0 bytes, and 30 are needed beside the 16 of a frame",
+        ),
+        (
+            "hide @CT_small.dcm --payload payload --out other --scheme reversible --key-file key",
+            "the reversible scheme cannot follow a key",
+        ),
         ("detect payload", "cannot look into payload"),
     ] {
         let said = error(&dir, line);
         assert!(said.contains(says), "{line}: {said}");
+        assert!(!said.contains('{'), "{line}: {said}");
     }
     for name in ["found", "back", "other"] {
         assert!(!dir.path().join(name).exists(), "{name} was written");
@@ -342,6 +361,18 @@ fn a_stego_image_is_compared_with_its_cover() {
     let same = json(&dir, "compare @CT_small.dcm @CT_small.dcm");
     assert_eq!(same["bits_stored"]["psnr"], Value::Null);
     assert_eq!(same["bits_stored"]["ssim"], 1.0);
+}
+
+/// "928 of 16384 samples' bits used" was wrong above one bit per sample.
+#[test]
+fn hiding_says_bits_and_samples_apart() {
+    let dir = directory();
+    let line = "hide @CT_small.dcm --payload payload --out stego --bits 4";
+    let said = String::from_utf8(run(&dir, line).stdout).unwrap();
+    assert!(
+        said.contains("a frame of 368 bits, 4 in each of the samples that it takes of 16384"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -378,6 +409,7 @@ fn a_key_hides_where() {
         fs::write(dir.path().join("key"), [7; 32]).unwrap();
         fs::write(dir.path().join("other"), [8; 32]).unwrap();
         fs::write(dir.path().join("short"), [7; 31]).unwrap();
+        fs::write(dir.path().join("long"), [7; 33]).unwrap();
         let hide = format!("hide @CT_small.dcm --payload payload --out stego --scheme {scheme}");
         let extract = format!("extract stego --out found --scheme {scheme}");
         json(&dir, &format!("{hide} --key-file key"));
@@ -387,8 +419,16 @@ fn a_key_hides_where() {
             let said = error(&dir, &wrong);
             assert!(said.contains("no payload was found"), "{wrong}: {said}");
         }
-        let said = error(&dir, &format!("{hide} --key-file short"));
-        assert!(said.contains("31 bytes, and a stego key is 32"), "{said}");
+        for (name, found) in [
+            ("short", "holds 31 bytes"),
+            ("long", "holds more than 32 bytes"),
+        ] {
+            let said = error(&dir, &format!("{hide} --key-file {name}"));
+            let says = format!(
+                "{name} {found}: a stego key is a file of exactly 32 random bytes, as `head -c 32 /dev/urandom > {name}` makes it\n"
+            );
+            assert!(said.ends_with(&says), "{said}");
+        }
     }
 }
 
@@ -496,4 +536,17 @@ fn the_laboratory_knows_every_scheme() {
     for name in ["HILL", "S-UNIWARD", "matching", "matrix", "Chi-square"] {
         assert!(page.contains(name), "{name}");
     }
+}
+/// A PNG of eight grey bits.
+fn png(width: u32, height: u32, value: impl Fn(usize) -> u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let length = usize::try_from(width * height).unwrap();
+    let samples: Vec<u8> = (0..length).map(value).collect();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&samples).unwrap();
+    writer.finish().unwrap();
+    bytes
 }

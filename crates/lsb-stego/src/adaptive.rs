@@ -20,7 +20,7 @@ use crate::join::Join;
 use crate::key::{CHACHA8, Stream, Use};
 use crate::trellis::{self, Syndrome, Trellis, Worker};
 use crate::{
-    Bits, Cover, CoverMut, Error, Layout, Level, Options, Result, Sample, cost, frame, framed_bits,
+    Cover, CoverMut, Error, Layout, Level, Options, Result, Sample, cost, frame, framed_bits,
 };
 
 /// Places of the order whose samples are counted together.
@@ -28,7 +28,7 @@ const GRANULE: usize = 4096;
 
 /// The bits that a cover holds: one for each sample that can move.
 pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
-    one_bit(options)?;
+    options.one_bit()?;
     cost::columns(cover)?;
     let movable = Movable::new(&cover.layout());
     let samples = cover.samples().iter().enumerate();
@@ -45,7 +45,7 @@ pub(crate) fn embed<J: Join, S: Sample>(
     trellis: Trellis,
     costs: Costs,
 ) -> Result<usize> {
-    one_bit(options)?;
+    options.one_bit()?;
     let keystream = options.key.as_ref().map_or(0, |_| CHACHA8);
     let header = frame::Header::of(payload, keystream, options.level)?;
     let frame_bits = framed_bits(payload.len());
@@ -92,7 +92,7 @@ pub(crate) fn extract<J: Join, S: Sample>(
     options: &Options,
     trellis: Trellis,
 ) -> Result<Vec<u8>> {
-    one_bit(options)?;
+    options.one_bit()?;
     let walk = Walk::new::<J, S>(cover, options);
     let available = frame::payload_bytes(walk.count).ok_or(Error::NoPayload)?;
     let mut reader = Reader {
@@ -118,16 +118,6 @@ pub(crate) fn extract<J: Join, S: Sample>(
         }
     }
     Err(refused)
-}
-
-fn one_bit(options: &Options) -> Result<()> {
-    match options.bits {
-        Bits::One => Ok(()),
-        bits => Err(Error::Bits {
-            bits: bits.get(),
-            most: 1,
-        }),
-    }
 }
 
 /// The bits that a stream may have in so many samples: 32 lengths an octave, and all.

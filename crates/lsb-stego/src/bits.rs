@@ -107,6 +107,7 @@ fn raw<'a, S: Sample>(
 ) -> Result<Route<'a>> {
     if matches!(options.scheme, Scheme::Reversible | Scheme::Adaptive { .. }) {
         return Err(Error::Scheme {
+            scheme: options.scheme.name(),
             operation: "carry bits without a frame",
         });
     }
@@ -291,6 +292,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self> {
         if !options.plain() {
             return Err(Error::Scheme {
+                scheme: options.scheme.name(),
                 operation: "carry bits without a frame",
             });
         }

@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::frame::HEADER;
+
 /// What went wrong, with the numbers.
 ///
 /// The first group is misuse by the programmer (a layout that cannot be, too few bytes); the second is what arbitrary
@@ -30,6 +32,13 @@ pub enum Error {
         bits: u8,
         /// The most that is possible.
         most: u8,
+    },
+    /// More than one bit per sample, under a scheme that carries one.
+    OneBit {
+        /// The scheme's name.
+        scheme: &'static str,
+        /// The bits per sample that were asked for.
+        bits: u8,
     },
     /// A Hamming code of fewer than 2 or more than 8 parity bits.
     Hamming {
@@ -111,6 +120,8 @@ pub enum Error {
     },
     /// An operation that the scheme does not have.
     Scheme {
+        /// The scheme's name.
+        scheme: &'static str,
         /// The operation.
         operation: &'static str,
     },
@@ -156,6 +167,12 @@ impl fmt::Display for Error {
             Self::Bits { bits, most } => {
                 write!(f, "{bits} bits per sample: expected 1 to {most}")
             }
+            Self::OneBit { scheme, bits } => {
+                write!(
+                    f,
+                    "{bits} bits per sample: the {scheme} scheme carries one bit per sample"
+                )
+            }
             Self::Hamming { bits } => {
                 write!(f, "a Hamming code of {bits} parity bits: expected 2 to 8")
             }
@@ -190,6 +207,19 @@ impl fmt::Display for Error {
                 )
             }
             Self::TooSmall {
+                needed_bytes: 0, ..
+            } => write!(
+                f,
+                "the cover is too small: it does not hold the {HEADER} bytes of a frame, which an empty payload has too"
+            ),
+            Self::TooSmall {
+                needed_bytes,
+                available_bytes: 0,
+            } => write!(
+                f,
+                "the cover is too small: it holds 0 bytes, and {needed_bytes} are needed beside the {HEADER} of a frame"
+            ),
+            Self::TooSmall {
                 needed_bytes,
                 available_bytes,
             } => write!(
@@ -220,7 +250,9 @@ impl fmt::Display for Error {
                 f,
                 "the images differ in size: {expected} samples and {found}"
             ),
-            Self::Scheme { operation } => write!(f, "the scheme cannot {operation}"),
+            Self::Scheme { scheme, operation } => {
+                write!(f, "the {scheme} scheme cannot {operation}")
+            }
             Self::NoPayload => f.write_str("no payload was found"),
             Self::Version { found } => {
                 write!(

@@ -130,6 +130,19 @@ pub enum Scheme {
     },
 }
 
+impl Scheme {
+    /// What errors call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Replacement => "replacement",
+            Self::Matching => "matching",
+            Self::Matrix(_) => "matrix",
+            Self::Reversible => "reversible",
+            Self::Adaptive { .. } => "adaptive",
+        }
+    }
+}
+
 /// How to embed; the same options extract.
 ///
 /// ```
@@ -181,6 +194,7 @@ impl Options {
         self.level = level;
         self
     }
+
     /// # Errors
     ///
     /// [`Error::Scheme`] with a key, for schemes that have no use for one.
@@ -188,7 +202,21 @@ impl Options {
         match self.key {
             None => Ok(()),
             Some(_) => Err(Error::Scheme {
+                scheme: self.scheme.name(),
                 operation: "follow a key",
+            }),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::OneBit`] with more bits per sample, for schemes that carry one.
+    pub(crate) const fn one_bit(&self) -> Result<()> {
+        match self.bits {
+            Bits::One => Ok(()),
+            bits => Err(Error::OneBit {
+                scheme: self.scheme.name(),
+                bits: bits.get(),
             }),
         }
     }

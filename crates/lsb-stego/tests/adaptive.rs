@@ -470,10 +470,14 @@ fn mistakes_have_their_errors() {
     // Nobody needs rows to extract.
     assert_eq!(extract(cover, &options), Err(Error::NoPayload));
     let raw = Error::Scheme {
+        scheme: "adaptive",
         operation: "carry bits without a frame",
     };
     assert_eq!(read_bits(cover, &options, 1), Err(raw));
-    let two = Err(Error::Bits { bits: 2, most: 1 });
+    let two = Err(Error::OneBit {
+        scheme: "adaptive",
+        bits: 2,
+    });
     assert_eq!(capacity(cover, &options.bits(Bits::Two)), two);
     let empty: [u8; 0] = [];
     let cover = Cover::new(&empty, bare.with_columns(5).unwrap()).unwrap();

@@ -487,7 +487,10 @@ fn misuse_is_named() {
     );
     assert_eq!(
         extract(cover(), &options().bits(Bits::Two)),
-        Err(Error::Bits { bits: 2, most: 1 })
+        Err(Error::OneBit {
+            scheme: "reversible",
+            bits: 2
+        })
     );
     assert!(matches!(
         read_bits(cover(), &options(), 8),

@@ -1,9 +1,10 @@
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use lsb_stego::metric::{Comparison, Peak, compare_par, ssim_par};
 use lsb_stego::{Cover, Layout, Sample};
-use medical_image::{Picture, Samples};
+use medical_image::{Geometry, Picture, Samples};
 use serde_json::{Value, json};
 
 use crate::output::{Outcome, Output};
@@ -47,6 +48,29 @@ struct Measured {
     ssim: [Option<f64>; 2],
 }
 
+/// Everything in which two geometries may differ.
+fn shape(geometry: Geometry) -> String {
+    let Geometry {
+        rows,
+        columns,
+        frames,
+        channels,
+        bits_stored,
+        signed,
+        ..
+    } = geometry;
+    let mut text = format!("{rows} x {columns} pixels of {bits_stored} bits");
+    if signed {
+        text.push_str(", signed");
+    }
+    for (count, of) in [(channels.into(), "channels"), (frames, "frames")] {
+        if count > 1 {
+            let _ = write!(text, ", {count} {of}");
+        }
+    }
+    text
+}
+
 /// What signals are measured against, and what that is called.
 const PEAKS: [(Peak, &str); 2] = [
     (Peak::Stored, "bits stored"),
@@ -57,13 +81,14 @@ impl Measured {
     fn of(cover: &Picture, stego: &Picture) -> anyhow::Result<Self> {
         let (a, b) = (cover.geometry(), stego.geometry());
         if a != b {
-            bail!("the shapes differ: {a:?} and {b:?}");
+            let [a, b] = [a, b].map(shape);
+            bail!("the shapes differ: {a} and {b}");
         }
         let layout = pixels::layout(cover)?;
         match (cover.samples(), stego.samples()) {
             (Samples::U8(a), Samples::U8(b)) => Self::of_samples(a, b, layout),
             (Samples::U16(a), Samples::U16(b)) => Self::of_samples(a, b, layout),
-            (a, b) => bail!("the samples differ in width: {a:?} and {b:?}"),
+            _ => bail!("the samples of one are 8 bits wide, those of the other 16"),
         }
     }
 

@@ -44,10 +44,11 @@ impl Args {
         };
         file::write(&self.out, &stego)?;
         let text = format!(
-            "hid {} in {}: {} of {} samples' bits used",
+            "hid {} in {}: a frame of {} bits, {} in each of the samples that it takes of {}",
             size(payload.len() as u64),
             picture.summary(),
             embedded.bits(),
+            self.scheme.bits,
             samples.len(),
         );
         output.say(&self.out, text);

@@ -20,9 +20,7 @@ use self::plan::{Plan, Planner, Rows};
 use self::shift::Shift;
 use crate::arch::dispatch;
 use crate::arch::shift::{Restore, Shift as Move, Unshift};
-use crate::{
-    Bits, Cover, CoverMut, Error, Options, Result, Sample, Scheme, bits, frame, framed_bits,
-};
+use crate::{Cover, CoverMut, Error, Options, Result, Sample, Scheme, bits, frame, framed_bits};
 
 mod field;
 mod head;
@@ -58,6 +56,7 @@ mod shift;
 pub fn recover<S: Sample>(cover: CoverMut<'_, S>, options: &Options) -> Result<Vec<u8>> {
     if options.scheme != Scheme::Reversible {
         return Err(Error::Scheme {
+            scheme: options.scheme.name(),
             operation: "recover the original",
         });
     }
@@ -117,13 +116,8 @@ pub(crate) fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Resu
 
 /// The options of the head: replacement of one bit per sample.
 fn raw(options: &Options) -> Result<Options> {
-    match options.bits {
-        Bits::One => Ok(options.clone().scheme(Scheme::Replacement)),
-        bits => Err(Error::Bits {
-            bits: bits.get(),
-            most: 1,
-        }),
-    }
+    options.one_bit()?;
+    Ok(options.clone().scheme(Scheme::Replacement))
 }
 
 /// Moves samples until the stream ends. Where they end before it, which a plan by some rows does not rule out, moves them back:

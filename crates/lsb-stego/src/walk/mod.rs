@@ -56,11 +56,8 @@ pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> R
 }
 
 fn carriers<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Carriers> {
-    if options.scheme != Scheme::Replacement && options.bits != Bits::One {
-        return Err(Error::Bits {
-            bits: options.bits.get(),
-            most: 1,
-        });
+    if options.scheme != Scheme::Replacement {
+        options.one_bit()?;
     }
     Carriers::new(&cover.layout(), options.bits)
 }
