@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
 use crate::cost::Costs;
+use crate::extract::search;
 use crate::interleave::Order;
 use crate::join::Join;
 use crate::key::{CHACHA8, Stream, Use};
@@ -107,17 +108,7 @@ pub(crate) fn extract<J: Join, S: Sample>(
         available,
         level: options.level,
     };
-    let mut refused = Error::NoPayload;
-    for bits in lengths(walk.count) {
-        match reader.frame(bits) {
-            Ok(payload) => return Ok(payload),
-            // A header that belongs to its length says more than what reads like one.
-            Err(error) if matches!(error, Error::Checksum { .. }) => refused = error,
-            Err(error) if refused == Error::NoPayload => refused = error,
-            Err(_) => {}
-        }
-    }
-    Err(refused)
+    search(lengths(walk.count), |bits| reader.frame(bits))
 }
 
 /// The bits that a stream may have in so many samples: 32 lengths an octave, and all.

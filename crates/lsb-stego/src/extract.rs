@@ -21,6 +21,12 @@ use crate::{
 /// [`Error::Checksum`] when it is damaged. With a key the length of the payload belongs to the path, and a frame whose length
 /// is damaged may be no frame.
 ///
+/// # Performance
+///
+/// With a key, and under [`Scheme::Adaptive`] always, nothing says where the frame is, and what reads like one is read to its
+/// end: of 16 at most, after which the last one's checksum is the error. A cover that was made to hold more of them, with a
+/// whole one behind, is not read; embedding makes none.
+///
 /// # Example
 ///
 /// ```
@@ -91,13 +97,35 @@ fn extract_along<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> 
     if options.key.is_none() {
         return frame_along::<J, S>(&route, &mut walk, cover, 0, available);
     }
-    let mut refused = Error::NoPayload;
-    for density in route.densities() {
+    search(route.densities(), |density| {
         route.thin(density);
-        match frame_along::<J, S>(&route, &mut walk, cover, CHACHA8, available) {
+        frame_along::<J, S>(&route, &mut walk, cover, CHACHA8, available)
+    })
+}
+
+/// The frames whose checksum is looked at, each for a pass along the samples: enough for what begins like the one that is
+/// there, and an end to what is made to begin so everywhere.
+const FRAMES: usize = 16;
+
+/// The first payload that is read at one of the places, of which nothing outside of the frame says which it is; else what
+/// was nearest to one.
+pub(crate) fn search<T>(
+    places: impl IntoIterator<Item = T>,
+    mut read: impl FnMut(T) -> Result<Vec<u8>>,
+) -> Result<Vec<u8>> {
+    let mut refused = Error::NoPayload;
+    let mut frames = 0;
+    for place in places {
+        match read(place) {
             Ok(payload) => return Ok(payload),
-            // A header that belongs to its density says more than what reads like one.
-            Err(error) if matches!(error, Error::Checksum { .. }) => refused = error,
+            // A header that belongs to its place says more than what reads like one.
+            Err(error) if matches!(error, Error::Checksum { .. }) => {
+                refused = error;
+                frames += 1;
+                if frames == FRAMES {
+                    break;
+                }
+            }
             Err(error) if refused == Error::NoPayload => refused = error,
             Err(_) => {}
         }
@@ -150,4 +178,46 @@ fn header<S: Sample>(
     header.fill(0);
     route.read::<Serial, S>(walk, cover.samples(), &mut header);
     frame::Header::parse(header, keystream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAMAGED: Error = Error::Checksum {
+        expected: 1,
+        found: 2,
+    };
+
+    /// A hostile cover may hold a header that fits at every place, and each took a pass along all samples.
+    #[test]
+    fn a_search_ends_after_sixteen_frames() {
+        let mut reads = 0;
+        let found = search(0..1000, |_| {
+            reads += 1;
+            Err(DAMAGED)
+        });
+        assert_eq!((found, reads), (Err(DAMAGED), FRAMES));
+    }
+
+    /// What is refused for less than a pass ends no search, nor do as many frames as neighbours of one may seem to be.
+    #[test]
+    fn a_search_goes_on_past_what_only_begins_like_a_frame() {
+        let claimed = Error::ClaimedLength {
+            claimed_bytes: 9,
+            available_bytes: 8,
+        };
+        let found = search(0..10_000, |place| match place {
+            9_999 => Ok(vec![7]),
+            _ if place % 1000 == 0 => Err(DAMAGED),
+            _ if place % 2 == 0 => Err(claimed.clone()),
+            _ => Err(Error::NoPayload),
+        });
+        assert_eq!(found, Ok(vec![7]));
+        let found = search(0..3, |place| match place {
+            1 => Err(claimed.clone()),
+            _ => Err(Error::NoPayload),
+        });
+        assert_eq!(found, Err(claimed));
+    }
 }
