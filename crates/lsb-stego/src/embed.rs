@@ -4,8 +4,7 @@ use crate::join::{Join, Serial};
 use crate::key::CHACHA8;
 use crate::walk::{Payload, Route};
 use crate::{
-    CoverMut, Error, Options, Result, Sample, Scheme, adaptive, capacity, frame, framed_bits,
-    reversible,
+    CoverMut, Error, Options, Result, Sample, Scheme, adaptive, capacity, frame, reversible,
 };
 
 /// What embedding did.
@@ -24,7 +23,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// The bits of the frame, from the first payload bit of the cover: [`framed_bits`] of the payload.
+    /// The bits of the frame, from the first payload bit of the cover: [`framed_bits`](crate::framed_bits) of the payload.
     #[must_use]
     pub const fn bits(&self) -> usize {
         self.bits
@@ -89,7 +88,13 @@ fn embed_with<J: Join, S: Sample>(
     }
     let keystream = options.key.as_ref().map_or(0, |_| CHACHA8);
     let header = frame::Header::of(payload, keystream, options.level)?;
-    let bits = framed_bits(payload.len());
+    let held = frame::bits_within(payload.len() as u64, usize::MAX as u64);
+    let Some(bits) = held.and_then(|bits| usize::try_from(bits).ok()) else {
+        return Err(Error::TooSmall {
+            needed_bytes: payload.len(),
+            available_bytes: capacity(cover.as_cover(), options)?.payload_bytes(),
+        });
+    };
     if !options.plain() {
         let route = Route::new(cover.as_cover(), options, bits)
             .map_err(|error| too_small(error, payload.len(), &cover, options))?;

@@ -19,6 +19,15 @@ pub const fn framed_bits(payload_len: usize) -> usize {
     payload_len.saturating_add(HEADER).saturating_mul(8)
 }
 
+/// [`framed_bits`] of a payload that fits a cover of `most` bits at all: what saturates fits none, though a capacity that
+/// saturates is the same number.
+pub(crate) const fn bits_within(payload_len: u64, most: u64) -> Option<u64> {
+    match payload_len.saturating_add(HEADER as u64).checked_mul(8) {
+        Some(bits) if bits <= most => Some(bits),
+        _ => None,
+    }
+}
+
 /// The bytes of the largest payload whose frame fits into `bits`; `None` when not even an empty one does.
 pub(crate) fn payload_bytes(bits: usize) -> Option<usize> {
     let longest = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
@@ -105,4 +114,24 @@ fn checksum(keystream: u8, length: [u8; 4], payload: &[u8], level: Level) -> u32
     crc.update(&length);
     crc.update(payload);
     crc.value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a `usize` has 32 bits, bits of a frame and bits of a cover saturated alike, so that any frame fitted a GiB of four
+    /// bits per sample.
+    #[test]
+    fn a_number_of_bits_that_saturates_fits_nothing() {
+        let most = u64::from(u32::MAX);
+        let longest = most / 8 - HEADER as u64;
+        assert_eq!(bits_within(0, most), Some(8 * HEADER as u64));
+        assert_eq!(bits_within(longest, most), Some(most - 7));
+        for too_long in [longest + 1, most, u64::MAX / 8, u64::MAX] {
+            assert_eq!(bits_within(too_long, most), None);
+        }
+        let bits = usize::try_from(most).unwrap();
+        assert_eq!(payload_bytes(bits).map(|bytes| bytes as u64), Some(longest));
+    }
 }
