@@ -42,8 +42,8 @@ pub fn write_bits<S: Sample>(
     write_bits_with::<Serial, S>(cover, options, bytes, bit_len)
 }
 
-/// [`write_bits`] on every core, which can pay from 4 MiB of samples on; below that, and where values are reserved, it is
-/// the same.
+/// [`write_bits`] on every core, which can pay from 4 MiB of samples on. It is the same, on one core, where
+/// [`embed_par`](crate::embed_par) is.
 ///
 /// # Errors
 ///
@@ -170,8 +170,8 @@ pub fn read_bits_into<S: Sample>(
     read_bits_with::<Serial, S>(cover, options, bit_len, bytes)
 }
 
-/// [`read_bits_into`] on every core, which can pay from 4 MiB of samples on; below that, and where values are reserved, it
-/// is the same.
+/// [`read_bits_into`] on every core, which can pay from 4 MiB of samples on. It is the same, on one core, where
+/// [`embed_par`](crate::embed_par) is.
 ///
 /// # Errors
 ///

@@ -56,8 +56,10 @@ pub fn embed<S: Sample>(
     embed_with::<Serial, S>(cover, payload, options)
 }
 
-/// [`embed`] on every core, which can pay from 4 MiB of samples on; below that, where values are reserved, and under
-/// [`Scheme::Reversible`] it is the same.
+/// [`embed`] on every core, which can pay from 4 MiB of samples on. It is the same, on one core, below that, where values are
+/// reserved, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that
+/// carry; and under [`Scheme::Matrix`] where a channel does not carry, or where a key leaves samples out, as it does unless a
+/// frame takes more than 255 in 256.
 ///
 /// # Errors
 ///
