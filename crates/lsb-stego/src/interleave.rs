@@ -1,6 +1,7 @@
 //! A pseudo-random order of the samples, of which any part can be had without the others.
 
 use crate::Options;
+use crate::arch::wipe;
 use crate::key::{Stream, Use};
 
 /// A permutation of `0 .. count`: four rounds of a Feistel network over `rows * columns >= count` places, which are barely
@@ -8,7 +9,7 @@ use crate::key::{Stream, Use};
 ///
 /// It spreads elements, so that no block of a trellis code has only costly ones. What it hides rests on the whitening, not
 /// on it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Order {
     count: u64,
     rows: u64,
@@ -21,6 +22,8 @@ impl Order {
         let mut keys = [[0; 8]; 4];
         let mut stream = Stream::new(options.level, options.key.as_ref(), Use::Path);
         stream.fill(keys.as_flattened_mut());
+        let numbers = keys.map(u64::from_le_bytes);
+        wipe(keys.as_flattened_mut());
         let count = count as u64;
         let root = count.isqrt();
         let rows = if root * root < count { root + 1 } else { root }.max(1);
@@ -28,13 +31,13 @@ impl Order {
             count,
             rows,
             columns: count.div_ceil(rows).max(1),
-            keys: keys.map(u64::from_le_bytes),
+            keys: numbers,
         }
     }
 
     /// Places number `from` up to `to` of the order.
     pub(crate) fn range(&self, from: usize, to: usize) -> impl Iterator<Item = usize> + use<> {
-        let order = *self;
+        let order = self.clone();
         let (mut row, mut column) = (from as u64 / order.columns, from as u64 % order.columns);
         (from..to).map(move |_| {
             let place = order.place(row, column);
@@ -60,6 +63,12 @@ impl Order {
                 return usize::try_from(place).unwrap_or(0);
             }
         }
+    }
+}
+
+impl Drop for Order {
+    fn drop(&mut self) {
+        wipe(&mut self.keys);
     }
 }
 
