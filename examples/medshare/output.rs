@@ -33,12 +33,25 @@ pub(crate) enum Outcome {
         reason: String,
         fields: Map<String, Value>,
     },
+    /// Exit code 1, with what was found all the same. Gets `error` beside the fields.
+    Partial {
+        error: String,
+        fields: Map<String, Value>,
+    },
 }
 
 impl Outcome {
     /// Done, with the object that `--json` prints, as `serde_json::json!` makes it.
     pub(crate) fn done(fields: Value) -> Self {
         Self::Done(object(fields))
+    }
+
+    /// Done in part: why not in whole, and the object that `--json` prints beside it.
+    pub(crate) fn partial(error: impl Display, fields: Value) -> Self {
+        Self::Partial {
+            error: error.to_string(),
+            fields: object(fields),
+        }
     }
 
     /// Rejected (exit code 3): what `--json` prints beside the verdict, the step that said no (if it is one of the
@@ -148,6 +161,13 @@ impl Output {
                 self.object(fields);
                 ExitCode::from(3)
             }
+            Outcome::Partial { error, fields } => {
+                warn(format_args!("medshare: error: {error}"));
+                let mut fields = fields.clone();
+                fields.insert("error".to_owned(), error.clone().into());
+                self.object(fields);
+                ExitCode::FAILURE
+            }
         }
     }
 
@@ -199,7 +219,7 @@ pub(crate) fn time(elapsed: Duration) -> String {
 }
 
 /// An error and its causes on one line, without saying twice what a cause repeats.
-fn causes(error: &anyhow::Error) -> String {
+pub(crate) fn causes(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();

@@ -363,6 +363,40 @@ fn a_stego_image_is_compared_with_its_cover() {
     assert_eq!(same["bits_stored"]["ssim"], 1.0);
 }
 
+/// What can be read is looked into, whatever else is named; the exit code says that something was not.
+#[test]
+fn detection_goes_on_past_an_image_that_cannot_be_read() {
+    let dir = directory();
+    let line = "detect @CT_small.dcm payload missing @phantom.png";
+    let output = run(&dir, line);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("CT_small.dcm ") && text.contains("phantom.png "),
+        "{text}"
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    for says in [
+        "cannot look into payload",
+        "cannot look into missing",
+        "2 of 4 images could not be looked into",
+    ] {
+        assert!(said.contains(says), "{said}");
+    }
+    let output = run(&dir, &format!("{line} --json"));
+    assert_eq!(output.status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["error"], "2 of 4 images could not be looked into");
+    for (image, read) in found["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip([true, false, false, true])
+    {
+        assert_eq!(image["sample_pairs"].is_number(), read, "{image}");
+        assert_eq!(image["error"].is_string(), !read, "{image}");
+    }
+}
 /// "928 of 16384 samples' bits used" was wrong above one bit per sample.
 #[test]
 fn hiding_says_bits_and_samples_apart() {

@@ -8,14 +8,15 @@ use lsb_stego::detect::{
 use medical_image::Samples;
 use serde_json::{Value, json};
 
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, causes};
 use crate::pixels::{self, with_samples};
 
 /// Looks for a payload in the lowest bits of images.
 ///
 /// RS, Sample Pairs and WS estimate how many bits per sample were replaced: about 0 for a cover, 1 for a stego image that is
 /// full. Chi-square gives the probability that a payload fills the image. A figure near 0 is no proof of innocence, and
-/// images whose lowest bits are uneven (few grey levels, scaled, windowed) mislead all of them.
+/// images whose lowest bits are uneven (few grey levels, scaled, windowed) mislead all of them. An image that cannot be read
+/// keeps no other from being looked into; the exit code is 1 then.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// DICOM, PNG or TIFF files; `-` is stdin.
@@ -35,9 +36,21 @@ impl Args {
             "{:width$} {:>9} {:>9} {:>9} {:>11}",
             "image", "RS", "pairs", "WS", "chi-square"
         ));
+        let mut failed = 0;
         for path in &self.images {
-            let found = Detected::read(path)
-                .with_context(|| format!("cannot look into {}", path.display()))?;
+            let found = match Detected::read(path)
+                .with_context(|| format!("cannot look into {}", path.display()))
+            {
+                Ok(found) => found,
+                Err(error) if self.images.len() == 1 => return Err(error),
+                Err(error) => {
+                    failed += 1;
+                    let error = causes(&error);
+                    output.note(&error);
+                    images.push(json!({ "image": path, "error": error }));
+                    continue;
+                }
+            };
             output.line(format_args!(
                 "{:width$} {:9.4} {:9.4} {:9.4} {:11.4}",
                 path.display().to_string(),
@@ -48,7 +61,14 @@ impl Args {
             ));
             images.push(found.json(path));
         }
-        Ok(Outcome::done(json!({ "images": images })))
+        let count = images.len();
+        let fields = json!({ "images": images });
+        Ok(if failed == 0 {
+            Outcome::done(fields)
+        } else {
+            let error = format!("{failed} of {count} images could not be looked into");
+            Outcome::partial(error, fields)
+        })
     }
 }
 
