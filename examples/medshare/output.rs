@@ -233,6 +233,15 @@ pub(crate) fn causes(error: &anyhow::Error) -> String {
     text
 }
 
+/// A figure in JSON, which knows no infinity: `"inf"` for that, null where there is none.
+pub(crate) fn figure(value: f64) -> Value {
+    if value == f64::INFINITY {
+        "inf".into()
+    } else {
+        value.into()
+    }
+}
+
 fn object(fields: Value) -> Map<String, Value> {
     match fields {
         Value::Object(fields) => fields,

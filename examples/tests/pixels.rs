@@ -481,12 +481,28 @@ fn the_laboratory_writes_table_object_and_page() {
     let rows = results["rows"].as_array().unwrap();
     let csv = read("results.csv");
     assert_eq!(csv.lines().count(), 1 + rows.len());
+    let covers = rows.iter().filter(|row| row["method"] == "cover");
+    let covers: Vec<_> = covers.map(|row| &row["image"]).collect();
+    assert_eq!(covers, ["CT_small.dcm", "phantom.png"]);
     let width = csv.lines().next().unwrap().split(',').count();
     assert!(
         csv.lines().all(|line| line.split(',').count() == width),
         "{csv}"
     );
     for row in rows {
+        assert_eq!(
+            row["sample_pairs"].is_number(),
+            row["samples_sha256"].is_string()
+        );
+        if row["method"] == "cover" {
+            let start = format!("{},cover,0,", row["image"]);
+            let line = csv.lines().find(|line| line.starts_with(&start));
+            let digest = row["samples_sha256"].as_str().unwrap();
+            assert!(line.unwrap().contains(digest), "{line:?}");
+            assert!(line.unwrap().ends_with(",true"), "{line:?}");
+            assert_eq!(row["rate"], 0);
+            continue;
+        }
         // Nine tenths of a bit per sample are more than one lattice holds.
         let fits = row["method"] != "reversible" || row["rate"] == 0.1;
         assert_eq!(row["psnr_stored"].is_number(), fits, "{row}");
@@ -509,7 +525,10 @@ fn the_laboratory_writes_table_object_and_page() {
     let digest = medshare_verify::file_digest(&fs::read(data("phantom.png")).unwrap());
     assert_eq!(results["images"][1]["sha256"], digest.to_string());
     // Full replacement: half of the touched samples change, each by 1.
-    let full = &rows[1];
+    let full = &rows[2];
+    let hidden = full["changed_share"].as_f64().unwrap() * 16_384.0;
+    let bits = 8.0 * full["payload_bytes"].as_f64().unwrap();
+    assert!((full["efficiency"].as_f64().unwrap() - bits / hidden).abs() < 1e-9);
     assert!(
         (full["changed_share"].as_f64().unwrap() - 0.45).abs() < 0.02,
         "{full}"
@@ -548,8 +567,9 @@ fn the_laboratory_knows_every_scheme() {
         "suniward",
     ];
     let rows = results["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 2 * methods.len());
-    for (row, method) in rows.iter().zip(methods.into_iter().cycle()) {
+    assert_eq!(rows.len(), 2 * (1 + methods.len()));
+    let stego = rows.iter().filter(|row| row["method"] != "cover");
+    for (row, method) in stego.zip(methods.into_iter().cycle()) {
         assert_eq!(row["method"], method);
         let number = |name: &str| row[name].as_f64().unwrap();
         assert!(
@@ -563,12 +583,35 @@ fn the_laboratory_knows_every_scheme() {
         );
         // A code makes fewer changes than one for every other bit.
         let coded = ["matrix", "hill", "suniward"].contains(&method);
-        assert!(!coded || number("efficiency") > 2.2, "{row}");
+        let frames = number("frame_bits") / (8.0 * number("payload_bytes"));
+        assert!(!coded || number("efficiency") * frames > 2.2, "{row}");
         assert_eq!(row["parity"].is_number(), method == "matrix", "{row}");
     }
     let page = fs::read_to_string(dir.path().join("results/report.html")).unwrap();
     for name in ["HILL", "S-UNIWARD", "matching", "matrix", "Chi-square"] {
         assert!(page.contains(name), "{name}");
+    }
+}
+/// The same seed gives the same stego images, another seed others.
+#[test]
+fn the_laboratory_does_the_same_again() {
+    let dir = directory();
+    let digests = |seed: u32, out: &str| {
+        let line = format!("lab @MR_small_implicit.dcm --rates 0.05,0.3 --seed {seed} --out {out}");
+        json(&dir, &line);
+        let text = fs::read_to_string(dir.path().join(out).join("results.json")).unwrap();
+        let results: Value = serde_json::from_str(&text).unwrap();
+        let rows = results["rows"].as_array().unwrap().clone();
+        let digest = |row: &Value| row["samples_sha256"].as_str().map(str::to_owned);
+        rows.iter().map(digest).collect::<Vec<_>>()
+    };
+    let (first, again, other) = (digests(5, "a"), digests(5, "b"), digests(6, "c"));
+    assert_eq!(first, again);
+    assert_eq!(first[0], other[0], "of the cover");
+    let stego: Vec<_> = first.iter().zip(&other).skip(1).collect();
+    assert!(stego.iter().any(|(first, _)| first.is_some()));
+    for (first, other) in stego {
+        assert!(first.is_none() || first != other);
     }
 }
 /// A PNG of eight grey bits.

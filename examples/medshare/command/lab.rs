@@ -19,7 +19,8 @@ use crate::pixels;
 /// Runs every scheme at every rate and writes a report.
 ///
 /// Writes results.csv, results.json and report.html (one file that needs no other) into a directory: capacity, distortion,
-/// similarity, detectability and throughput, as tables, plots and pictures. The same seed gives the same stego images.
+/// similarity, detectability and throughput, as tables, plots and pictures. The same seed gives the same stego images, as the
+/// SHA-256 of their samples shows. A figure that is infinite is inf, and one that there is none of is empty, null in JSON.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// DICOM, PNG or TIFF files.
@@ -75,6 +76,8 @@ pub(crate) struct ImageResult {
     pub(crate) name: String,
     /// Of the file.
     pub(crate) sha256: String,
+    /// Of the samples, those of 16 bits little-endian.
+    pub(crate) samples_sha256: String,
     pub(crate) summary: String,
     pub(crate) samples: usize,
     pub(crate) bits_stored: u8,
@@ -185,7 +188,7 @@ impl Args {
         bar.finish_and_clear();
         let files = [
             ("results.csv", report::csv(&results)),
-            ("results.json", serde_json::to_string_pretty(&results)?),
+            ("results.json", report::json(&results)?),
             ("report.html", report::html(&results)),
         ];
         for (name, text) in &files {
@@ -296,6 +299,7 @@ impl Subject<'_> {
         let mut image = ImageResult {
             name: self.name.clone(),
             sha256: self.sha256.clone(),
+            samples_sha256: measure::digest(samples),
             summary: self.summary.clone(),
             samples: samples.len(),
             bits_stored: self.layout.bits_stored(),

@@ -14,7 +14,10 @@ use lsb_stego::{
     Cover, CoverMut, Error, Hamming, Key, Layout, Options, Sample, Scheme, capacity, embed,
     extract, framed_bits, recover,
 };
-use serde::Serialize;
+use medshare_verify::file_digest;
+use serde::{Serialize, Serializer};
+
+use crate::output::figure;
 
 /// What is compared in the laboratory: schemes, and ways to use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -130,19 +133,41 @@ pub(crate) struct Measured {
     /// Parity bits of matrix embedding.
     pub(crate) parity: Option<usize>,
     pub(crate) changed_share: f64,
+    /// Payload bits per changed sample.
+    #[serde(serialize_with = "number")]
     pub(crate) efficiency: f64,
     pub(crate) largest_change: u16,
     pub(crate) mse: f64,
+    #[serde(serialize_with = "number")]
     pub(crate) psnr_stored: f64,
+    /// None, minus infinity, where the cover has one value.
+    #[serde(serialize_with = "number")]
     pub(crate) psnr_range: f64,
     pub(crate) ssim: Option<f64>,
     pub(crate) ncc: f64,
     pub(crate) histogram_distance: f64,
     #[serde(flatten)]
     pub(crate) detected: Detected,
+    /// Of the stego samples, as of the cover's.
+    pub(crate) samples_sha256: String,
     /// Samples' bytes per second, one core, medians.
     pub(crate) embed_mb_per_s: f64,
     pub(crate) extract_mb_per_s: f64,
+}
+
+/// A figure as `compare --json` gives it.
+fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    figure(*value).serialize(serializer)
+}
+
+/// SHA-256 of samples, those of 16 bits little-endian: what the seed decides of an image.
+pub(crate) fn digest<S: Sample>(samples: &[S]) -> String {
+    let width = usize::from(S::BYTES);
+    let bytes = samples.iter().flat_map(|&sample| {
+        let value: u16 = sample.into();
+        value.to_le_bytes().into_iter().take(width)
+    });
+    file_digest(&bytes.collect::<Vec<u8>>()).to_string()
 }
 
 /// Bits that a method holds at most, frames included.
@@ -202,7 +227,7 @@ pub(crate) fn measure<S: Sample + PartialEq>(
         frame_bits,
         parity,
         changed_share: compared.changed_share(),
-        efficiency: compared.efficiency(frame_bits as u64),
+        efficiency: compared.efficiency(8 * payload.len() as u64),
         largest_change: compared.largest(),
         mse: compared.mse(),
         psnr_stored: compared.psnr(Peak::Stored),
@@ -211,6 +236,7 @@ pub(crate) fn measure<S: Sample + PartialEq>(
         ncc: compared.ncc(),
         histogram_distance: compared.histogram_distance(),
         detected: Detected::of(found)?,
+        samples_sha256: digest(&stego),
         embed_mb_per_s: speed(samples, embed_time),
         extract_mb_per_s: speed(samples, extract_time),
     };

@@ -2,32 +2,74 @@
 
 use std::fmt::Write;
 
+use serde_json::json;
+
 use crate::command::lab::{ImageResult, Pictures, Results};
 use crate::lab::measure::{Measured, Method, Row};
 use crate::lab::plot::{Axis, Plot, Scale, Series, marker};
 
-/// One line per image, method and rate. Where the payload does not fit, the last field is `false` and the others are empty.
+/// One line per image for the cover, which has no figures but those of the detectors, and per method and rate. Where the
+/// payload does not fit, the last field is `false` and the others are empty.
 pub(crate) fn csv(results: &Results) -> String {
     let mut text = format!(
         "image,method,rate,{},fits\n",
         COLUMNS.map(|(name, _)| name).join(",")
     );
-    for row in &results.rows {
-        let image = row.image.replace('"', "\"\"");
-        let _ = write!(text, "\"{image}\",{},{}", row.method.name(), row.rate);
-        for (_, value) in COLUMNS {
+    for image in &results.images {
+        let name = image.name.replace('"', "\"\"");
+        let _ = write!(text, "\"{name}\",cover,0");
+        let detected = image.cover;
+        for (column, _) in COLUMNS {
             text.push(',');
-            text.push_str(&row.measured.as_ref().and_then(value).unwrap_or_default());
+            let _ = match column {
+                "regular_singular" => write!(text, "{}", detected.regular_singular),
+                "sample_pairs" => write!(text, "{}", detected.sample_pairs),
+                "weighted_stego" => write!(text, "{}", detected.weighted_stego),
+                "chi_square" => write!(text, "{}", detected.chi_square),
+                "samples_sha256" => write!(text, "{}", image.samples_sha256),
+                _ => Ok(()),
+            };
         }
-        let _ = writeln!(text, ",{}", row.measured.is_some());
+        text.push_str(",true\n");
+        for row in results.rows.iter().filter(|row| row.image == image.name) {
+            let _ = write!(text, "\"{name}\",{},{}", row.method.name(), row.rate);
+            for (_, value) in COLUMNS {
+                text.push(',');
+                text.push_str(&row.measured.as_ref().and_then(value).unwrap_or_default());
+            }
+            let _ = writeln!(text, ",{}", row.measured.is_some());
+        }
     }
     text
+}
+
+/// The same as an object, with the conditions and what else is known of the images.
+pub(crate) fn json(results: &Results) -> serde_json::Result<String> {
+    let mut object = serde_json::to_value(results)?;
+    let mut rows = Vec::new();
+    for image in &results.images {
+        rows.push(json!({
+            "image": image.name,
+            "method": "cover",
+            "rate": 0,
+            "regular_singular": image.cover.regular_singular,
+            "sample_pairs": image.cover.sample_pairs,
+            "weighted_stego": image.cover.weighted_stego,
+            "chi_square": image.cover.chi_square,
+            "samples_sha256": image.samples_sha256,
+        }));
+        for row in results.rows.iter().filter(|row| row.image == image.name) {
+            rows.push(serde_json::to_value(row)?);
+        }
+    }
+    object["rows"] = rows.into();
+    serde_json::to_string_pretty(&object)
 }
 
 type Value = fn(&Measured) -> Option<String>;
 
 /// What results.csv holds besides image, method, rate and whether the payload fits.
-const COLUMNS: [(&str, Value); 18] = [
+const COLUMNS: [(&str, Value); 19] = [
     ("payload_bytes", |m| Some(m.payload_bytes.to_string())),
     ("frame_bits", |m| Some(m.frame_bits.to_string())),
     ("parity", |m| m.parity.map(|bits| bits.to_string())),
@@ -36,7 +78,9 @@ const COLUMNS: [(&str, Value); 18] = [
     ("largest_change", |m| Some(m.largest_change.to_string())),
     ("mse", |m| Some(m.mse.to_string())),
     ("psnr_stored", |m| Some(m.psnr_stored.to_string())),
-    ("psnr_range", |m| Some(m.psnr_range.to_string())),
+    ("psnr_range", |m| {
+        Some(m.psnr_range.to_string()).filter(|_| m.psnr_range > f64::NEG_INFINITY)
+    }),
     ("ssim", |m| m.ssim.map(|ssim| ssim.to_string())),
     ("ncc", |m| Some(m.ncc.to_string())),
     ("histogram_distance", |m| {
@@ -52,6 +96,7 @@ const COLUMNS: [(&str, Value); 18] = [
         Some(m.detected.weighted_stego.to_string())
     }),
     ("chi_square", |m| Some(m.detected.chi_square.to_string())),
+    ("samples_sha256", |m| Some(m.samples_sha256.clone())),
     ("embed_mb_per_s", |m| Some(m.embed_mb_per_s.to_string())),
     ("extract_mb_per_s", |m| Some(m.extract_mb_per_s.to_string())),
 ];
@@ -106,13 +151,16 @@ pub(crate) fn html(results: &Results) -> String {
         .iter()
         .map(|image| {
             let name = escape(&image.name);
-            format!("<dt>{name}</dt><dd>SHA-256 {}</dd>", image.sha256)
+            format!(
+                "<dt>{name}</dt><dd>SHA-256 {}, of its samples {}</dd>",
+                image.sha256, image.samples_sha256
+            )
         })
         .collect();
     let _ = write!(
         page,
         "<h2>To get this again</h2><pre>{}</pre><dl class='facts'>\
-         <dt>seed</dt><dd>{}, from which payloads and keys are made; the same seed gives the same stego images</dd>\
+         <dt>seed</dt><dd>{}, from which payloads and keys are made; the same seed gives the same stego images, whose digests results.csv and results.json hold</dd>\
          {}<dt>version</dt><dd>medshare and lsb-stego {}, commit {}, {} build by {}; lsb-stego at level {}</dd>\
          <dt>processor</dt><dd>{}, {} cores, {}; throughput is of one core</dd></dl></body></html>",
         escape(&conditions.command),
@@ -481,7 +529,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 
 /// A figure with so many decimals; one that is none, or endless, as a sign.
 fn figure(value: f64, decimals: usize) -> String {
-    if value.is_nan() {
+    if value.is_nan() || value == f64::NEG_INFINITY {
         "–".to_owned()
     } else if value.is_infinite() {
         "∞".to_owned()
