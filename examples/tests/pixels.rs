@@ -359,8 +359,49 @@ fn a_stego_image_is_compared_with_its_cover() {
     let apart = 20.0 * (65_535.0_f64 / 2_063.0).log10();
     assert!((psnr("bits_stored") - psnr("range") - apart).abs() < 1e-9);
     let same = json(&dir, "compare @CT_small.dcm @CT_small.dcm");
-    assert_eq!(same["bits_stored"]["psnr"], Value::Null);
+    assert_eq!(same["bits_stored"]["psnr"], "inf");
     assert_eq!(same["bits_stored"]["ssim"], 1.0);
+}
+
+/// A cover of one value has no range: what is measured against it was infinite or no number, and null in JSON, as the PSNR of
+/// equal images was.
+#[test]
+fn a_flat_cover_has_no_figures_against_its_range() {
+    let dir = directory();
+    for (name, value) in [("a.png", 9), ("b.png", 10)] {
+        fs::write(dir.path().join(name), png(20, 12, |_| value)).unwrap();
+    }
+    let found = json(&dir, "compare a.png b.png");
+    assert_eq!(found["range"]["peak"], 0);
+    assert_eq!(found["range"]["psnr"], Value::Null);
+    assert_eq!(found["range"]["ssim"], Value::Null);
+    assert!(found["bits_stored"]["psnr"].as_f64().unwrap() > 48.0);
+    assert!(found["bits_stored"]["ssim"].as_f64().unwrap() < 1.0);
+    let text = String::from_utf8(run(&dir, "compare a.png b.png").stdout).unwrap();
+    let none = "none: the cover has one value, so that its range is 0";
+    assert_eq!(text.matches(none).count(), 2, "{text}");
+
+    let same = json(&dir, "compare a.png a.png");
+    for against in ["bits_stored", "range"] {
+        assert_eq!(same[against]["psnr"], "inf");
+        assert_eq!(same[against]["ssim"], 1.0);
+    }
+    let text = String::from_utf8(run(&dir, "compare a.png a.png").stdout).unwrap();
+    assert_eq!(
+        text.matches("infinite: nothing differs").count(),
+        2,
+        "{text}"
+    );
+
+    let flat = "lab a.png --schemes replacement --rates 0.9 --out results";
+    json(&dir, flat);
+    let read = |name: &str| fs::read_to_string(dir.path().join("results").join(name)).unwrap();
+    let results: Value = serde_json::from_str(&read("results.json")).unwrap();
+    let row = &results["rows"][1];
+    assert!(
+        row["psnr_stored"].is_number() && row["psnr_range"].is_null(),
+        "{row}"
+    );
 }
 
 /// What can be read is looked into, whatever else is named; the exit code says that something was not.
@@ -397,6 +438,7 @@ fn detection_goes_on_past_an_image_that_cannot_be_read() {
         assert_eq!(image["error"].is_string(), !read, "{image}");
     }
 }
+
 /// "928 of 16384 samples' bits used" was wrong above one bit per sample.
 #[test]
 fn hiding_says_bits_and_samples_apart() {
@@ -592,6 +634,7 @@ fn the_laboratory_knows_every_scheme() {
         assert!(page.contains(name), "{name}");
     }
 }
+
 /// The same seed gives the same stego images, another seed others.
 #[test]
 fn the_laboratory_does_the_same_again() {
@@ -614,6 +657,7 @@ fn the_laboratory_does_the_same_again() {
         assert!(first.is_none() || first != other);
     }
 }
+
 /// A PNG of eight grey bits.
 fn png(width: u32, height: u32, value: impl Fn(usize) -> u8) -> Vec<u8> {
     let mut bytes = Vec::new();

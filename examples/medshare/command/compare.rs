@@ -7,12 +7,14 @@ use lsb_stego::{Cover, Layout, Sample};
 use medical_image::{Geometry, Picture, Samples};
 use serde_json::{Value, json};
 
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, figure};
 use crate::pixels;
 
 /// Measures how far a stego image is from its cover.
 ///
 /// MSE, PSNR with the peak it is measured against, SSIM, NCC and the share of changed samples, over the channels that carry.
+/// With --json a PSNR of equal images is "inf", and null is a figure that there is none of: SSIM of images smaller than its
+/// window, and both against the range of a cover of one value.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The cover: a DICOM, PNG or TIFF file; `-` is stdin.
@@ -44,7 +46,8 @@ impl Args {
 /// A cover and a stego image, measured.
 struct Measured {
     comparison: Comparison,
-    /// By [`PEAKS`]; none for an image smaller than SSIM's window.
+    /// By [`PEAKS`]; none for an image smaller than SSIM's window, and against the range of a flat cover from which something
+    /// differs.
     ssim: [Option<f64>; 2],
 }
 
@@ -117,11 +120,19 @@ impl Measured {
         for ((peak, name), ssim) in PEAKS.into_iter().zip(self.ssim) {
             let value = compared.peak(peak);
             let against = format!("peak {value} ({name})");
-            row("PSNR", format!("{:.2} dB, {against}", compared.psnr(peak)));
-            match ssim {
-                Some(ssim) => row("SSIM", format!("{ssim:.8}, {against}")),
-                None => row("SSIM", "none: smaller than its window of 11 x 11".into()),
-            }
+            let flat = || "none: the cover has one value, so that its range is 0".to_owned();
+            let psnr = match compared.psnr(peak) {
+                f64::INFINITY => format!("infinite: nothing differs, {against}"),
+                f64::NEG_INFINITY => flat(),
+                psnr => format!("{psnr:.2} dB, {against}"),
+            };
+            row("PSNR", psnr);
+            let ssim = match ssim {
+                Some(ssim) => format!("{ssim:.8}, {against}"),
+                None if value == 0 && compared.changed() > 0 => flat(),
+                None => "none: smaller than its window of 11 x 11".to_owned(),
+            };
+            row("SSIM", ssim);
         }
         row("NCC", format!("{:.8}", compared.ncc()));
         row(
@@ -130,14 +141,13 @@ impl Measured {
         );
     }
 
-    /// A PSNR that is infinite, of equal images, is null: JSON has no infinity.
     fn json(&self) -> Value {
         let compared = &self.comparison;
         let [stored, range] = [0, 1].map(|i| {
             let (peak, _) = PEAKS[i];
             json!({
                 "peak": compared.peak(peak),
-                "psnr": compared.psnr(peak),
+                "psnr": figure(compared.psnr(peak)),
                 "ssim": self.ssim[i],
             })
         });
