@@ -658,6 +658,36 @@ fn the_laboratory_does_the_same_again() {
     }
 }
 
+/// Two images of one name in two folders: their rows were mixed under it.
+#[test]
+fn the_laboratory_tells_images_of_one_name_apart() {
+    let dir = directory();
+    for (folder, value) in [("d1", 3), ("d2", 5)] {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+        let image = png(40, 40, |i| (i * value % 251).to_le_bytes()[0]);
+        fs::write(dir.path().join(folder).join("x.png"), image).unwrap();
+    }
+    let line = "lab d1/x.png d2/x.png d2/x.png @phantom.png --schemes replacement --rates 0.5 --out results";
+    json(&dir, line);
+    let read = |name: &str| fs::read_to_string(dir.path().join("results").join(name)).unwrap();
+    let results: Value = serde_json::from_str(&read("results.json")).unwrap();
+    let names = ["d1/x.png", "d2/x.png", "d2/x.png (2)", "phantom.png"];
+    let (csv, page) = (read("results.csv"), read("report.html"));
+    for (image, name) in names.into_iter().enumerate() {
+        assert_eq!(results["images"][image]["name"], name);
+        let rows = results["rows"].as_array().unwrap();
+        assert_eq!(rows.iter().filter(|row| row["image"] == name).count(), 2);
+        let start = format!("\"{name}\",");
+        let lines = csv.lines().filter(|line| line.starts_with(&start));
+        assert_eq!(lines.count(), 2, "{csv}");
+        let (_, table) = page
+            .split_once(&format!("<summary>{name}</summary>"))
+            .unwrap();
+        let (table, _) = table.split_once("</table>").unwrap();
+        assert_eq!(table.matches("<td>replacement").count(), 1, "{table}");
+    }
+}
+
 /// A PNG of eight grey bits.
 fn png(width: u32, height: u32, value: impl Fn(usize) -> u8) -> Vec<u8> {
     let mut bytes = Vec::new();

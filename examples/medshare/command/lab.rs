@@ -157,10 +157,11 @@ impl Args {
             rows: Vec::new(),
             throughput: Vec::new(),
         };
-        for (path, picture) in self.images.iter().zip(&pictures) {
+        let names = names(&self.images);
+        for ((path, picture), name) in self.images.iter().zip(&pictures).zip(names) {
             let layout = pixels::layout(picture)?;
             let subject = Subject {
-                name: name(path),
+                name,
                 sha256: file_digest(picture.bytes()).to_string(),
                 summary: picture.summary(),
                 rows: usize::try_from(picture.geometry().rows)?,
@@ -400,11 +401,33 @@ fn histogram(values: &[u16], first: u16) -> Vec<u32> {
     counts
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(
-        || "-".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+/// What images are called in results, each otherwise: by the names of their files, or by their paths where files of several
+/// folders have one name, with a number where it is one path.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    let file = |path: &Path| {
+        path.file_name().map_or_else(
+            || "-".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        )
+    };
+    let files: Vec<String> = paths.iter().map(|path| file(path)).collect();
+    let mut names: Vec<String> = Vec::new();
+    for (path, file) in paths.iter().zip(&files) {
+        let alone = files.iter().filter(|other| *other == file).count() == 1;
+        let name = if alone {
+            file.clone()
+        } else {
+            path.display().to_string()
+        };
+        let mut numbered = name.clone();
+        let mut number = 1;
+        while names.contains(&numbered) {
+            number += 1;
+            numbered = format!("{name} ({number})");
+        }
+        names.push(numbered);
+    }
+    names
 }
 
 /// As it would be typed.
