@@ -1,6 +1,8 @@
 //! Properties of lsb-stego.
 //!
-//! The first seven bytes choose layout and options, the rest are samples. Of the sixth, three bits are the bits per sample,
+//! The first seven bytes choose layout and options, the rest are samples. The fourth and the fifth are the lowest reserved
+//! value and how many follow it; three bits of the second widen both, and one of the first counts them from the top. Of the
+//! sixth, three bits are the bits per sample,
 //! one says that there is a key, and the others name the scheme: 0 and 1 replacement, 2 matching, 3 to 9 matrix embedding of
 //! two parity bits and more. The seventh is the length of the payload, in bytes or as a share of what the cover holds.
 
@@ -13,7 +15,7 @@ use lsb_stego::metric::{Peak, compare, compare_par, mse, mse_par, ssim, ssim_par
 use lsb_stego::trellis::{self, Trellis};
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
-    embed, extract, framed_bits, read_bits, recover,
+    embed, extract, framed_bits, read_bits, read_bits_into, recover, write_bits,
 };
 
 use crate::Target;
@@ -51,16 +53,22 @@ pub fn extract_arbitrary(data: &[u8]) {
 }
 
 /// What is embedded is what plain loops embed, comes back, changes only payload bits, and fits if and only if the capacity
-/// says so. The payload is of
-/// any share of what the cover holds: of 254 parts, and of 255 one byte too long.
+/// says so. The payload is of any share of what the cover holds: of 254 parts, and of 255 one byte too long. The same of bits
+/// without a frame, of which there are any number.
 pub fn roundtrip(data: &[u8]) {
     let Some((case, rest)) = Case::parse(data) else {
         return;
     };
     case.with_samples(
         rest,
-        |samples| embed_into(&case, samples, rest),
-        |samples| embed_into(&case, samples, rest),
+        |samples| {
+            write_into(&case, samples, rest);
+            embed_into(&case, samples, rest);
+        },
+        |samples| {
+            write_into(&case, samples, rest);
+            embed_into(&case, samples, rest);
+        },
     );
 }
 
@@ -207,7 +215,12 @@ fn embed_reversibly<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     let Ok(capacity) = capacity(cover.as_cover(), &case.options) else {
         return;
     };
-    let payload = vec![case.payload_len; usize::from(case.payload_len)];
+    // Of 254 parts, and of 255 one byte too long.
+    let payload_len = match usize::from(case.payload_len) {
+        255 => capacity.payload_bytes() + 1,
+        share => capacity.payload_bytes() * share / 254,
+    };
+    let payload = vec![case.payload_len; payload_len];
     match embed(cover.reborrow(), &payload, &case.options) {
         Err(Error::TooSmall {
             needed_bytes,
@@ -420,10 +433,15 @@ impl Case {
             .with_channels(channels & 0x0f, carrying)
             .ok()?;
         if channels & 0x80 != 0 {
-            let low = u16::from(low);
-            layout = layout
-                .with_reserved(low, low.saturating_add(u16::from(span)))
-                .ok()?;
+            let wide = |byte: u8| scaled(byte, channels >> 4 & 7);
+            let (peak, low, span) = (layout.peak(), wide(low), wide(span));
+            let (low, high) = if depth & 0x40 != 0 {
+                let high = peak.checked_sub(low)?;
+                (high.saturating_sub(span), high)
+            } else {
+                (low, low.saturating_add(span))
+            };
+            layout = layout.with_reserved(low, high).ok()?;
         }
         let mut options = Options::new();
         let way = match bits >> 4 {
@@ -471,6 +489,15 @@ impl Case {
         }
     }
 
+    fn reference(&self) -> Reference {
+        Reference {
+            plain: self.plain(),
+            k: self.bits.get().into(),
+            way: self.way,
+            key: self.key,
+        }
+    }
+
     fn with_samples(&self, data: &[u8], narrow: impl Fn(&[u8]), wide: impl Fn(&[u16])) {
         let pixels = |samples: usize| samples - samples % usize::from(self.layout.channels());
         if self.wide {
@@ -487,6 +514,12 @@ impl Case {
     }
 }
 
+/// A number of up to fifteen bits from eight and the number of those that follow.
+fn scaled(byte: u8, more: u8) -> u16 {
+    let [byte, more] = [byte, more].map(u16::from);
+    byte << more | byte >> (8 - more)
+}
+
 fn extract_from<S: Sample>(case: &Case, samples: &[S]) {
     let Ok(cover) = Cover::new(samples, case.layout) else {
         return;
@@ -501,6 +534,58 @@ fn extract_from<S: Sample>(case: &Case, samples: &[S]) {
     }
     if let (Ok(payload), Ok(capacity)) = (expected, capacity(cover, &case.options)) {
         assert!(payload.len() <= capacity.payload_bytes());
+    }
+}
+
+/// Bits without a frame, of the samples' own bytes, the last first.
+fn write_into<S: Sample + PartialEq>(case: &Case, samples: &[S], data: &[u8]) {
+    let Ok(cover) = Cover::new(samples, case.layout) else {
+        return;
+    };
+    let Ok(capacity) = capacity(cover, &case.options) else {
+        return;
+    };
+    let bit_len = match usize::from(case.payload_len) {
+        255 => capacity.bits() + 1,
+        share => capacity.bits() * share / 254,
+    };
+    let bytes = bit_len.div_ceil(8);
+    let bits: Vec<u8> = data.iter().rev().copied().cycle().take(bytes).collect();
+    if bits.len() < bytes {
+        return;
+    }
+    let reference = case.reference();
+    let mut expected = numbers(samples);
+    let fits = bit_len <= capacity.bits();
+    if fits {
+        reference.write(&mut expected, &bits, bit_len);
+    }
+    let mut masked = bits.clone();
+    if let (Some(last), rest @ 1..) = (masked.last_mut(), bit_len % 8) {
+        *last &= (1 << rest) - 1;
+    }
+    for level in Level::available() {
+        let options = case.options.clone().level(level);
+        let mut stego = samples.to_vec();
+        let written = CoverMut::new(&mut stego, case.layout)
+            .and_then(|cover| write_bits(cover, &options, &bits, bit_len));
+        assert!(numbers(&stego) == expected, "{level:?}");
+        let mut found = vec![0x5A; bytes + 1];
+        let read = Cover::new(&stego, case.layout)
+            .and_then(|cover| read_bits_into(cover, &options, bit_len, &mut found));
+        if fits {
+            assert_eq!((written, read), (Ok(()), Ok(())));
+            assert!(
+                found[..bytes] == masked && found[bytes] == 0x5A,
+                "{level:?}"
+            );
+        } else {
+            let refused = Err(Error::TooFewBits {
+                needed_bits: bit_len,
+                available_bits: capacity.bits(),
+            });
+            assert_eq!((&written, &read), (&refused, &refused));
+        }
     }
 }
 
@@ -572,12 +657,7 @@ fn embed_into<S: Sample + PartialEq>(case: &Case, samples: &[S], data: &[u8]) {
         };
         assert!(samples.iter().zip(&stego).all(small));
         if first.is_none() {
-            let reference = Reference {
-                plain: case.plain(),
-                k: case.bits.get().into(),
-                way: case.way,
-                key: case.key,
-            };
+            let reference = case.reference();
             let mut expected = numbers(samples);
             let frame = reference::frame(payload, u8::from(case.key.is_some()));
             reference.write(&mut expected, &frame, framed_bits(payload.len()));
