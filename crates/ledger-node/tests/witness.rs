@@ -7,6 +7,7 @@
 
 mod server;
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -349,4 +350,55 @@ fn answers_carry_cosignatures_and_hold_for_who_knows_no_witness() {
     ));
     let refused = client.prove(&share_id(6), None).unwrap_err();
     assert!(!refused.is_refusal(), "{refused}");
+}
+
+/// The address of somebody who takes connections and never says a word.
+fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let held: Vec<_> = listener.incoming().map_while(Result::ok).collect();
+        drop(held);
+    });
+    url
+}
+
+/// Every answer waited two seconds for a witness that hung, and then had no cosignature of those that had given theirs.
+#[test]
+fn a_witness_that_hangs_takes_nothing_from_the_others() {
+    let (folder, node) = founded();
+    let log = node.log_key();
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (good, key) = witness(folders[0].path(), log);
+    let hanging = Witnessing::open(folders[1].path(), "hanging.example/witness", &[log]);
+    let hanging = hanging.unwrap().key().clone();
+    let addresses = [
+        WitnessAddress::new(hanging, &silent()).unwrap(),
+        WitnessAddress::new(key.clone(), &good.url).unwrap(),
+    ];
+    let observed = Running::serve(folder, node, settings().witnesses(addresses.to_vec()));
+    let note = || {
+        let url = format!("{}/v1/checkpoint", observed.url);
+        let mut response = ureq::get(url).call().unwrap();
+        let body: serde_json::Value = response.body_mut().read_json().unwrap();
+        let keys = std::slice::from_ref(&key);
+        let opened = Checkpoint::open_cosigned(body["note"].as_str().unwrap(), &log, keys);
+        let (checkpoint, found) = opened.unwrap();
+        (checkpoint.size(), found)
+    };
+    // long before the one that hangs is given up
+    let start = Instant::now();
+    until("the good one cosigns", || note() == (3, 1));
+    assert!(start.elapsed() < Duration::from_secs(4), "it waited");
+    // for as long as the other one is asked, given up and asked again
+    let mut size = 3;
+    while start.elapsed() < Duration::from_secs(9) {
+        let begun = Instant::now();
+        observed.send(1, share(size, &[&Person::new(2)]));
+        size += 1;
+        assert_eq!(note(), (size, 1));
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(1), "{took:?} at {size}");
+        std::thread::sleep(Duration::from_millis(300));
+    }
 }

@@ -86,7 +86,7 @@ impl Shared {
     ) -> Answered<Response> {
         let answer = move |shared: &Self, reading: &Reading<RedbSnapshot>| {
             let (reading, note) = match &cosigned {
-                Some(cosigned) => (&cosigned.reading, Some(&*cosigned.note)),
+                Some(cosigned) => (&*cosigned.reading, Some(&*cosigned.note)),
                 None => (reading, None),
             };
             find(shared, reading, note)?.reply(form, shared, reading, note)

@@ -142,8 +142,9 @@ impl Server {
         #[cfg(feature = "client")]
         if !self.settings.witnesses.is_empty() {
             let witnesses = self.settings.witnesses.clone();
-            let asker = Asker::new(Arc::clone(&self.node), witnesses, Arc::clone(&metrics));
-            tokio::spawn(asker.run(seen.clone(), asking, self.stop.0.subscribe()));
+            let (node, metrics) = (Arc::clone(&self.node), Arc::clone(&metrics));
+            let asker = Asker::new(node, witnesses, metrics, asking);
+            tokio::spawn(asker.run(seen.clone(), self.stop.0.subscribe()));
         }
         #[cfg(not(feature = "client"))]
         drop(asking);

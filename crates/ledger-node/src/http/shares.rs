@@ -179,7 +179,7 @@ pub(super) async fn proof(
     let cosigned = cosigning::caught_up(&shared).await?;
     let prove = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
         let (reading, note) = match &cosigned {
-            Some(cosigned) => (&cosigned.reading, cosigned.note.to_string()),
+            Some(cosigned) => (&*cosigned.reading, cosigned.note.to_string()),
             None => (reading, shared.node.checkpoint_at(reading)?),
         };
         if reading.share(&id)?.is_none() {
