@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,14 +21,26 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    if shared.reads == Reads::Members && *request.method() != Method::POST {
+    if shared.reads == Reads::Everybody {
+        return next.run(request).await;
+    }
+    let mut response = checked(&shared, request, next).await;
+    // a cache on the way would give it to whoever asks next; `public` would even overrule that it was signed (RFC 9111,
+    // section 3.5)
+    let cached = HeaderValue::from_static("private, no-store");
+    response.headers_mut().insert(CACHE_CONTROL, cached);
+    response
+}
+
+async fn checked(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
+    if *request.method() != Method::POST {
         let header = request.headers().get(AUTHORIZATION).cloned();
         let path = request
             .uri()
             .path_and_query()
             .map_or("/", |path| path.as_str())
             .to_owned();
-        if let Err(problem) = authorize(&shared, header.as_ref(), path).await {
+        if let Err(problem) = authorize(shared, header.as_ref(), path).await {
             let mut response = problem.into_response();
             let scheme = HeaderValue::from_static("Medshare");
             response.headers_mut().insert(WWW_AUTHENTICATE, scheme);

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::DefaultClock;
@@ -140,7 +141,7 @@ pub(super) async fn guard(
         .rate
         .as_ref()
         .is_none_or(|rate| rate.allows(peer.ip()));
-    let response = if allowed {
+    let mut response = if allowed {
         match tokio::time::timeout(shared.timeout, next.run(request)).await {
             Ok(response) => problem::dress(response).await,
             Err(_) => {
@@ -161,6 +162,9 @@ pub(super) async fn guard(
         );
         problem.into_response()
     };
+    // whatever says nothing else is asked for again each time
+    let cached = response.headers_mut().entry(CACHE_CONTROL);
+    cached.or_insert(HeaderValue::from_static("no-cache"));
     let route = path.as_ref().map_or("none", MatchedPath::as_str);
     let status = response.status().as_u16();
     shared.metrics.request(route, status, start.elapsed());

@@ -18,10 +18,8 @@ use super::params::{Asked, Since, count};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
 
-/// What never changes.
+/// What never changes, where everybody reads.
 const FOREVER: &str = "public, max-age=31536000, immutable";
-/// What changes with the next block.
-const NEVER: &str = "no-cache";
 
 /// What the chain is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -143,7 +141,7 @@ pub(super) async fn note(State(shared): State<Arc<Shared>>) -> Answered<Response
             note.await?
         }
     };
-    Ok(([(CACHE_CONTROL, NEVER)], note).into_response())
+    Ok(note.into_response())
 }
 
 /// A path of the Merkle tree.

@@ -1,7 +1,7 @@
 //! Errors as problem+json (RFC 9457).
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -124,8 +124,10 @@ pub(super) async fn dress(response: Response) -> Response {
         _ => ("malformed", "the request is not what the description says"),
     };
     let mut problem = Problem::new(status, code, detail).into_response();
-    if let Some(allow) = response.headers().get("allow") {
-        problem.headers_mut().insert("allow", allow.clone());
+    for kept in [ALLOW, CACHE_CONTROL] {
+        if let Some(value) = response.headers().get(&kept) {
+            problem.headers_mut().insert(kept, value.clone());
+        }
     }
     problem
 }

@@ -1,0 +1,123 @@
+//! A server that only members may read from: what is kept on the way, who hears what, and until when.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+mod server;
+
+use std::time::SystemTime;
+
+use ledger_core::testing::{Person, share};
+use ledger_core::tx::sign_message;
+use ledger_core::{Body, Transaction, Unsigned};
+use ledger_node::http::{Reads, Settings};
+use ledger_node::reader::{authorization, read_message};
+use server::Running;
+use ureq::http::Response;
+use ureq::{Agent, Body as Reply};
+
+fn private() -> Running {
+    Running::with(Settings::new().rate(None).reads(Reads::Members))
+}
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .new_agent()
+}
+
+fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+/// What a member writes into the head of a question.
+fn signature(running: &Running, person: u32, path: &str) -> String {
+    let (person, time) = (Person::new(person), now());
+    let message = read_message(&running.log.chain(), &person.address, time, path);
+    authorization(&person.address, time, &sign_message(&person.key, &message))
+}
+
+fn get(running: &Running, person: Option<u32>, path: &str) -> Response<Reply> {
+    let mut request = agent().get(format!("{}{path}", running.url));
+    if let Some(person) = person {
+        request = request.header("authorization", signature(running, person, path));
+    }
+    request.call().unwrap()
+}
+
+fn sign(running: &Running, sender: u32, key: u32, sequence: u64, body: Body) -> Transaction {
+    let chain = running.log.chain();
+    Unsigned::new(chain, Person::new(sender).address, sequence, now(), body)
+        .sign(&Person::new(key).key)
+}
+
+fn post(running: &Running, tx: &Transaction) -> Response<Reply> {
+    agent()
+        .post(format!("{}/v1/transactions", running.url))
+        .content_type("application/cbor")
+        .send(tx.as_bytes())
+        .unwrap()
+}
+
+fn cached(response: &Response<Reply>) -> &str {
+    let value = response.headers().get("cache-control");
+    value.map_or("", |value| value.to_str().unwrap())
+}
+
+/// Tiles never change, so they were marked for every cache on the way, which would have given them to whoever asks next.
+#[test]
+fn no_cache_on_the_way_keeps_what_only_members_read() {
+    let running = private();
+    for path in [
+        "/tile/entries/000.p/3",
+        "/tile/0/000.p/3",
+        "/v1/transactions",
+        "/v1/shares",
+        "/v1/members",
+        "/v1/blocks",
+        "/v1/blocks/1",
+        "/v1/checkpoint",
+        "/v1/inclusion?index=0&size=3",
+    ] {
+        for (person, status) in [(Some(1), 200), (None, 401)] {
+            let response = get(&running, person, path);
+            assert_eq!(response.status(), status, "{path}");
+            assert_eq!(cached(&response), "private, no-store", "{path}");
+        }
+    }
+    let tx = sign(&running, 1, 1, 0, share(1, &[&Person::new(2)]));
+    let response = post(&running, &tx);
+    assert_eq!(
+        (response.status().as_u16(), cached(&response)),
+        (201, "private, no-store")
+    );
+    let response = get(&running, Some(1), "/v1/shares/zz");
+    assert_eq!(
+        (response.status().as_u16(), cached(&response)),
+        (400, "private, no-store")
+    );
+    // what is for everybody is asked for again each time
+    for path in [
+        "/v1/genesis",
+        "/checkpoint",
+        "/health",
+        "/ready",
+        "/metrics",
+        "/openapi.json",
+        "/",
+        "/nowhere",
+    ] {
+        let kept = get(&running, None, path);
+        assert_eq!(cached(&kept), "no-cache", "{path}");
+    }
+    // where everybody reads, only what never changes is kept
+    let open = Running::new();
+    let tile = get(&open, None, "/tile/entries/000.p/3");
+    assert_eq!(cached(&tile), "public, max-age=31536000, immutable");
+    for path in ["/v1/shares", "/tile/0/001", "/v1/genesis"] {
+        assert_eq!(cached(&get(&open, None, path)), "no-cache", "{path}");
+    }
+}
