@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use ledger_core::merkle::{leaf_hash, root_of};
 use ledger_core::testing::{Person, content, share, share_id};
-use ledger_core::{Accept, Body, Checkpoint, Reject, Trust, Withdraw, signed_digest, verify};
+use ledger_core::{Accept, Body, Checkpoint, Reject, Trust, Withdraw, verify};
 use ledger_node::http::{Reads, Settings};
 use ledger_node::reader::{authorization, read_message};
 use serde_json::Value;
@@ -356,13 +356,16 @@ fn events(
     // the head is there, so the stream has begun
     while !lines.next().unwrap().unwrap().is_empty() {}
     then();
-    let (mut found, mut kind) = (Vec::new(), String::new());
+    let (mut found, mut kind, mut id) = (Vec::new(), String::new(), String::new());
     while found.len() < count {
         let line = lines.next().unwrap().unwrap();
         if let Some(name) = line.strip_prefix("event: ") {
             kind = name.to_owned();
-        } else if let Some(id) = line.strip_prefix("id: ") {
-            found.push((kind.clone(), id.to_owned()));
+        } else if let Some(last) = line.strip_prefix("id: ") {
+            id = last.to_owned();
+        } else if line.is_empty() && !kind.is_empty() {
+            // an id alone is no event
+            found.push((std::mem::take(&mut kind), id.clone()));
         }
     }
     found
@@ -476,7 +479,6 @@ fn reading_can_take_a_members_signature() {
             "unsigned"
         );
     }
-    assert_ne!(signed_digest(b"a"), signed_digest(b"b"));
 }
 
 #[test]

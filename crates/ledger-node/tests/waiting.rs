@@ -9,12 +9,12 @@ mod server;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use ledger_core::testing::{Person, share};
+use ledger_core::testing::{Person, share, share_id};
 use ledger_core::{Body, Transaction, Unsigned};
 use ledger_node::http::Settings;
 use ledger_node::{Founding, Node, Opening};
@@ -216,4 +216,60 @@ fn a_server_whose_clock_has_jumped_is_not_ready_and_goes_on_when_it_is_right() {
     let (status, text) = enroll(now + 5);
     assert_eq!(status, 201, "{text}");
     assert_eq!(get(&running, "/ready").0, 200);
+}
+
+/// The next frame of a stream, which ends with an empty line; a chunk's own lines are left out.
+fn frame(reader: &mut BufReader<TcpStream>) -> String {
+    let mut frame = String::new();
+    loop {
+        let mut line = String::new();
+        assert!(reader.read_line(&mut line).unwrap() > 0, "{frame}");
+        match line.as_str() {
+            "\n" => return frame,
+            line if line.ends_with("\r\n") => {}
+            line => frame.push_str(line),
+        }
+    }
+}
+
+/// Whoever lost the connection before the first event came back without an id, and began at the end.
+#[test]
+fn a_stream_says_where_it_is_before_its_first_event_and_when_it_is_silent() {
+    let running = Running::new();
+    let (mut reader, _) = stream(&running);
+    assert_eq!(frame(&mut reader), "id: 2\n");
+    drop(reader);
+    running.send(1, share(1, &[&Person::new(2)]));
+    let listen = |path: &str, last: Option<&str>| {
+        let address = running.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let last = last.map_or_else(String::new, |last| format!("Last-Event-ID: {last}\r\n"));
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n{last}\r\n").unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            assert!(reader.read_line(&mut line).unwrap() > 0);
+        }
+        reader
+    };
+    let mut again = listen("/v1/events", Some("2"));
+    assert_eq!(frame(&mut again), "id: 2\n");
+    assert!(frame(&mut again).starts_with("event: share\nid: 3\n"));
+    // from the first on there is none before
+    let mut first = listen("/v1/events?from=0", None);
+    assert_eq!(frame(&mut first), "id: -1\n");
+    assert!(frame(&mut first).starts_with("event: enroll\nid: 0\n"));
+    let mut first = listen("/v1/events", Some("-1"));
+    assert_eq!(frame(&mut first), "id: -1\n");
+    assert!(frame(&mut first).starts_with("event: enroll\nid: 0\n"));
+    // nothing of this share: the place moves on all the same
+    let path = format!("/v1/events?share={}", share_id(77));
+    let mut silent = listen(&path, None);
+    assert_eq!(frame(&mut silent), "id: 3\n");
+    running.send(1, share(2, &[&Person::new(2)]));
+    assert_eq!(frame(&mut silent), "id: 4\n");
 }

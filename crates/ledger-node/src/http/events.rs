@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use ledger_core::store::{Order, RedbSnapshot};
 use ledger_core::{Address, Reading, ShareId, Transaction};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
@@ -26,7 +27,7 @@ use super::writer::Progress;
 
 /// How many transactions are looked at between two moments of the ledger.
 const CHUNK: usize = 256;
-/// How often a silent stream says that it is still there.
+/// How often a silent stream says where it is.
 const ALIVE: Duration = Duration::from_secs(15);
 
 /// Which events.
@@ -40,7 +41,8 @@ pub(super) struct Wanted {
     /// Only those that concern this member: an OpenPGP fingerprint.
     #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
     member: Option<String>,
-    /// From this index of the log on; without it, what is recorded from now on. `Last-Event-ID` goes on behind an event.
+    /// From this index of the log on; without it, what is recorded from now on. `Last-Event-ID` goes on behind an event, and
+    /// with -1 at the first.
     #[serde(default, deserialize_with = "natural")]
     from: Option<u64>,
 }
@@ -59,6 +61,9 @@ struct EventView {
 }
 
 /// Streams transactions as they are recorded: the event is the kind, its id the index, its data the transaction in JSON.
+///
+/// It begins with an id alone, that of the transaction before, and says another one when it is silent for long: so whoever
+/// loses the connection before the first event goes on from there (HTML, section 9.2.6: without data nothing is dispatched).
 ///
 /// A server has places for some streams, and for fewer of one address.
 #[utoipa::path(
@@ -89,11 +94,10 @@ pub(super) async fn stream(
         };
         Problem::new(status, "streams", detail)
     })?;
-    let last = headers
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let last = headers.get("last-event-id");
+    let behind = last.and_then(|id| behind(id.to_str().ok()?));
     let progress = shared.progress.clone();
-    let from = last.map(|last| last.saturating_add(1)).or(wanted.from);
+    let from = behind.or(wanted.from);
     let next = from.unwrap_or_else(|| progress.borrow().size);
     let events = Events {
         stopping: shared.stopping.clone(),
@@ -101,7 +105,8 @@ pub(super) async fn stream(
         share: read_some(wanted.share.as_ref())?,
         member: read_some(wanted.member.as_ref())?,
         next,
-        ready: VecDeque::new(),
+        ready: VecDeque::from([before(next)]),
+        said: Instant::now(),
         shared,
         _place: place,
     };
@@ -109,8 +114,21 @@ pub(super) async fn stream(
         let event = events.next().await?;
         Some((Ok::<_, Infallible>(event), events))
     });
-    let alive = KeepAlive::new().interval(ALIVE);
-    Ok(Sse::new(events).keep_alive(alive).into_response())
+    Ok(Sse::new(events).into_response())
+}
+
+/// Where to go on behind an id.
+fn behind(id: &str) -> Option<u64> {
+    match id {
+        "-1" => Some(0),
+        id => Some(id.parse::<u64>().ok()?.saturating_add(1)),
+    }
+}
+
+/// The id of the transaction before an index, without an event: whoever comes back with it goes on at the index.
+fn before(next: u64) -> Event {
+    let id = next.checked_sub(1);
+    Event::default().id(id.map_or_else(|| "-1".to_owned(), |id| id.to_string()))
 }
 
 /// A place in the log that moves on. What is sent is read from the log, so no event is lost to a slow reader.
@@ -122,6 +140,8 @@ struct Events {
     member: Option<Address>,
     next: u64,
     ready: VecDeque<Event>,
+    /// When something was sent last.
+    said: Instant,
     /// Taken until nobody listens any more.
     _place: Place,
 }
@@ -131,11 +151,18 @@ impl Events {
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
+                self.said = Instant::now();
                 return Some(event);
             }
             let next = self.next;
             let recorded = tokio::select! {
+                biased;
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                // also when much is recorded of which nothing is wanted
+                () = tokio::time::sleep_until(self.said + ALIVE) => {
+                    self.ready.push_back(before(next));
+                    continue;
+                }
                 recorded = self.progress.wait_for(|progress| progress.size > next) => recorded.is_ok(),
             };
             if !recorded {
