@@ -218,6 +218,79 @@ fn a_server_whose_clock_has_jumped_is_not_ready_and_goes_on_when_it_is_right() {
     assert_eq!(get(&running, "/ready").0, 200);
 }
 
+/// A server whose writer waits for a lock, because its clock does.
+fn held(settings: Settings) -> (Running, Arc<Mutex<()>>) {
+    let lock = Arc::new(Mutex::new(()));
+    let hold = Arc::clone(&lock);
+    let opening = Opening::new().clock(move || {
+        drop(hold.lock());
+        now()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found_with(&folder.path().join("ledger"), founding, opening).unwrap();
+    (Running::serve(folder, node, settings.rate(None)), lock)
+}
+
+fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+/// A share of the authority, which is a member too.
+fn of_authority(running: &Running, sequence: u64, description: usize) -> Transaction {
+    let mut body = share(sequence, &[&Person::new(0)]);
+    if let Body::Share(share) = &mut body {
+        share.description = Some("x".repeat(description));
+    }
+    let authority = Person::new(0);
+    Unsigned::new(
+        running.log.chain(),
+        authority.address,
+        sequence,
+        now(),
+        body,
+    )
+    .sign(&authority.key)
+}
+
+fn send(running: &Running, tx: &Transaction) -> (u16, Option<String>, Value) {
+    let url = format!("{}/v1/transactions", running.url);
+    let request = agent().post(url).content_type("application/cbor");
+    let mut response = request.send(tx.as_bytes()).unwrap();
+    let location = response.headers().get("location");
+    let location = location.map(|location| location.to_str().unwrap().to_owned());
+    let status = response.status().as_u16();
+    (status, location, response.body_mut().read_json().unwrap())
+}
+
+/// It was 408, as if nothing had come of it.
+#[test]
+fn whoever_waits_too_long_is_told_that_it_may_still_be_recorded() {
+    let settings = Settings::new().timeouts(Duration::from_secs(1), Duration::from_secs(10));
+    let (running, lock) = held(settings);
+    let tx = of_authority(&running, 0, 0);
+    let holding = lock.lock().unwrap();
+    let (status, location, problem) = send(&running, &tx);
+    assert_eq!((status, code(&problem)), (504, "timeout"));
+    let location = location.unwrap();
+    assert_eq!(location, format!("/v1/transactions/{}", tx.id()));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("may still be recorded") && detail.contains(&location),
+        "{detail}"
+    );
+    drop(holding);
+    let (status, recorded) = poll(&running, &location);
+    assert_eq!((status, recorded["kind"].as_str()), (200, Some("share")));
+    // a body that does not come is the client's
+    let address = running.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "POST /v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\nContent-Length: 100\r\n\r\nhalf").unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 408 Request Timeout\r\n");
+}
+
 /// The next frame of a stream, which ends with an empty line; a chunk's own lines are left out.
 fn frame(reader: &mut BufReader<TcpStream>) -> String {
     let mut frame = String::new();

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::DefaultClock;
@@ -128,14 +129,76 @@ impl Drop for Place {
     }
 }
 
+/// How far a request has come, for the answer when it takes too long.
+#[derive(Clone, Default)]
+pub(super) struct Course(Arc<Steps>);
+
+#[derive(Default)]
+struct Steps {
+    arrived: AtomicBool,
+    queued: OnceLock<String>,
+}
+
+impl Course {
+    /// The whole body is there.
+    fn arrived(&self) {
+        self.0.arrived.store(true, Ordering::Relaxed);
+    }
+
+    /// The transaction waits for its block, whatever becomes of the request; this is its address.
+    pub(super) fn queued(&self, location: &str) {
+        self.0.queued.get_or_init(|| location.to_owned());
+    }
+
+    /// The answer when the time is over.
+    fn ended(&self, method: &Method) -> Response {
+        let gone = |status, detail: &str| Problem::new(status, "timeout", detail);
+        if let Some(location) = self.0.queued.get() {
+            let detail = format!(
+                "the server took too long: the transaction may still be recorded, which {location} tells"
+            );
+            let mut response = gone(StatusCode::GATEWAY_TIMEOUT, &detail).into_response();
+            if let Ok(location) = HeaderValue::from_str(location) {
+                response.headers_mut().insert(LOCATION, location);
+            }
+            return response;
+        }
+        if *method == Method::POST && !self.0.arrived.load(Ordering::Relaxed) {
+            let detail = "the body of the request did not come in time";
+            return gone(StatusCode::REQUEST_TIMEOUT, detail).into_response();
+        }
+        let detail = "the server took too long to answer";
+        gone(StatusCode::GATEWAY_TIMEOUT, detail).into_response()
+    }
+}
+
+/// The whole body of a request, and its course.
+pub(super) struct Sent(pub(super) Bytes, pub(super) Course);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let course = request.extensions().get::<Course>().cloned();
+        let course = course.unwrap_or_default();
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        course.arrived();
+        Ok(Self(bytes, course))
+    }
+}
+
 /// Turns away who asks too often, ends what takes too long, counts the rest, and gives every error one form.
 pub(super) async fn guard(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     path: Option<MatchedPath>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    let (course, method) = (Course::default(), request.method().clone());
+    request.extensions_mut().insert(course.clone());
     let start = Instant::now();
     let allowed = shared
         .rate
@@ -144,14 +207,7 @@ pub(super) async fn guard(
     let mut response = if allowed {
         match tokio::time::timeout(shared.timeout, next.run(request)).await {
             Ok(response) => problem::dress(response).await,
-            Err(_) => {
-                let problem = Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "timeout",
-                    "the request took too long",
-                );
-                problem.into_response()
-            }
+            Err(_) => course.ended(&method),
         }
     } else {
         shared.metrics.turned_away.inc();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LOCATION, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -14,11 +13,13 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::store::{Order, RedbSnapshot};
 use ledger_core::{Address, Question, Reading, Receipt, Transaction, TxId};
 use serde::Deserialize;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
+use super::limits::Sent;
 use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::prefer::Preferences;
 use super::problem::{Answered, Problem};
@@ -52,6 +53,7 @@ pub(super) struct Submitted {
         (status = 200, description = "Recorded before", content((ReceiptView = "application/json"), (Vec<u8> = "application/cbor"))),
         (status = 202, description = "Waiting for its block", body = ReceiptView),
         (status = "4XX", description = "Refused, with its code", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "It took too long, and may still be recorded: `Location` tells", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Not recorded", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -60,7 +62,7 @@ pub(super) async fn submit(
     Asked(since): Asked<Since>,
     form: Representation,
     headers: HeaderMap,
-    body: Bytes,
+    Sent(body, course): Sent,
 ) -> Answered<Response> {
     let tx = read(&headers, &body)?;
     let (id, cid) = (tx.id(), tx.cid().to_string());
@@ -82,21 +84,24 @@ pub(super) async fn submit(
             ),
             TrySendError::Closed(_) => Problem::stopping(),
         })?;
-    let location = HeaderValue::from_str(&format!("/v1/transactions/{id}"))
-        .map_err(|_| Problem::stopping())?;
+    let location = format!("/v1/transactions/{id}");
+    course.queued(&location);
+    let mut waiting = Waiting {
+        answered: Some(answered),
+        shared: Arc::clone(&shared),
+        id,
+    };
     let preferences = Preferences::of(&headers);
     let outcome = if preferences.respond_async {
         // less than a request may take, which would end without an answer
         let wait = preferences.wait.unwrap_or_default().min(shared.timeout / 2);
-        within(wait, answered, Arc::clone(&shared), id).await
+        waiting.within(wait).await
     } else {
-        Some(answered.await)
+        Some(waiting.outcome().await)
     };
+    drop(waiting);
     let mut response = match outcome {
-        Some(outcome) => {
-            let outcome = outcome.map_err(|_| Problem::stopping())?;
-            answered_by(&shared, outcome, (id, cid), since, form).await?
-        }
+        Some(outcome) => answered_by(&shared, outcome?, (id, cid), since, form).await?,
         None => {
             let view = ReceiptView {
                 id: id.to_string(),
@@ -108,28 +113,49 @@ pub(super) async fn submit(
             (StatusCode::ACCEPTED, applied, Json(view)).into_response()
         }
     };
+    let location = HeaderValue::from_str(&location).map_err(|_| Problem::stopping())?;
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
 }
 
-/// What the writer answers, if it does within this time; what it refuses later is kept for whoever asks then.
-async fn within(
-    wait: Duration,
-    mut answered: oneshot::Receiver<Answered<Receipt>>,
+/// A transaction that is in the queue. When nobody waits any more (the request preferred that, took too long, or its
+/// connection was closed) a refusal is kept for whoever asks then.
+struct Waiting {
+    answered: Option<oneshot::Receiver<Answered<Receipt>>>,
     shared: Arc<Shared>,
     id: TxId,
-) -> Option<Result<Answered<Receipt>, oneshot::error::RecvError>> {
-    if !wait.is_zero()
-        && let Ok(outcome) = tokio::time::timeout(wait, &mut answered).await
-    {
-        return Some(outcome);
+}
+
+impl Waiting {
+    /// What the writer answers.
+    async fn outcome(&mut self) -> Answered<Answered<Receipt>> {
+        let answered = self.answered.as_mut().ok_or_else(Problem::stopping)?;
+        let outcome = answered.await;
+        self.answered = None;
+        outcome.map_err(|_| Problem::stopping())
     }
-    tokio::spawn(async move {
-        if let Ok(Err(problem)) = answered.await {
-            shared.refusals.keep(id, problem);
+
+    /// What the writer answers, if it does within this time.
+    async fn within(&mut self, wait: Duration) -> Option<Answered<Answered<Receipt>>> {
+        if wait.is_zero() {
+            return None;
         }
-    });
-    None
+        tokio::time::timeout(wait, self.outcome()).await.ok()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let (Some(answered), Ok(runtime)) = (self.answered.take(), Handle::try_current()) else {
+            return;
+        };
+        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        runtime.spawn(async move {
+            if let Ok(Err(problem)) = answered.await {
+                shared.refusals.keep(id, problem);
+            }
+        });
+    }
 }
 
 /// The reply when the writer has answered.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -10,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::NotCosigned;
 
 use super::api::Shared;
+use super::limits::Sent;
 use super::problem::{Answered, Problem};
 
 /// The type of an answer that says which checkpoint was cosigned last.
@@ -31,7 +31,7 @@ pub(super) const SIZE: &str = "text/x.tlog.size";
 )]
 pub(super) async fn add_checkpoint(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Sent(body, _): Sent,
 ) -> Answered<Response> {
     let Some(witnessing) = shared.witnessing.clone() else {
         let detail = "this server witnesses no log";
