@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use ledger_core::testing::{Person, share};
@@ -201,12 +201,14 @@ fn a_full_disk_is_a_507_and_the_server_goes_on_when_there_is_room() {
         .args(["--pid", &child.id().to_string(), "--fsize=unlimited"])
         .status();
     assert!(lifted.unwrap().success(), "prlimit of util-linux");
+    // a balancer sends nothing before the server is ready again
+    let start = Instant::now();
+    while agent.get(format!("{url}/ready")).call().unwrap().status() != 200 {
+        assert!(start.elapsed() < Duration::from_secs(20), "it stays away");
+        thread::sleep(Duration::from_millis(50));
+    }
     let (status, _, text) = post(&agent, &url, &tx).unwrap();
     assert_eq!(status, 201, "{text}");
-    assert_eq!(
-        agent.get(format!("{url}/ready")).call().unwrap().status(),
-        200
-    );
     recorded.push(tx.id());
     child.kill().unwrap();
     child.wait().unwrap();

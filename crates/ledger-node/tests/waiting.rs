@@ -212,6 +212,12 @@ fn a_server_whose_clock_has_jumped_is_not_ready_and_goes_on_when_it_is_right() {
     );
     assert_eq!(get(&running, "/ready").0, 503);
     assert_eq!(get(&running, "/v1/checkpoint").0, 200);
+    // a balancer that sends nothing until the server is ready sees that it is
+    time.store(now + 5, Ordering::Relaxed);
+    assert_eq!(get(&running, "/ready").0, 200);
+    time.store(4_070_908_800, Ordering::Relaxed);
+    let (status, problem) = get(&running, "/ready");
+    assert_eq!((status, code(&problem)), (503, "clock"));
     time.store(now + 5, Ordering::Relaxed);
     let (status, text) = enroll(now + 5);
     assert_eq!(status, 201, "{text}");
@@ -345,4 +351,31 @@ fn a_stream_says_where_it_is_before_its_first_event_and_when_it_is_silent() {
     assert_eq!(frame(&mut silent), "id: 3\n");
     running.send(1, share(2, &[&Person::new(2)]));
     assert_eq!(frame(&mut silent), "id: 4\n");
+}
+
+/// Without the node's key nothing can be recorded: it said that it was ready, and then that a block could not be written.
+#[test]
+fn a_copy_without_a_key_says_that_it_only_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("founded"), founding).unwrap();
+    let mut export = Vec::new();
+    node.export(&mut export, |_, _| ()).unwrap();
+    let path = folder.path().join("ledger");
+    let copy = Node::import(&path, export.as_slice(), None, |_| ()).unwrap();
+    assert!(node.records() && !copy.records());
+    let running = Running::serve(folder, copy, Settings::new().rate(None));
+    for _ in 0..2 {
+        let (status, problem) = get(&running, "/ready");
+        assert_eq!((status, code(&problem)), (503, "read-only"));
+        let (status, _, problem) = send(&running, &of_authority(&running, 0, 0));
+        assert_eq!((status, code(&problem)), (403, "read-only"));
+    }
+    assert_eq!(get(&running, "/v1/blocks").0, 200);
+    let (status, problem) = get(&running, "/v1/checkpoint");
+    assert_eq!((status, code(&problem)), (403, "no-key"));
+    let folder = std::path::Path::new(running.folder.path())
+        .display()
+        .to_string();
+    assert!(!problem.to_string().contains(&folder), "{problem}");
 }

@@ -194,8 +194,14 @@ impl Node {
     }
 
     /// The time for the next block, unless the clock has jumped ahead.
-    fn next_time(&self) -> Result<u64> {
+    pub(crate) fn next_time(&self) -> Result<u64> {
         self.time.after(self.head()?.time)
+    }
+
+    /// Whether it has the node's key: without, as after an import, it is read, but records and signs nothing.
+    #[must_use]
+    pub const fn records(&self) -> bool {
+        self.key.is_some()
     }
 
     /// The node's key, or why there is none.

@@ -37,7 +37,8 @@ pub(super) async fn health() -> Response {
     Health::new("up").into_response()
 }
 
-/// Whether transactions are taken: the ledger can be read, the last block was written, and the server is not stopping.
+/// Whether transactions are taken: the ledger can be read, no block failed to be written in the last five seconds, the clock can be
+/// believed, there is the node's key (503 `read-only` otherwise), and the server is not stopping.
 #[utoipa::path(
     get, path = "/ready", tag = "operations",
     responses(
@@ -50,12 +51,16 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Answered<Respons
     if *shared.stopping.borrow() || shared.queue.is_closed() {
         return Err(Problem::stopping());
     }
-    shared.read(|_, _| Ok(())).await?;
-    if !shared.progress.borrow().healthy {
+    if !shared.node.records() {
+        return Err(Problem::read_only(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    let clock = |shared: &Shared, _: &_| Ok(shared.node.next_time().map(drop)?);
+    shared.read(clock).await?;
+    if !shared.progress.borrow().is_healthy() {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "store",
-            "the last block could not be written",
+            "a block could not be written a moment ago",
         ));
     }
     Ok(Health::new("ready").into_response())

@@ -11,6 +11,9 @@ use crate::Error;
 
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
+const KEYLESS: &str =
+    "this is a copy without the node's key: it is read, but records and signs nothing";
+
 /// What went wrong.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(title = "Problem")]
@@ -57,6 +60,11 @@ impl Problem {
         )
     }
 
+    /// Nothing can be recorded here.
+    pub(super) fn read_only(status: StatusCode) -> Self {
+        Self::new(status, "read-only", KEYLESS)
+    }
+
     pub(super) fn stopping() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -68,7 +76,10 @@ impl Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let detail = error.to_string();
+        let detail = match &error {
+            Error::NoKey { .. } => KEYLESS.to_owned(),
+            error => error.to_string(),
+        };
         let (status, code) = match &error {
             Error::Refused(refusal) => (StatusCode::UNPROCESSABLE_ENTITY, refusal.code()),
             Error::Clock { .. } => (StatusCode::SERVICE_UNAVAILABLE, "clock"),

@@ -132,10 +132,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let (queue, waiting) = mpsc::channel(self.settings.queue.max(1));
         let size = self.node.head().map_or(0, |head| head.log_size);
-        let (progress, seen) = watch::channel(Progress {
-            size,
-            healthy: true,
-        });
+        let (progress, seen) = watch::channel(Progress::new(size));
         let node = Arc::clone(&self.node);
         let writer = writer::start(node, waiting, progress, Arc::clone(&metrics))?;
         let (asking, cosigning) = watch::channel(Cosigning::default());

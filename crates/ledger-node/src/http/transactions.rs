@@ -64,6 +64,9 @@ pub(super) async fn submit(
     headers: HeaderMap,
     Sent(body, course): Sent,
 ) -> Answered<Response> {
+    if !shared.node.records() {
+        return Err(Problem::read_only(StatusCode::FORBIDDEN));
+    }
     let tx = read(&headers, &body)?;
     let (id, cid) = (tx.id(), tx.cid().to_string());
     let (answer, answered) = oneshot::channel();

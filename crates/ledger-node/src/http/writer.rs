@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ledger_core::{Receipt, Refusal, Transaction, Verified};
 use tokio::runtime::Handle;
@@ -26,11 +26,26 @@ pub(super) struct Submission {
     pub(super) answer: oneshot::Sender<Result<Receipt, Problem>>,
 }
 
-/// What the writer says: how many transactions are recorded, and whether the last write went well.
+/// For how long after a write that failed nothing is sent here. Then another one shows whether there is room again: whoever waits
+/// for the server to be ready sends none before.
+const REST: Duration = Duration::from_secs(5);
+
+/// What the writer says: how many transactions are recorded, and when a write failed, if the last one did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Progress {
     pub(super) size: u64,
-    pub(super) healthy: bool,
+    failed: Option<Instant>,
+}
+
+impl Progress {
+    pub(super) const fn new(size: u64) -> Self {
+        Self { size, failed: None }
+    }
+
+    /// Whether another write is worth trying.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.failed.is_none_or(|failed| failed.elapsed() >= REST)
+    }
 }
 
 /// Starts the thread, from within the runtime that serves connections; it ends when every sender of submissions is gone and what was submitted is answered.
@@ -71,7 +86,11 @@ fn write(
         .unzip();
     let start = Instant::now();
     let outcomes = node.submit_verified(&txs);
-    let healthy = outcomes.is_ok();
+    // what the clock says is asked anew
+    let failed = match &outcomes {
+        Ok(_) | Err(Error::Clock { .. }) => None,
+        Err(_) => Some(Instant::now()),
+    };
     // everybody hears the same failure in its own words
     let failure = |error: &Error| {
         let status = match error {
@@ -103,7 +122,7 @@ fn write(
         .rev()
         .find_map(|answer| answer.as_ref().ok());
     progress.send_modify(|progress| {
-        progress.healthy = healthy;
+        progress.failed = failed;
         if let Some(receipt) = last {
             progress.size = receipt.index + 1;
         }
@@ -151,10 +170,7 @@ mod tests {
                 answered
             })
             .collect();
-        let (progress, _seen) = watch::channel(Progress {
-            size: 0,
-            healthy: true,
-        });
+        let (progress, _seen) = watch::channel(Progress::new(0));
         let _entered = runtime.enter();
         let metrics = Arc::new(Metrics::new());
         let writer = start(Arc::clone(&node), waiting, progress, metrics).unwrap();
