@@ -297,6 +297,30 @@ fn whoever_waits_too_long_is_told_that_it_may_still_be_recorded() {
     assert_eq!(line, "HTTP/1.1 408 Request Timeout\r\n");
 }
 
+/// The figures said that what was refused or recorded before was recorded.
+#[test]
+fn figures_count_what_was_recorded() {
+    let running = Running::new();
+    let tx = running.sign(1, share(1, &[&Person::new(2)]));
+    for status in [201, 200, 200] {
+        assert_eq!(send(&running, &tx).0, status);
+    }
+    let refused = running.sign(1, share(1, &[&Person::new(2)]));
+    assert_eq!(send(&running, &refused).0, 422);
+    let mut response = agent()
+        .get(format!("{}/metrics", running.url))
+        .call()
+        .unwrap();
+    let text = response.body_mut().read_to_string().unwrap();
+    for line in [
+        "medshare_transactions_recorded_total 1",
+        "medshare_block_transactions_count 1",
+        "medshare_block_transactions_sum 1.0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+}
+
 /// The next frame of a stream, which ends with an empty line; a chunk's own lines are left out.
 fn frame(reader: &mut BufReader<TcpStream>) -> String {
     let mut frame = String::new();

@@ -103,7 +103,11 @@ fn write(
     };
     let answered: Vec<Result<Receipt, Problem>> = match outcomes {
         Ok(outcomes) => {
-            metrics.block(txs.len(), start.elapsed());
+            // what is refused, or was recorded before, is in no block
+            match outcomes.iter().filter(|outcome| outcome.is_ok()).count() {
+                0 => {}
+                recorded => metrics.block(recorded, start.elapsed()),
+            }
             let outcome = |outcome: Result<Receipt, Refusal>| {
                 outcome.map_err(|refusal| {
                     metrics.refused(refusal.code());
