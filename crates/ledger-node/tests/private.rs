@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use ledger_core::testing::{Person, share};
 use ledger_core::tx::sign_message;
-use ledger_core::{Body, Transaction, Unsigned};
+use ledger_core::{Body, RevokeMember, Transaction, Unsigned};
 use ledger_node::http::{Reads, Settings};
 use ledger_node::reader::{authorization, read_message};
 use server::Running;
@@ -119,5 +119,58 @@ fn no_cache_on_the_way_keeps_what_only_members_read() {
     assert_eq!(cached(&tile), "public, max-age=31536000, immutable");
     for path in ["/v1/shares", "/tile/0/001", "/v1/genesis"] {
         assert_eq!(cached(&get(&open, None, path)), "no-cache", "{path}");
+    }
+}
+
+/// Whoever can sign nothing sends transactions in others' names, and learns neither who is a member nor how many each has sent.
+#[test]
+fn a_refusal_tells_a_stranger_nothing_about_members() {
+    let running = private();
+    let body = || share(1, &[&Person::new(2)]);
+    let address = Person::new(3).address;
+    let revoke = Body::RevokeMember(RevokeMember { address });
+    assert_eq!(
+        post(&running, &sign(&running, 0, 0, 3, revoke)).status(),
+        201
+    );
+    let refusal = |sender, key, sequence| {
+        let mut response = post(&running, &sign(&running, sender, key, sequence, body()));
+        let headers = response.headers();
+        assert!(headers.get("location").is_none());
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_string().unwrap(),
+        )
+    };
+    let unknown = refusal(9, 9, 0);
+    assert_eq!(unknown.0, 422);
+    assert!(
+        unknown.1.contains("\"code\":\"unknown-signer\""),
+        "{}",
+        unknown.1
+    );
+    for (sender, key, sequence) in [
+        (1, 9, 0),
+        (1, 9, 5),
+        (1, 2, 0),
+        (9, 1, 0),
+        (3, 3, 0),
+        (3, 9, 7),
+    ] {
+        assert_eq!(
+            refusal(sender, key, sequence),
+            unknown,
+            "{sender} {key} {sequence}"
+        );
+    }
+    // a member is told what is wrong
+    let told = refusal(1, 1, 5);
+    assert!(told.1.contains("\"code\":\"wrong-sequence\""), "{}", told.1);
+    // and where everybody reads, so is everybody
+    let open = Running::new();
+    for (sender, key, code) in [(9, 9, "unknown-sender"), (1, 9, "bad-signature")] {
+        let tx = sign(&open, sender, key, 0, body());
+        let text = post(&open, &tx).body_mut().read_to_string().unwrap();
+        assert!(text.contains(&format!("\"code\":\"{code}\"")), "{text}");
     }
 }

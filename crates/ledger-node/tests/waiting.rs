@@ -297,6 +297,35 @@ fn whoever_waits_too_long_is_told_that_it_may_still_be_recorded() {
     assert_eq!(line, "HTTP/1.1 408 Request Timeout\r\n");
 }
 
+/// It waited for the writer, which checked up to nine signatures of it.
+#[test]
+fn whoever_signs_nothing_takes_none_of_the_writers_time() {
+    let (running, lock) = held(Settings::new());
+    let (recorded, waits) = (of_authority(&running, 0, 0), of_authority(&running, 1, 0));
+    assert_eq!(send(&running, &recorded).0, 201);
+    let holding = lock.lock().unwrap();
+    assert_eq!(post(&running, "respond-async", &waits).0, 202);
+    let (authority, stranger) = (Person::new(0), Person::new(9));
+    let sign = |sender: &Person, key: &Person, sequence| {
+        let body = share(9, &[&authority]);
+        let unsigned = Unsigned::new(running.log.chain(), sender.address, sequence, now(), body);
+        unsigned.sign(&key.key)
+    };
+    for (tx, expected) in [
+        (sign(&authority, &stranger, 1), "bad-signature"),
+        (sign(&authority, &stranger, 0), "replayed"),
+        (sign(&stranger, &stranger, 0), "unknown-sender"),
+    ] {
+        let (status, _, problem) = send(&running, &tx);
+        assert_eq!((status, code(&problem)), (422, expected));
+    }
+    drop(holding);
+    assert_eq!(
+        poll(&running, &format!("/v1/transactions/{}", waits.id())).0,
+        200
+    );
+}
+
 /// The figures said that what was refused or recorded before was recorded.
 #[test]
 fn figures_count_what_was_recorded() {

@@ -321,6 +321,13 @@ impl Node {
             .map_err(|error| self.at(error))
     }
 
+    /// Why a transaction whose signature does not hold is refused, by the ledger as it is now; when it comes is not looked at.
+    #[cfg(feature = "http")]
+    pub(crate) fn check_signed(&self, tx: &Transaction) -> Result<()> {
+        let time = self.head()?.time.max(tx.created_at());
+        self.ledger.check(tx, time).map_err(|error| self.at(error))
+    }
+
     /// One moment of the ledger, with everything that can be read and proven.
     ///
     /// # Errors

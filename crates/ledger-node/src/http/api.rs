@@ -10,7 +10,7 @@ use axum::{Router, middleware};
 use ledger_core::store::RedbSnapshot;
 use ledger_core::{Height, Reading};
 use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) rate: Option<Rate>,
     pub(super) streams: Places,
     pub(super) refusals: Refusals,
+    /// Held by whoever looks for the reason of a refusal: up to nine signatures each, on one core at most.
+    pub(super) refusing: Semaphore,
     pub(super) timeout: Duration,
     pub(super) reads: Reads,
     pub(super) witnessing: Option<Arc<Witnessing>>,

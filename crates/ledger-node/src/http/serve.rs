@@ -158,6 +158,7 @@ impl Server {
             rate: self.settings.rate.map(Rate::new),
             streams: Places::new(self.settings.streams, self.settings.streams_per_address),
             refusals: Refusals::default(),
+            refusing: Semaphore::new(1),
             timeout,
             reads: self.settings.reads,
             witnessing: self.settings.witnessing,

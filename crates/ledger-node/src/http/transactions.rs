@@ -11,11 +11,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::store::{Order, RedbSnapshot};
-use ledger_core::{Address, Question, Reading, Receipt, Transaction, TxId};
+use ledger_core::{Address, Question, Reading, Receipt, Transaction, TxId, Verified};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
@@ -24,8 +25,13 @@ use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::prefer::Preferences;
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
+use super::settings::Reads;
 use super::view::{Page, ReceiptView, TransactionView};
 use super::writer::Submission;
+use crate::Error;
+
+/// When a refusal comes that tells nothing: longer than any of its reasons takes to be found.
+const UNTOLD: Duration = Duration::from_millis(10);
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -39,7 +45,8 @@ pub(super) struct Submitted {
 
 /// Records a signed transaction; answers when its block is on disk.
 ///
-/// The same transaction again is no error: it has its receipt already. With `Prefer: respond-async` (RFC 7240) the answer
+/// The signature is checked first, under the sender's key of now; where reads are for members, everything that no live member signed
+/// is refused in the same words. The same transaction again is no error: it has its receipt already. With `Prefer: respond-async` (RFC 7240) the answer
 /// comes at once, with `Prefer: respond-async, wait=SECONDS` after so many if there is no block by then; the transaction's
 /// address tells when it is recorded, and for ten minutes why it was refused.
 #[utoipa::path(
@@ -69,8 +76,12 @@ pub(super) async fn submit(
     }
     let tx = read(&headers, &body)?;
     let (id, cid) = (tx.id(), tx.cid().to_string());
+    let verified = match signed(&shared, &tx).await {
+        Ok(verified) => verified,
+        // recorded before, under a key of then
+        Err(problem) => return answered_by(&shared, Err(problem), (id, cid), since, form).await,
+    };
     let (answer, answered) = oneshot::channel();
-    let verified = shared.node.verify_ahead(&tx);
     let submission = Submission {
         tx,
         verified,
@@ -119,6 +130,47 @@ pub(super) async fn submit(
     let location = HeaderValue::from_str(&location).map_err(|_| Problem::stopping())?;
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
+}
+
+/// Checks the sender's signature under the key of now: whoever can sign nothing takes no place in the queue and none of the
+/// writer's time. None when the ledger has moved on meanwhile, which the writer looks at.
+async fn signed(shared: &Arc<Shared>, tx: &Transaction) -> Answered<Option<Verified>> {
+    let asked = Instant::now();
+    let verified = shared.node.verify_ahead(tx);
+    if shared.reads == Reads::Everybody && verified.is_some() {
+        return Ok(verified);
+    }
+    let sender = *tx.sender();
+    if shared.reads == Reads::Members {
+        let live = shared.read(move |_, reading| {
+            Ok(reading
+                .member(&sender)?
+                .is_some_and(|member| member.is_live()))
+        });
+        if live.await? && verified.is_some() {
+            return Ok(verified);
+        }
+        // who is a member, and how much it has sent, is for members: neither words nor time tell it
+        tokio::time::sleep_until(asked + UNTOLD).await;
+        shared.metrics.refused("unknown-signer");
+        let detail = "no live member signed this transaction";
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(Problem::new(status, "unknown-signer", detail));
+    }
+    let one = shared.refusing.acquire().await;
+    let _one = one.map_err(|_| Problem::stopping())?;
+    let tx = tx.clone();
+    shared
+        .read(move |shared, _| match shared.node.check_signed(&tx) {
+            Ok(()) => Ok(None),
+            Err(error) => {
+                if let Error::Refused(refusal) = &error {
+                    shared.metrics.refused(refusal.code());
+                }
+                Err(error.into())
+            }
+        })
+        .await
 }
 
 /// A transaction that is in the queue. When nobody waits any more (the request preferred that, took too long, or its
