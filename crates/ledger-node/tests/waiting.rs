@@ -326,6 +326,33 @@ fn whoever_signs_nothing_takes_none_of_the_writers_time() {
     );
 }
 
+/// Eight thousand were counted, each of up to 64 kB.
+#[test]
+fn what_waits_is_limited_in_bytes() {
+    let (running, lock) = held(Settings::new().queue_bytes(200_000));
+    let holding = lock.lock().unwrap();
+    let mut taken = Vec::new();
+    let refused = loop {
+        let tx = of_authority(&running, u64::try_from(taken.len()).unwrap(), 16_000);
+        let (status, _, _) = post(&running, "respond-async", &tx);
+        if status != 202 {
+            break (status, tx);
+        }
+        taken.push(tx);
+        assert!(taken.len() < 50, "there is no limit");
+    };
+    // what the writer holds counts too
+    let each = refused.1.as_bytes().len();
+    assert_eq!((refused.0, taken.len()), (503, 200_000 / each));
+    let (status, _, problem) = send(&running, &refused.1);
+    assert_eq!((status, code(&problem)), (503, "busy"));
+    drop(holding);
+    for tx in &taken {
+        poll(&running, &format!("/v1/transactions/{}", tx.id()));
+    }
+    assert_eq!(send(&running, &refused.1).0, 201);
+}
+
 /// The figures said that what was refused or recorded before was recorded.
 #[test]
 fn figures_count_what_was_recorded() {

@@ -35,6 +35,8 @@ const MAX_BODY: usize = 96 * 1024;
 pub(super) struct Shared {
     pub(super) node: Arc<Node>,
     pub(super) queue: mpsc::Sender<Submission>,
+    /// The bytes of transactions that may still be queued.
+    pub(super) room: Arc<Semaphore>,
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) metrics: Arc<Metrics>,

@@ -27,6 +27,8 @@ use super::writer::Progress;
 
 /// How many transactions are looked at between two moments of the ledger.
 const CHUNK: usize = 256;
+/// The bytes of events after which a stream reads no further one before it has sent them.
+const BUFFER: usize = 64 * 1024;
 /// How often a silent stream says where it is.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -202,18 +204,67 @@ fn look(
         }
     };
     let mut headers = Headers::new(reading);
-    let mut events = VecDeque::new();
+    let (mut events, mut bytes) = (VecDeque::new(), 0);
     for index in indices {
+        if bytes >= BUFFER {
+            return Ok((index, events));
+        }
         let tx = reading.transaction(index)?;
         let tx: Transaction = tx.ok_or_else(|| Problem::not_found("transaction"))?;
         if share.is_none_or(|share| tx.body().share_id() == Some(share)) {
             let view = TransactionView::new(&tx, index, &headers.of(index)?);
-            let event = Event::default()
-                .event(&view.kind)
-                .id(index.to_string())
-                .json_data(&view);
-            events.extend(event.ok());
+            let data = serde_json::to_string(&view).map_err(|_| Problem::not_found("event"))?;
+            bytes += data.len();
+            let event = Event::default().event(&view.kind).id(index.to_string());
+            events.push_back(event.data(data));
         }
     }
     Ok((next, events))
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger_core::testing::{Person, share};
+    use ledger_core::{Body, Unsigned};
+
+    use super::*;
+    use crate::{Founding, Node};
+
+    /// A node with so many shares of so many bytes.
+    fn node(shares: u64, bytes: usize) -> (tempfile::TempDir, Node) {
+        let folder = tempfile::tempdir().unwrap();
+        let person = Person::new(0);
+        let founding = Founding::new("test", person.authority());
+        let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+        let txs: Vec<_> = (0..shares)
+            .map(|sequence| {
+                let mut body = share(sequence, &[&person]);
+                if let Body::Share(share) = &mut body {
+                    share.description = Some("x".repeat(bytes));
+                }
+                Unsigned::new(node.chain(), person.address, sequence, node.now(), body)
+                    .sign(&person.key)
+            })
+            .collect();
+        assert!(node.submit_all(&txs).unwrap().iter().all(Result::is_ok));
+        (folder, node)
+    }
+
+    /// 256 events of 64 kB each were read ahead for each of 512 streams.
+    #[test]
+    fn a_stream_reads_ahead_so_many_bytes_and_misses_none() {
+        let (_folder, node) = node(40, 16_000);
+        let reading = node.view().unwrap();
+        let (mut from, mut found) = (0, 0);
+        while from < 40 {
+            let Ok((next, events)) = look(&reading, from, None, None) else {
+                panic!("it is read")
+            };
+            // each is 16,000 bytes of text, and those again in base64
+            assert_eq!(events.len(), 2);
+            found += events.len();
+            from = next;
+        }
+        assert_eq!(found, 40);
+    }
 }

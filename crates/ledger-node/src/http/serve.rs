@@ -152,6 +152,8 @@ impl Server {
         let router = api::router(Arc::new(Shared {
             node: self.node,
             queue,
+            // a transaction fits in any case
+            room: Arc::new(Semaphore::new(self.settings.queue_bytes.max(65_535))),
             progress: seen,
             stopping: self.stop.0.subscribe(),
             metrics: Arc::clone(&metrics),

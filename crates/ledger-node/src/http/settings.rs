@@ -26,6 +26,7 @@ pub struct Settings {
     pub(super) timeout: Duration,
     pub(super) head_timeout: Duration,
     pub(super) queue: usize,
+    pub(super) queue_bytes: usize,
     pub(super) reads: Reads,
     pub(super) tls: Option<Tls>,
     pub(super) signals: bool,
@@ -46,6 +47,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(10),
             queue: 8192,
+            queue_bytes: 64 << 20,
             reads: Reads::Everybody,
             tls: None,
             signals: false,
@@ -69,8 +71,8 @@ pub enum Reads {
 
 impl Settings {
     /// The defaults: 1,024 connections, 256 from one address, of which 512 and 64 may be streams of events, 200 requests a
-    /// second from one address, 30 seconds for a request and 10 for its head, 8,192 waiting transactions, everybody reads,
-    /// no TLS.
+    /// second from one address, 30 seconds for a request and 10 for its head, 8,192 waiting transactions of
+    /// 64 MiB, everybody reads, no TLS.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -110,6 +112,14 @@ impl Settings {
     #[must_use]
     pub const fn queue(mut self, transactions: usize) -> Self {
         self.queue = transactions;
+        self
+    }
+
+    /// How many bytes the transactions that wait for their block may have, with those of the block that is being written; further
+    /// ones hear 503.
+    #[must_use]
+    pub const fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
         self
     }
 

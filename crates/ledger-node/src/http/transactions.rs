@@ -81,21 +81,27 @@ pub(super) async fn submit(
         // recorded before, under a key of then
         Err(problem) => return answered_by(&shared, Err(problem), (id, cid), since, form).await,
     };
+    let busy = || {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "too many transactions wait for their block",
+        )
+    };
+    let bytes = u32::try_from(tx.as_bytes().len()).map_err(|_| busy())?;
+    let room = Arc::clone(&shared.room).try_acquire_many_owned(bytes);
     let (answer, answered) = oneshot::channel();
     let submission = Submission {
         tx,
         verified,
         answer,
+        room: Some(room.map_err(|_| busy())?),
     };
     shared
         .queue
         .try_send(submission)
         .map_err(|error| match error {
-            TrySendError::Full(_) => Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "busy",
-                "too many transactions wait for their block",
-            ),
+            TrySendError::Full(_) => busy(),
             TrySendError::Closed(_) => Problem::stopping(),
         })?;
     let location = format!("/v1/transactions/{id}");

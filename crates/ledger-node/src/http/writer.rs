@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ledger_core::{Receipt, Refusal, Transaction, Verified};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::metrics::Metrics;
 use super::problem::Problem;
@@ -18,12 +18,17 @@ use crate::{Error, Node};
 /// The most transactions of one block: more gain nothing.
 const GROUP: usize = 1000;
 
+/// The bytes of transactions after which a block takes no further one, so that an answer holds all of it.
+const GROUP_BYTES: usize = 8 << 20;
+
 /// A transaction that waits for its block, and who waits for its receipt.
 pub(super) struct Submission {
     pub(super) tx: Transaction,
     /// Its signature, checked by whoever submits: every core takes part, while the block before is written.
     pub(super) verified: Option<Verified>,
     pub(super) answer: oneshot::Sender<Result<Receipt, Problem>>,
+    /// Its bytes among those that may wait, until its block is written.
+    pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
 /// For how long after a write that failed nothing is sent here. Then another one shows whether there is room again: whoever waits
@@ -60,10 +65,14 @@ pub(super) fn start(
         .name("ledger-writer".to_owned())
         .spawn(move || {
             while let Some(first) = queue.blocking_recv() {
+                let mut bytes = first.tx.as_bytes().len();
                 let mut group = vec![first];
-                while group.len() < GROUP {
+                while group.len() < GROUP && bytes < GROUP_BYTES {
                     match queue.try_recv() {
-                        Ok(next) => group.push(next),
+                        Ok(next) => {
+                            bytes += next.tx.as_bytes().len();
+                            group.push(next);
+                        }
                         Err(_) => break,
                     }
                 }
@@ -80,10 +89,13 @@ fn write(
     metrics: &Metrics,
     runtime: &Handle,
 ) {
-    let (txs, answers): (Vec<_>, Vec<_>) = group
-        .into_iter()
-        .map(|submission| ((submission.tx, submission.verified), submission.answer))
-        .unzip();
+    let (mut answers, mut room) = (Vec::new(), Vec::new());
+    let apart = |submission: Submission| {
+        answers.push(submission.answer);
+        room.push(submission.room);
+        (submission.tx, submission.verified)
+    };
+    let txs: Vec<_> = group.into_iter().map(apart).collect();
     let start = Instant::now();
     let outcomes = node.submit_verified(&txs);
     // what the clock says is asked anew
@@ -131,6 +143,7 @@ fn write(
             progress.size = receipt.index + 1;
         }
     });
+    drop((txs, room));
     // last, so that whoever has an answer finds everything else that says so; and by one task, because waking each of a
     // hundred from here is a hundred system calls before the next block
     runtime.spawn(async move {
@@ -148,6 +161,56 @@ mod tests {
 
     use super::*;
     use crate::Founding;
+
+    /// A block of a thousand of the largest would be more than a client reads as one answer.
+    #[test]
+    fn a_block_has_so_many_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let person = Person::new(0);
+        let founding = Founding::new("test", person.authority());
+        let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+        let node = Arc::new(node);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (queue, waiting) = mpsc::channel(1000);
+        let answers: Vec<_> = (0..1000)
+            .map(|sequence| {
+                let mut body = share(sequence, &[&person]);
+                if let ledger_core::Body::Share(share) = &mut body {
+                    share.description = Some("x".repeat(16_000));
+                }
+                let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
+                let tx = tx.sign(&person.key);
+                let (answer, answered) = oneshot::channel();
+                let submission = Submission {
+                    verified: None,
+                    tx,
+                    answer,
+                    room: None,
+                };
+                assert!(queue.try_send(submission).is_ok());
+                answered
+            })
+            .collect();
+        let (progress, _seen) = watch::channel(Progress::new(0));
+        let _entered = runtime.enter();
+        let metrics = Arc::new(Metrics::new());
+        let writer = start(Arc::clone(&node), waiting, progress, metrics).unwrap();
+        for answered in answers {
+            assert!(answered.blocking_recv().unwrap().is_ok());
+        }
+        drop(queue);
+        writer.join().unwrap();
+        for height in 1..=node.head().unwrap().height.0 {
+            let block = node.block(Height(height)).unwrap().unwrap();
+            let bytes: usize = block
+                .transactions
+                .iter()
+                .map(|tx| tx.as_bytes().len())
+                .sum();
+            assert!(bytes < GROUP_BYTES + 65_536, "{bytes}");
+        }
+        assert_eq!(node.head().unwrap().height, Height(2));
+    }
 
     /// What waits when the thread begins: 2,003 transactions, and nobody waits for the last three to become more.
     #[test]
@@ -169,6 +232,7 @@ mod tests {
                     verified: node.verify_ahead(&tx),
                     tx,
                     answer,
+                    room: None,
                 };
                 assert!(queue.try_send(submission).is_ok());
                 answered
