@@ -7,7 +7,9 @@
 
 mod server;
 
-use std::time::SystemTime;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, SystemTime};
 
 use ledger_core::testing::{Person, share};
 use ledger_core::tx::sign_message;
@@ -120,6 +122,62 @@ fn no_cache_on_the_way_keeps_what_only_members_read() {
     for path in ["/v1/shares", "/tile/0/001", "/v1/genesis"] {
         assert_eq!(cached(&get(&open, None, path)), "no-cache", "{path}");
     }
+}
+
+/// Opens a stream as a member and reads its head.
+fn stream(running: &Running, person: u32) -> BufReader<TcpStream> {
+    let path = "/v1/events";
+    let address = running.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let signature = signature(running, person, path);
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signature}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
+    }
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(
+        head.contains("cache-control: private, no-store\r\n"),
+        "{head}"
+    );
+    reader
+}
+
+/// Waits for an event of this kind.
+fn hears(stream: &mut BufReader<TcpStream>, kind: &str) {
+    let mut line = String::new();
+    while line != format!("event: {kind}\n") {
+        line.clear();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "no {kind}");
+    }
+}
+
+/// Membership was looked at once, when the stream began.
+#[test]
+fn a_stream_ends_when_its_member_is_revoked() {
+    let running = private();
+    let (mut one, mut two) = (stream(&running, 1), stream(&running, 2));
+    let tx = sign(&running, 3, 3, 0, share(1, &[&Person::new(1)]));
+    assert_eq!(post(&running, &tx).status(), 201);
+    hears(&mut one, "share");
+    hears(&mut two, "share");
+    let address = Person::new(2).address;
+    let revoke = Body::RevokeMember(RevokeMember { address });
+    assert_eq!(
+        post(&running, &sign(&running, 0, 0, 3, revoke)).status(),
+        201
+    );
+    let tx = sign(&running, 3, 3, 1, share(2, &[&Person::new(1)]));
+    assert_eq!(post(&running, &tx).status(), 201);
+    hears(&mut one, "revoke-member");
+    hears(&mut one, "share");
+    let mut rest = String::new();
+    two.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("event:"), "{rest}");
 }
 
 /// Whoever can sign nothing sends transactions in others' names, and learns neither who is a member nor how many each has sent.

@@ -1,9 +1,11 @@
 //! Lets members read who sign their requests.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -32,7 +34,7 @@ pub(super) async fn check(
     response
 }
 
-async fn checked(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
+async fn checked(shared: &Arc<Shared>, mut request: Request, next: Next) -> Response {
     if *request.method() != Method::POST {
         let header = request.headers().get(AUTHORIZATION).cloned();
         let path = request
@@ -40,11 +42,16 @@ async fn checked(shared: &Arc<Shared>, request: Request, next: Next) -> Response
             .path_and_query()
             .map_or("/", |path| path.as_str())
             .to_owned();
-        if let Err(problem) = authorize(shared, header.as_ref(), path).await {
-            let mut response = problem.into_response();
-            let scheme = HeaderValue::from_static("Medshare");
-            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-            return response;
+        match authorize(shared, header.as_ref(), path).await {
+            Ok(member) => {
+                request.extensions_mut().insert(Reader(Some(member)));
+            }
+            Err(problem) => {
+                let mut response = problem.into_response();
+                let scheme = HeaderValue::from_static("Medshare");
+                response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+                return response;
+            }
         }
     }
     next.run(request).await
@@ -54,7 +61,7 @@ async fn authorize(
     shared: &Arc<Shared>,
     header: Option<&HeaderValue>,
     path: String,
-) -> Answered<()> {
+) -> Answered<Address> {
     let refused = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unsigned", detail);
     let header = header
         .and_then(|header| header.to_str().ok())
@@ -66,6 +73,7 @@ async fn authorize(
             "the request was signed too long ago, or a clock is wrong",
         ));
     }
+    let address = header.address;
     let holds = shared.read(move |shared, reading| {
         let next = Height(reading.head().height.0.saturating_add(1));
         let member = reading.member(&header.address)?;
@@ -76,9 +84,21 @@ async fn authorize(
         Ok(key.is_some_and(|key| key.verifies(&signed_digest(&message), &header.signature)))
     });
     if holds.await? {
-        Ok(())
+        Ok(address)
     } else {
         Err(refused("no live member signed this request"))
+    }
+}
+
+/// The member that signed the request; none where everybody reads.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reader(pub(super) Option<Address>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Reader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or_default())
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
+use super::auth::Reader;
 use super::limits::{Full, Place};
 use super::params::{Asked, natural, read_some};
 use super::problem::{Answered, Problem};
@@ -67,7 +68,8 @@ struct EventView {
 /// It begins with an id alone, that of the transaction before, and says another one when it is silent for long: so whoever
 /// loses the connection before the first event goes on from there (HTML, section 9.2.6: without data nothing is dispatched).
 ///
-/// A server has places for some streams, and for fewer of one address.
+/// A server has places for some streams, and for fewer of one address. Where reads are for members, it ends when its member is
+/// revoked.
 #[utoipa::path(
     get, path = "/v1/events", tag = "transactions", params(Wanted),
     responses(
@@ -80,6 +82,7 @@ pub(super) async fn stream(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Asked(wanted): Asked<Wanted>,
+    Reader(reader): Reader,
     headers: HeaderMap,
 ) -> Answered<Response> {
     let place = shared.streams.enter(peer.ip()).map_err(|full| {
@@ -106,6 +109,7 @@ pub(super) async fn stream(
         progress,
         share: read_some(wanted.share.as_ref())?,
         member: read_some(wanted.member.as_ref())?,
+        reader,
         next,
         ready: VecDeque::from([before(next)]),
         said: Instant::now(),
@@ -140,6 +144,8 @@ struct Events {
     progress: watch::Receiver<Progress>,
     share: Option<ShareId>,
     member: Option<Address>,
+    /// Who listens, where reads are for members.
+    reader: Option<Address>,
     next: u64,
     ready: VecDeque<Event>,
     /// When something was sent last.
@@ -149,7 +155,7 @@ struct Events {
 }
 
 impl Events {
-    /// The next event; none when the server stops or cannot read on.
+    /// The next event; none when the server stops or cannot read on, or when the member that listens was revoked.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -170,8 +176,13 @@ impl Events {
             if !recorded {
                 return None;
             }
-            let (share, member) = (self.share, self.member);
+            let (share, member, reader) = (self.share, self.member, self.reader);
             let look = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
+                if let Some(reader) = reader {
+                    let member = reading.member(&reader)?;
+                    let live = member.filter(ledger_core::MemberState::is_live);
+                    live.ok_or_else(|| Problem::not_found("member"))?;
+                }
                 look(reading, next, share.as_ref(), member.as_ref())
             };
             let (next, events) = self.shared.read(look).await.ok()?;
