@@ -199,21 +199,33 @@ fn look(
     member: Option<&Address>,
 ) -> Answered<(u64, VecDeque<Event>)> {
     let size = reading.head().log_size;
-    let (indices, next) = match member {
-        Some(member) => {
-            let indices = reading.involved(member, from, Order::Ascending, CHUNK)?;
-            let next = match indices.last() {
-                Some(last) if indices.len() == CHUNK => last + 1,
-                _ => size,
-            };
-            (indices, next)
-        }
-        None => {
-            let indices: Vec<_> = (from..size).take(CHUNK).collect();
-            let next = indices.last().map_or(size.max(from), |last| last + 1);
-            (indices, next)
-        }
+    let concerns =
+        |member: &Address, from, limit| reading.involved(member, from, Order::Ascending, limit);
+    // where to go on behind these
+    let behind = |looked_at: &[u64]| match looked_at.last() {
+        Some(last) if looked_at.len() == CHUNK => last + 1,
+        _ => size.max(from),
     };
+    let mut indices: Vec<u64> = match (share, member) {
+        // a share names its own, so that the log is not looked through
+        (Some(share), _) => {
+            let events = reading.share(share)?.map(|share| share.events);
+            let later = events.into_iter().flatten().filter(|index| *index >= from);
+            later.take(CHUNK).collect()
+        }
+        (None, Some(member)) => concerns(member, from, CHUNK)?,
+        (None, None) => (from..size).take(CHUNK).collect(),
+    };
+    let next = behind(&indices);
+    if let (Some(_), Some(member)) = (share, member) {
+        let mut both = Vec::new();
+        for index in indices {
+            if concerns(member, index, 1)?.first() == Some(&index) {
+                both.push(index);
+            }
+        }
+        indices = both;
+    }
     let mut headers = Headers::new(reading);
     let (mut events, mut bytes) = (VecDeque::new(), 0);
     for index in indices {
@@ -222,20 +234,18 @@ fn look(
         }
         let tx = reading.transaction(index)?;
         let tx: Transaction = tx.ok_or_else(|| Problem::not_found("transaction"))?;
-        if share.is_none_or(|share| tx.body().share_id() == Some(share)) {
-            let view = TransactionView::new(&tx, index, &headers.of(index)?);
-            let data = serde_json::to_string(&view).map_err(|_| Problem::not_found("event"))?;
-            bytes += data.len();
-            let event = Event::default().event(&view.kind).id(index.to_string());
-            events.push_back(event.data(data));
-        }
+        let view = TransactionView::new(&tx, index, &headers.of(index)?);
+        let data = serde_json::to_string(&view).map_err(|_| Problem::not_found("event"))?;
+        bytes += data.len();
+        let event = Event::default().event(&view.kind).id(index.to_string());
+        events.push_back(event.data(data));
     }
     Ok((next, events))
 }
 
 #[cfg(test)]
 mod tests {
-    use ledger_core::testing::{Person, share};
+    use ledger_core::testing::{Person, share, share_id};
     use ledger_core::{Body, Unsigned};
 
     use super::*;
@@ -277,5 +287,25 @@ mod tests {
             from = next;
         }
         assert_eq!(found, 40);
+    }
+
+    /// The whole log was read, whatever happened to the share.
+    #[test]
+    fn the_events_of_a_share_are_found_at_once() {
+        let (_folder, node) = node(600, 0);
+        let reading = node.view().unwrap();
+        let (one, other) = (Person::new(0).address, Person::new(1).address);
+        for (member, expected) in [(None, 1), (Some(&one), 1), (Some(&other), 0)] {
+            let Ok((next, events)) = look(&reading, 0, Some(&share_id(400)), member) else {
+                panic!("it is read")
+            };
+            assert_eq!((next, events.len()), (600, expected));
+        }
+        let Ok((next, events)) = look(&reading, 401, Some(&share_id(400)), None) else {
+            panic!("it is read")
+        };
+        assert_eq!((next, events.len()), (600, 0));
+        // what is not recorded has no events yet
+        assert!(look(&reading, 0, Some(&share_id(999)), None).is_ok_and(|(next, _)| next == 600));
     }
 }
