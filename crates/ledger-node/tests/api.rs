@@ -598,6 +598,9 @@ fn stopping_answers_what_was_begun() {
     let stopped = std::thread::spawn(|| running.stop());
     assert_eq!(idle.read(&mut [0]).unwrap(), 0, "it stops");
     assert!(!stopped.is_finished(), "it waits for what was begun");
+    // nobody else waits for an answer that will not come
+    let late = TcpStream::connect(&address).map_err(|error| error.kind());
+    assert_eq!(late.err(), Some(std::io::ErrorKind::ConnectionRefused));
     for (stream, tx) in begun.iter_mut().zip(&txs) {
         stream.get_mut().write_all(tx.as_bytes()).unwrap();
     }

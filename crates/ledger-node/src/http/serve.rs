@@ -210,6 +210,8 @@ impl Server {
             });
         }
         self.stop.stop();
+        // whoever comes now is refused by the system, and does not wait for what will not come
+        drop(listener);
         drop(connection);
         // whoever does not finish in the time of a request is cut off
         let _ = tokio::time::timeout(timeout, graceful.shutdown()).await;
