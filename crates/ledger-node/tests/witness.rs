@@ -9,6 +9,7 @@ mod server;
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ledger_core::testing::{Person, share, share_id};
@@ -18,7 +19,7 @@ use ledger_core::{
 };
 use ledger_node::http::{Settings, WitnessAddress};
 use ledger_node::{Error, Founding, Node, Witnessing};
-use server::{Running, signed};
+use server::{Running, proxy, signed};
 use ureq::Agent;
 
 const NAME: &str = "hospital.example/witness";
@@ -401,4 +402,42 @@ fn a_witness_that_hangs_takes_nothing_from_the_others() {
         assert!(took < Duration::from_secs(1), "{took:?} at {size}");
         std::thread::sleep(Duration::from_millis(300));
     }
+}
+
+/// Without a cosignature the newest checkpoint is shown, and the first that was cosigned could be one before it.
+#[test]
+fn a_checkpoint_that_was_shown_is_not_taken_back() {
+    let (folder, node) = founded();
+    let log = node.log_key();
+    let kept = tempfile::tempdir().unwrap();
+    let (witness, key) = witness(kept.path(), log);
+    let slow = Arc::new(Mutex::new(()));
+    let holding = slow.lock().unwrap();
+    let held = Arc::clone(&slow);
+    let say = move |_: &str, body| {
+        drop(held.lock());
+        std::thread::sleep(Duration::from_millis(300));
+        Some(body)
+    };
+    let url = proxy::between(&witness.url, Arc::new(str::to_owned), Arc::new(say));
+    let address = WitnessAddress::new(key.clone(), &url).unwrap();
+    let observed = Running::serve(folder, node, settings().witnesses(vec![address]));
+    let shown = || {
+        let mut response = ureq::get(format!("{}/checkpoint", observed.url))
+            .call()
+            .unwrap();
+        let note = response.body_mut().read_to_string().unwrap();
+        let keys = std::slice::from_ref(&key);
+        let (checkpoint, found) = Checkpoint::open_cosigned(&note, &log, keys).unwrap();
+        (checkpoint.size(), found)
+    };
+    assert_eq!(shown(), (3, 0));
+    observed.send(1, share(1, &[&Person::new(2)]));
+    assert_eq!(shown(), (4, 0));
+    drop(holding);
+    until("it is cosigned", || {
+        let (size, found) = shown();
+        assert!(size >= 4, "it went back to {size}");
+        (size, found) == (4, 1)
+    });
 }

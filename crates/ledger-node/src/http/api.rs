@@ -1,6 +1,7 @@
 //! The routes and what they share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -49,6 +50,8 @@ pub(super) struct Shared {
     pub(super) reads: Reads,
     pub(super) witnessing: Option<Arc<Witnessing>>,
     pub(super) cosigning: watch::Receiver<Cosigning>,
+    /// The size of the largest checkpoint that was shown without a cosignature.
+    pub(super) shown: AtomicU64,
 }
 
 impl Shared {

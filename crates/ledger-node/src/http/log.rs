@@ -1,6 +1,7 @@
 //! The Merkle log: genesis, checkpoints, proofs, and C2SP's tlog-tiles for readers that exist already.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -123,7 +124,7 @@ pub(super) async fn checkpoint(
     shared.answer_at(cosigned, form, checkpoint).await
 }
 
-/// The newest checkpoint as a C2SP signed note; where witnesses are asked, the newest that one of them cosigned.
+/// The newest checkpoint as a C2SP signed note; where witnesses are asked, the newest that one of them cosigned. It never goes back.
 #[utoipa::path(
     get, path = "/checkpoint", tag = "log",
     responses(
@@ -133,15 +134,27 @@ pub(super) async fn checkpoint(
     ),
 )]
 pub(super) async fn note(State(shared): State<Arc<Shared>>) -> Answered<Response> {
+    let shown = shared.shown.load(Ordering::Acquire);
+    // before one was cosigned a newer one may have been shown
     let cosigned = shared.cosigning.borrow().note();
-    let note = match cosigned {
+    let note = match cosigned.filter(|note| size(note) >= shown) {
         Some(note) => note.to_string(),
         None => {
-            let note = shared.read(|shared, reading| Ok(shared.node.checkpoint_at(reading)?));
-            note.await?
+            let newest = |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+                let size = reading.head().log_size;
+                shared.shown.fetch_max(size, Ordering::AcqRel);
+                Ok(shared.node.checkpoint_at(reading)?)
+            };
+            shared.read(newest).await?
         }
     };
     Ok(note.into_response())
+}
+
+/// The number of transactions that a note is about: its second line.
+fn size(note: &str) -> u64 {
+    let size = note.lines().nth(1).and_then(|size| size.parse().ok());
+    size.unwrap_or_default()
 }
 
 /// A path of the Merkle tree.

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
@@ -165,6 +166,7 @@ impl Server {
             reads: self.settings.reads,
             witnessing: self.settings.witnessing,
             cosigning,
+            shown: AtomicU64::new(0),
         }));
         let mut stopping = self.stop.0.subscribe();
         let graceful = GracefulShutdown::new();
