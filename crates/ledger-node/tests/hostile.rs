@@ -186,7 +186,7 @@ fn a_full_disk_is_a_507_and_the_server_goes_on_when_there_is_room() {
         "{text}"
     );
     assert!(
-        recorded.len() > 10 && text.contains("\"code\":\"store\""),
+        recorded.len() > 10 && text.contains("\"code\":\"full\""),
         "{text}"
     );
     // what is recorded is still read, and the server says how it is

@@ -1,5 +1,7 @@
 //! Errors as problem+json (RFC 9457).
 
+use std::io::{self, ErrorKind};
+
 use axum::Json;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -29,7 +31,7 @@ pub(super) struct Problem {
     /// What was expected and what was found.
     detail: String,
     /// A stable name of the reason, for programs: `replayed`, `unknown-share`, ….
-    code: String,
+    pub(super) code: String,
 }
 
 /// The answer of a route: what it answers, or a problem.
@@ -75,23 +77,75 @@ impl Problem {
 }
 
 impl From<Error> for Problem {
+    /// A stranger does not learn where the server keeps its files, nor what the system says of them.
     fn from(error: Error) -> Self {
-        let detail = match &error {
-            Error::NoKey { .. } => KEYLESS.to_owned(),
-            error => error.to_string(),
-        };
-        let (status, code) = match &error {
-            Error::Refused(refusal) => (StatusCode::UNPROCESSABLE_ENTITY, refusal.code()),
-            Error::Clock { .. } => (StatusCode::SERVICE_UNAVAILABLE, "clock"),
-            Error::NoKey { .. } => (StatusCode::FORBIDDEN, "no-key"),
-            Error::Ledger(ledger_core::Error::Beyond { .. }) => (StatusCode::CONFLICT, "beyond"),
-            Error::Ledger(ledger_core::Error::Store { .. }) => {
-                (StatusCode::INSUFFICIENT_STORAGE, "store")
+        let internal = StatusCode::INTERNAL_SERVER_ERROR;
+        let new = |status, code: &str, detail: &str| Self::new(status, code, detail);
+        match &error {
+            Error::Refused(refusal) => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(status, refusal.code(), error.to_string())
             }
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
-        };
-        Self::new(status, code, detail)
+            Error::Clock { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "clock", error.to_string())
+            }
+            Error::NoKey { .. } => new(StatusCode::FORBIDDEN, "no-key", KEYLESS),
+            Error::Ledger(ledger_core::Error::Beyond { .. }) => {
+                Self::new(StatusCode::CONFLICT, "beyond", error.to_string())
+            }
+            error if is_full(error) => {
+                let detail = "the disk of the server is full: nothing was recorded";
+                new(StatusCode::INSUFFICIENT_STORAGE, "full", detail)
+            }
+            Error::Ledger(ledger_core::Error::Store { action, .. }) => Self::new(
+                internal,
+                "store",
+                format!("the store failed while {action}"),
+            ),
+            Error::Damaged { what, .. } | Error::Ledger(ledger_core::Error::Damaged { what }) => {
+                Self::new(
+                    internal,
+                    "damaged",
+                    format!("the ledger is damaged: {what}"),
+                )
+            }
+            Error::Kept { .. } => {
+                let detail = "the last checkpoint could not be kept: nothing was cosigned";
+                new(internal, "kept", detail)
+            }
+            Error::Busy { .. } | Error::Ledger(ledger_core::Error::Busy) => {
+                let detail = "another process has the ledger open";
+                new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+            }
+            _ => new(internal, "internal", "the server cannot answer this"),
+        }
     }
+}
+
+/// Whether somebody has to make room: a disk, a quota, or a limit on the size of a file is reached. The layers below hand on the
+/// system's error, or its words alone.
+fn is_full(error: &Error) -> bool {
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = next {
+        let number = error.to_string();
+        let number = number.split_once("(os error ").and_then(|(_, rest)| {
+            let (number, _) = rest.split_once(')')?;
+            number.parse().ok()
+        });
+        let kind = match (error.downcast_ref::<io::Error>(), number) {
+            (Some(error), _) => Some(error.kind()),
+            (None, Some(number)) => Some(io::Error::from_raw_os_error(number).kind()),
+            (None, None) => None,
+        };
+        if matches!(
+            kind,
+            Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+        ) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 impl From<ledger_core::Error> for Problem {
@@ -141,4 +195,86 @@ pub(super) async fn dress(response: Response) -> Response {
         }
     }
     problem
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Every failure of the store was a full disk, what was not known was damage, and paths were told to whoever asked.
+    #[test]
+    fn failures_have_their_status_and_tell_no_paths() {
+        let path = || PathBuf::from("/srv/secret");
+        let store = |source: Box<dyn std::error::Error + Send + Sync>| {
+            Error::Ledger(ledger_core::Error::Store {
+                action: "writing a block",
+                source,
+            })
+        };
+        let system = |kind: ErrorKind| Box::new(io::Error::new(kind, "/srv/secret"));
+        for (error, status, code) in [
+            (store(system(ErrorKind::StorageFull)), 507, "full"),
+            (store(system(ErrorKind::QuotaExceeded)), 507, "full"),
+            (store(system(ErrorKind::PermissionDenied)), 500, "store"),
+            (store("the cable is out, /srv/secret".into()), 500, "store"),
+            #[cfg(target_os = "linux")]
+            (
+                store("No space left on device (os error 28)".into()),
+                507,
+                "full",
+            ),
+            #[cfg(target_os = "linux")]
+            (
+                store("Input/output error (os error 5)".into()),
+                500,
+                "store",
+            ),
+            (
+                Error::Kept {
+                    path: path(),
+                    reason: "permission denied".to_owned(),
+                },
+                500,
+                "kept",
+            ),
+            (
+                Error::Damaged {
+                    path: path(),
+                    what: "header 5 is missing".to_owned(),
+                },
+                500,
+                "damaged",
+            ),
+            (
+                Error::Busy {
+                    path: path(),
+                    waited: Duration::ZERO,
+                },
+                503,
+                "busy",
+            ),
+            (Error::NoKey { path: path() }, 403, "no-key"),
+            (
+                Error::File {
+                    path: path(),
+                    source: ErrorKind::PermissionDenied.into(),
+                },
+                500,
+                "internal",
+            ),
+            (Error::Missing { path: path() }, 500, "internal"),
+        ] {
+            let words = error.to_string();
+            let problem = Problem::from(error);
+            assert_eq!(
+                (problem.status, problem.code.as_str()),
+                (status, code),
+                "{words}"
+            );
+            assert!(!problem.detail.contains("/srv"), "{}", problem.detail);
+        }
+    }
 }

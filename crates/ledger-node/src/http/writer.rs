@@ -103,16 +103,6 @@ fn write(
         Ok(_) | Err(Error::Clock { .. }) => None,
         Err(_) => Some(Instant::now()),
     };
-    // everybody hears the same failure in its own words
-    let failure = |error: &Error| {
-        let status = match error {
-            Error::Ledger(ledger_core::Error::Store { .. }) => "store",
-            Error::NoKey { .. } => "no-key",
-            Error::Clock { .. } => "clock",
-            _ => "damaged",
-        };
-        metrics.failed(status);
-    };
     let answered: Vec<Result<Receipt, Problem>> = match outcomes {
         Ok(outcomes) => {
             // what is refused, or was recorded before, is in no block
@@ -129,8 +119,9 @@ fn write(
             outcomes.into_iter().map(outcome).collect()
         }
         Err(error) => {
-            failure(&error);
-            vec![Err(Problem::from(error)); answers.len()]
+            let problem = Problem::from(error);
+            metrics.failed(&problem.code);
+            vec![Err(problem); answers.len()]
         }
     };
     let last = answered
