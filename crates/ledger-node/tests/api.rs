@@ -615,3 +615,58 @@ fn stopping_answers_what_was_begun() {
     }
     node.verify_chain(|_, _| {}).unwrap();
 }
+
+/// A prefix was compared, so that a name that only begins so was taken for it, and weights were not read.
+#[test]
+fn the_representation_is_the_one_that_is_accepted() {
+    let running = Running::new();
+    let kind = |accept: &str, path: &str| {
+        let url = format!("{}{path}", running.url);
+        let response = agent().get(url).header("accept", accept).call().unwrap();
+        let headers = response.headers();
+        assert_eq!(headers["vary"], "accept", "{path}");
+        headers["content-type"].to_str().unwrap().to_owned()
+    };
+    for path in ["/v1/checkpoint", "/v1/genesis"] {
+        for (accept, expected) in [
+            ("application/json;q=0.5, application/cbor", CBOR),
+            ("Application/CBOR", CBOR),
+            ("application/cbor;q=0", "application/json"),
+            ("application/cborx", "application/json"),
+        ] {
+            assert_eq!(kind(accept, path), expected, "{accept} of {path}");
+        }
+    }
+}
+
+/// Four hundred kilobytes of verifier came again with every visit.
+#[test]
+fn a_browser_that_has_the_page_is_told_so() {
+    let running = Running::new();
+    for path in [
+        "/",
+        "/page.css",
+        "/page.js",
+        "/verifier.js",
+        "/verifier.wasm",
+    ] {
+        let response = get(&running, path);
+        let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+        let again = |tags: &str| {
+            let url = format!("{}{path}", running.url);
+            let mut response = agent()
+                .get(url)
+                .header("if-none-match", tags)
+                .call()
+                .unwrap();
+            let status = response.status().as_u16();
+            assert_eq!(response.headers()["etag"], tag);
+            (status, response.body_mut().read_to_vec().unwrap().len())
+        };
+        assert_eq!(again(&tag), (304, 0));
+        assert_eq!(again(&format!("\"other\", W/{tag}")), (304, 0));
+        assert_eq!(again("*"), (304, 0));
+        let (status, bytes) = again("\"other\"");
+        assert!(status == 200 && bytes > 100, "{path}: {status}");
+    }
+}

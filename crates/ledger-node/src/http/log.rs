@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use ledger_core::merkle::TILE_WIDTH;
 use ledger_core::store::RedbSnapshot;
@@ -50,7 +51,7 @@ struct GenesisView {
 )]
 pub(super) async fn genesis(State(shared): State<Arc<Shared>>, form: Representation) -> Response {
     let genesis = shared.node.genesis();
-    match form {
+    let mut response = match form {
         Representation::Proven => ([(CONTENT_TYPE, CBOR)], genesis.to_bytes()).into_response(),
         Representation::Json => Json(GenesisView {
             chain: shared.node.chain().to_string(),
@@ -65,7 +66,10 @@ pub(super) async fn genesis(State(shared): State<Arc<Shared>>, form: Representat
             threshold: genesis.threshold,
         })
         .into_response(),
-    }
+    };
+    let vary = HeaderValue::from_static("accept");
+    response.headers_mut().insert(VARY, vary);
+    response
 }
 
 /// The newest checkpoint.

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use ledger_core::merkle::leaf_hash;
 
 use super::api::Shared;
 
@@ -50,20 +53,29 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     FILES
         .into_iter()
         .fold(Router::new(), |router, (address, kind, content)| {
-            router.route(
-                address,
-                get(move || std::future::ready(file(kind, content))),
-            )
+            let tag = format!("\"{}\"", leaf_hash(content));
+            let answer =
+                move |headers: HeaderMap| std::future::ready(file(&headers, kind, content, &tag));
+            router.route(address, get(answer))
         })
 }
 
-fn file(kind: &'static str, content: &'static [u8]) -> Response {
+/// A file, or that the browser has it already (RFC 9110, section 13.1.2).
+fn file(asked: &HeaderMap, kind: &'static str, content: &'static [u8], tag: &str) -> Response {
+    let has = |tags: &str| {
+        let mut tags = tags.split(',').map(str::trim);
+        tags.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
+    };
+    let mut tags = asked.get_all(IF_NONE_MATCH).into_iter();
     let headers = [
-        (CONTENT_TYPE, kind),
+        (ETAG, tag),
         (CACHE_CONTROL, "no-cache"),
         (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, content).into_response()
+    if tags.any(|tags| tags.to_str().is_ok_and(has)) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, [(CONTENT_TYPE, kind)], content).into_response()
 }

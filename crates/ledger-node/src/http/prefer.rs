@@ -43,7 +43,7 @@ impl Preferences {
 }
 
 /// The parts between separators, of which those in a quoted string are none (RFC 9110, section 5.6.4).
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |found: char| {
         match found {
