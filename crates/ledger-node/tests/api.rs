@@ -133,6 +133,10 @@ fn every_refusal_is_a_problem_with_its_code() {
         "bad-signature"
     );
     assert_eq!(problem(post(&running, CBOR, b"\xa0"), 400), "malformed");
+    let mut hello = post(&running, CBOR, b"hello");
+    let hello: Value = hello.body_mut().read_json().unwrap();
+    let plain = "expected the canonical DAG-CBOR of a signed transaction";
+    assert_eq!(hello["detail"], plain);
     assert_eq!(
         problem(post(&running, "text/plain", b"hello"), 415),
         "media-type"
@@ -142,9 +146,17 @@ fn every_refusal_is_a_problem_with_its_code() {
         "malformed"
     );
     assert_eq!(
-        problem(post(&running, CBOR, &vec![0; 70_000]), 400),
+        problem(post(&running, CBOR, &vec![0; 65_535]), 400),
         "malformed"
     );
+    for bytes in [65_536, 70_000] {
+        let bytes = vec![0; bytes];
+        assert_eq!(problem(post(&running, CBOR, &bytes), 413), "too-large");
+        use base64::prelude::{BASE64_STANDARD, Engine as _};
+        let body = format!("{{\"transaction\":\"{}\"}}", BASE64_STANDARD.encode(bytes));
+        let response = post(&running, "application/json", body.as_bytes());
+        assert_eq!(problem(response, 413), "too-large");
+    }
     assert_eq!(
         problem(post(&running, CBOR, &vec![0; 200_000]), 413),
         "too-large"

@@ -283,7 +283,18 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Answered<Transaction> {
             ));
         }
     };
-    Transaction::from_bytes(bytes).map_err(|error| Problem::malformed(error.to_string()))
+    Transaction::from_bytes(bytes).map_err(|error| match error {
+        error @ ledger_core::Error::TooLarge { .. } => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            error.to_string(),
+        ),
+        // what a decoder says of bytes is for who writes decoders
+        ledger_core::Error::Malformed { reason, .. } if reason == "not the canonical encoding" => {
+            Problem::malformed("the transaction is not in its canonical encoding")
+        }
+        _ => Problem::malformed("expected the canonical DAG-CBOR of a signed transaction"),
+    })
 }
 
 /// Index and height of a transaction, if it is recorded.
