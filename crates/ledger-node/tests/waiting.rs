@@ -459,3 +459,49 @@ fn a_copy_without_a_key_says_that_it_only_reads() {
         .to_string();
     assert!(!problem.to_string().contains(&folder), "{problem}");
 }
+
+/// A block of a thousand takes ten megabytes and more to answer, and every connection could ask for it and read nothing.
+#[test]
+fn few_large_blocks_are_answered_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+    let txs: Vec<_> = (0..500)
+        .map(|number| {
+            let mut body = share(number, &[&Person::new(0)]);
+            if let Body::Share(share) = &mut body {
+                share.description = Some("x".repeat(16_000));
+            }
+            server::signed(&node, 0, number, body)
+        })
+        .collect();
+    assert!(node.submit_all(&txs).unwrap().iter().all(Result::is_ok));
+    let long = Duration::from_secs(60);
+    let settings = Settings::new().rate(None).timeouts(long, long);
+    let running = Running::serve(folder, node, settings);
+    let address = running.url.strip_prefix("http://").unwrap();
+    let unread: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            write!(stream, "GET /v1/blocks/1 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            let mut status = [0; 15];
+            std::io::Read::read_exact(&mut stream, &mut status).unwrap();
+            assert_eq!(&status, b"HTTP/1.1 200 OK");
+            stream
+        })
+        .collect();
+    // others go on, and whoever asks for as much has its turn when one of those has gone
+    assert_eq!(get(&running, "/v1/blocks/0").0, 200);
+    let url = format!("{}/v1/blocks/1", running.url);
+    let (tell, told) = std::sync::mpsc::channel();
+    let asked = thread::spawn(move || {
+        let mut response = agent().get(url).call().unwrap();
+        let body = response.body_mut().with_config().limit(1 << 30);
+        tell.send(body.read_json::<Value>().unwrap()).unwrap();
+    });
+    assert!(told.recv_timeout(Duration::from_secs(3)).is_err());
+    drop(unread);
+    let block = told.recv_timeout(long).unwrap();
+    assert_eq!(block["transactions"].as_array().unwrap().len(), 500);
+    asked.join().unwrap();
+}

@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) refusals: Refusals,
     /// Held by whoever looks for the reason of a refusal: up to nine signatures each, on one core at most.
     pub(super) refusing: Semaphore,
+    /// Places for the answers that are large.
+    pub(super) large: Arc<Semaphore>,
     pub(super) timeout: Duration,
     pub(super) reads: Reads,
     pub(super) witnessing: Option<Arc<Witnessing>>,

@@ -27,6 +27,9 @@ use super::settings::Settings;
 use super::writer::{self, Progress};
 use crate::{Error, Node, Result};
 
+/// How many large blocks are answered at a time.
+const LARGE: usize = 4;
+
 /// A server of one node, bound to an address and ready to run.
 #[derive(Debug)]
 pub struct Server {
@@ -162,6 +165,7 @@ impl Server {
             streams: Places::new(self.settings.streams, self.settings.streams_per_address),
             refusals: Refusals::default(),
             refusing: Semaphore::new(1),
+            large: Arc::new(Semaphore::new(LARGE)),
             timeout,
             reads: self.settings.reads,
             witnessing: self.settings.witnessing,
