@@ -682,3 +682,58 @@ fn a_browser_that_has_the_page_is_told_so() {
         assert!(status == 200 && bytes > 100, "{path}: {status}");
     }
 }
+
+/// Signed reads, headers and bytes were not described, so that no client made of the description knew of them.
+#[test]
+fn the_description_says_how_reads_are_signed_and_what_heads_carry() {
+    let api: Value = serde_json::from_str(&ledger_node::http::openapi()).unwrap();
+    let scheme = &api["components"]["securitySchemes"]["member"];
+    assert_eq!(
+        (&scheme["in"], &scheme["name"]),
+        (&"header".into(), &"Authorization".into())
+    );
+    let get = |path: &str| &api["paths"][path]["get"];
+    for path in ["/v1/shares", "/v1/events", "/tile/{tile}"] {
+        let expected = serde_json::json!([{ "member": [] }, {}]);
+        assert_eq!(get(path)["security"], expected, "{path}");
+    }
+    for path in ["/v1/genesis", "/checkpoint", "/health"] {
+        assert!(get(path)["security"].is_null(), "{path}");
+    }
+    let post = &api["paths"]["/v1/transactions"]["post"];
+    for status in ["200", "201", "202", "504"] {
+        assert!(
+            post["responses"][status]["headers"]["Location"].is_object(),
+            "{status}"
+        );
+    }
+    assert!(post["responses"]["202"]["headers"]["Preference-Applied"].is_object());
+    assert!(post["responses"]["5XX"]["headers"]["Retry-After"].is_object());
+    let named = |operation: &Value, name: &str| {
+        let parameters = operation["parameters"].as_array().unwrap();
+        parameters
+            .iter()
+            .any(|one| one["name"] == name && one["in"] == "header")
+    };
+    assert!(named(post, "Prefer") && named(get("/v1/events"), "Last-Event-ID"));
+    for path in [
+        "/v1/shares",
+        "/v1/members",
+        "/v1/blocks",
+        "/v1/transactions",
+    ] {
+        assert!(
+            get(path)["responses"]["200"]["headers"]["Next-Cursor"].is_object(),
+            "{path}"
+        );
+    }
+    assert!(get("/v1/checkpoint")["responses"]["200"]["headers"].is_null());
+    // bytes are bytes, and no array of numbers
+    let bytes = &api["components"]["schemas"]["Binary"];
+    assert_eq!(
+        (&bytes["type"], &bytes["format"]),
+        (&"string".into(), &"binary".into())
+    );
+    let cbor = &get("/v1/shares")["responses"]["200"]["content"]["application/cbor"];
+    assert_eq!(cbor["schema"]["$ref"], "#/components/schemas/Binary");
+}

@@ -12,7 +12,7 @@ use ledger_core::store::RedbSnapshot;
 use ledger_core::{Height, Reading};
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc, watch};
-use utoipa::OpenApi;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -148,26 +148,6 @@ pub(super) fn header_at(
     Ok((first, reading.header(height)?.ok_or_else(missing)?))
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "medshare ledger",
-        description = "A ledger of signed transactions whose answers a stranger can check. Every address under /v1 \
-            answers in JSON, and with `Accept: application/cbor` in the proof of the same answer, which \
-            `ledger_core::verify_answer` believes or not. Cursors are opaque. Errors are problem+json (RFC 9457).",
-        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
-    ),
-    tags(
-        (name = "transactions", description = "What members sign, and the log's leaves"),
-        (name = "shares", description = "What became of a share"),
-        (name = "members", description = "Who may send"),
-        (name = "blocks", description = "Headers, and the transactions that they add"),
-        (name = "log", description = "The Merkle log: checkpoints, proofs, tiles"),
-        (name = "operations", description = "For whoever runs the server"),
-    ),
-)]
-struct Description;
-
 fn versioned() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(transactions::list, transactions::submit))
@@ -198,15 +178,18 @@ fn unversioned() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(operations::openapi))
 }
 
-/// The description of every route.
-pub(super) fn description() -> utoipa::openapi::OpenApi {
-    let mut all = OpenApiRouter::with_openapi(Description::openapi())
+/// A description with what the routes say of themselves.
+pub(super) fn described(about: OpenApi) -> OpenApi {
+    let mut all = OpenApiRouter::<Arc<Shared>>::with_openapi(about)
         .merge(versioned())
         .merge(unversioned())
         .routes(routes!(log::tile));
-    let mut api = all.to_openapi();
-    env!("CARGO_PKG_VERSION").clone_into(&mut api.info.version);
-    api
+    all.to_openapi()
+}
+
+/// Whether the reads of a path are for members, where they are for members at all.
+pub(super) fn is_signed(path: &str) -> bool {
+    path.starts_with("/tile/") || versioned().to_openapi().paths.paths.contains_key(path)
 }
 
 /// Everything that the server answers.

@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use super::api::{Shared, header_at};
+use super::description::Binary;
 use super::params::{Asked, Named, Since, natural, page};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
@@ -41,7 +42,7 @@ pub(super) struct Listed {
 #[utoipa::path(
     get, path = "/v1/blocks", tag = "blocks", params(Listed),
     responses(
-        (status = 200, description = "A page", content((Page<BlockView> = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "A page", content((Page<BlockView> = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
@@ -114,7 +115,7 @@ async fn held(
     get, path = "/v1/blocks/{height}", tag = "blocks",
     params(("height" = u64, Path, description = "Its number"), Since),
     responses(
-        (status = 200, description = "It is there", content((BlockView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "It is there", content((BlockView = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "It is not there yet", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),

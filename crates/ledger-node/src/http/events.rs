@@ -71,7 +71,11 @@ struct EventView {
 /// A server has places for some streams, and for fewer of one address. Where reads are for members, it ends when its member is
 /// revoked.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "transactions", params(Wanted),
+    get, path = "/v1/events", tag = "transactions",
+    params(
+        Wanted,
+        ("Last-Event-ID" = Option<String>, Header, description = "The id that was heard last: the stream goes on behind it"),
+    ),
     responses(
         (status = 200, description = "Server-sent events", body = EventView, content_type = "text/event-stream"),
         (status = "4XX", description = "Malformed, or too many streams of this address", body = Problem, content_type = "application/problem+json"),

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::api::Shared;
 use super::cosigning;
+use super::description::Binary;
 use super::params::{Asked, Since, count};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
@@ -45,7 +46,7 @@ struct GenesisView {
 #[utoipa::path(
     get, path = "/v1/genesis", tag = "log",
     responses(
-        (status = 200, description = "What the chain is", content((GenesisView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "What the chain is", content((GenesisView = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -95,7 +96,7 @@ struct CheckpointView {
 #[utoipa::path(
     get, path = "/v1/checkpoint", tag = "log", params(Since),
     responses(
-        (status = 200, description = "What the node signs", content((CheckpointView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "What the node signs", content((CheckpointView = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "The asker's checkpoint is newer", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
@@ -241,7 +242,7 @@ pub(super) async fn consistency(
     get, path = "/tile/{tile}", tag = "log",
     params(("tile" = String, Path, description = "`L/N`, `entries/N`, and `.p/W` for a part, as C2SP tlog-tiles spells them")),
     responses(
-        (status = 200, description = "Hashes of 32 bytes, or transactions each behind its length in two bytes", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "Hashes of 32 bytes, or transactions each behind its length in two bytes", body = Binary, content_type = "application/octet-stream"),
         (status = "4XX", description = "No such tile yet", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::api::Shared;
+use super::description::Binary;
 use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
@@ -35,7 +36,7 @@ pub(super) struct Listed {
 #[utoipa::path(
     get, path = "/v1/members", tag = "members", params(Listed),
     responses(
-        (status = 200, description = "A page", content((Page<MemberView> = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "A page", content((Page<MemberView> = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
@@ -75,8 +76,8 @@ pub(super) async fn list(
     get, path = "/v1/members/{address}", tag = "members",
     params(("address" = String, Path, description = "Its OpenPGP fingerprint", pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$"), Since),
     responses(
-        (status = 200, description = "It was enrolled", content((MemberView = "application/json"), (Vec<u8> = "application/cbor"))),
-        (status = 404, description = "It was never enrolled, and that can be proven", content((Problem = "application/problem+json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "It was enrolled", content((MemberView = "application/json"), (Binary = "application/cbor"))),
+        (status = 404, description = "It was never enrolled, and that can be proven", content((Problem = "application/problem+json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),

@@ -25,6 +25,7 @@ mod auth;
 mod backup;
 mod blocks;
 mod cosigning;
+mod description;
 mod events;
 mod limits;
 mod log;
@@ -58,7 +59,7 @@ pub use settings::{Reads, Settings, Tls};
 /// Never: the description is made of text.
 #[must_use]
 pub fn openapi() -> String {
-    api::description()
+    description::description()
         .to_pretty_json()
         .expect("a description is text")
 }

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::api::Shared;
 use super::cosigning;
+use super::description::Binary;
 use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
@@ -57,7 +58,7 @@ enum StatusName {
 #[utoipa::path(
     get, path = "/v1/shares", tag = "shares", params(Listed),
     responses(
-        (status = 200, description = "A page", content((Page<ShareView> = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "A page", content((Page<ShareView> = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
@@ -104,8 +105,8 @@ pub(super) async fn list(
     get, path = "/v1/shares/{id}", tag = "shares",
     params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
     responses(
-        (status = 200, description = "It is recorded", content((ShareView = "application/json"), (Vec<u8> = "application/cbor"))),
-        (status = 404, description = "It is not recorded, and that can be proven", content((Problem = "application/problem+json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "It is recorded", content((ShareView = "application/json"), (Binary = "application/cbor"))),
+        (status = 404, description = "It is not recorded, and that can be proven", content((Problem = "application/problem+json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
@@ -136,8 +137,8 @@ pub(super) async fn one(
     get, path = "/v1/shares/{id}/events", tag = "shares",
     params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
     responses(
-        (status = 200, description = "Its transactions", content((Page<TransactionView> = "application/json"), (Vec<u8> = "application/cbor"))),
-        (status = 404, description = "It is not recorded, and that can be proven", content((Problem = "application/problem+json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "Its transactions", content((Page<TransactionView> = "application/json"), (Binary = "application/cbor"))),
+        (status = 404, description = "It is not recorded, and that can be proven", content((Problem = "application/problem+json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
@@ -166,7 +167,7 @@ pub(super) async fn history(
     get, path = "/v1/shares/{id}/proof", tag = "shares",
     params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
     responses(
-        (status = 200, description = "The bundle", body = Vec<u8>, content_type = "application/cbor"),
+        (status = 200, description = "The bundle", body = Binary, content_type = "application/cbor"),
         (status = "4XX", description = "It is not recorded", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),

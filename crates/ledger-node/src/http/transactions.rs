@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
+use super::description::Binary;
 use super::limits::Sent;
 use super::params::{Asked, Named, Since, natural, page, read_some};
 use super::prefer::Preferences;
@@ -50,14 +51,18 @@ pub(super) struct Submitted {
 /// comes at once, with `Prefer: respond-async, wait=SECONDS` after so many if there is no block by then; the transaction's
 /// address tells when it is recorded, and for ten minutes why it was refused.
 #[utoipa::path(
-    post, path = "/v1/transactions", tag = "transactions", params(Since),
+    post, path = "/v1/transactions", tag = "transactions",
+    params(
+        Since,
+        ("Prefer" = Option<String>, Header, description = "`respond-async`, also with `wait=SECONDS` (RFC 7240)"),
+    ),
     request_body(
-        content((Vec<u8> = "application/cbor"), (Submitted = "application/json")),
+        content((Binary = "application/cbor"), (Submitted = "application/json")),
         description = "Canonical DAG-CBOR, at most 65,535 bytes",
     ),
     responses(
-        (status = 201, description = "Recorded", content((ReceiptView = "application/json"), (Vec<u8> = "application/cbor"))),
-        (status = 200, description = "Recorded before", content((ReceiptView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 201, description = "Recorded", content((ReceiptView = "application/json"), (Binary = "application/cbor"))),
+        (status = 200, description = "Recorded before", content((ReceiptView = "application/json"), (Binary = "application/cbor"))),
         (status = 202, description = "Waiting for its block", body = ReceiptView),
         (status = "4XX", description = "Refused, with its code", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "It took too long, and may still be recorded: `Location` tells", body = Problem, content_type = "application/problem+json"),
@@ -328,7 +333,7 @@ pub(super) struct Listed {
 #[utoipa::path(
     get, path = "/v1/transactions", tag = "transactions", params(Listed),
     responses(
-        (status = 200, description = "A page", content((Page<TransactionView> = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "A page", content((Page<TransactionView> = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Malformed", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
@@ -389,7 +394,7 @@ pub(super) fn recorded(
     get, path = "/v1/transactions/{id}", tag = "transactions",
     params(("id" = String, Path, description = "SHA-256 of its bytes", pattern = "^[0-9a-f]{64}$"), Since),
     responses(
-        (status = 200, description = "It is recorded", content((TransactionView = "application/json"), (Vec<u8> = "application/cbor"))),
+        (status = 200, description = "It is recorded", content((TransactionView = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "It is not recorded: 422 with the code when it was refused a while ago", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
     ),
