@@ -511,3 +511,72 @@ fn the_page_refuses_a_server_that_goes_back() {
     browser.shows("Verified in this browser");
     browser.asked_only(&url);
 }
+
+/// The page shows these CIDs itself, and said that there was no share of this content.
+#[test]
+fn a_cid_leads_to_the_transaction_or_the_block_that_it_names() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    let tx = running.sign(1, share(9, &[&Person::new(2)]));
+    running.client().submit(&tx).unwrap();
+    let mut block = ureq::get(format!("{}/v1/blocks/4", running.url))
+        .call()
+        .unwrap();
+    let block: serde_json::Value = block.body_mut().read_json().unwrap();
+    let header = block["cid"].as_str().unwrap();
+    browser.open(&at(&running.url, &format!("content/{}", tx.cid())));
+    browser.until(&format!("location.hash === '#/tx/{}'", tx.id()));
+    browser.shows(&tx.cid().to_string());
+    browser.open(&at(&running.url, &format!("content/{header}")));
+    browser.until("location.hash === '#/block/4'");
+    browser.shows(header);
+    browser.open(&at(&running.url, &format!("content/{}", content(77))));
+    browser.shows("The ledger has no share of this content, no transaction of this CID");
+    browser.asked_only(&running.url);
+}
+
+/// A browser does not connect again when a server answers 429 or 503: nothing was shown any more, without a word.
+#[test]
+fn a_page_without_a_place_for_news_says_so_and_asks_again() {
+    use std::io::{Read as _, Write as _};
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = Running::with(Settings::new().rate(None).streams(1, 100));
+    let address = running.url.strip_prefix("http://").unwrap();
+    let mut listener = std::net::TcpStream::connect(address).unwrap();
+    write!(listener, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    listener.read_exact(&mut [0; 12]).unwrap();
+    browser.before("const wait = window.setTimeout; window.setTimeout = (then, time) => wait(then, time / 20);");
+    browser.open(&at(&running.url, ""));
+    browser.shows("3 transactions in 4 blocks.");
+    browser.shows("the server has no place for this page to listen");
+    drop(listener);
+    browser.until("!document.querySelector('#missed')");
+    running.send(1, share(1, &[&Person::new(2)]));
+    browser.shows("4 transactions in 5 blocks.");
+}
+
+/// A proxy's page was an unexpected token.
+#[test]
+fn what_is_no_answer_of_the_ledger_is_called_so() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    let say = |path: &str, body| {
+        let strange = path.starts_with("/v1/blocks");
+        Some(if strange {
+            b"<html>Bad gateway</html>".to_vec()
+        } else {
+            body
+        })
+    };
+    let url = proxy::between(&running.url, Arc::new(str::to_owned), Arc::new(say));
+    browser.open(&at(&url, ""));
+    browser.shows(
+        "What came is not the ledger's answer, but something else (status 200, application/json)",
+    );
+}

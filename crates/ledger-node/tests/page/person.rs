@@ -65,7 +65,7 @@ fn the_search_finds_shares_contents_members_and_says_when_there_is_nothing() {
     let none = content(99).to_string();
     search(
         &none,
-        "The ledger has no share of this content.",
+        "The ledger has no share of this content, no transaction of this CID",
         &format!("content/{none}"),
     );
     browser.picture("nothing.png");

@@ -36,9 +36,21 @@ class Nothing extends Error { status = 404; }
 
 async function ask(path) {
   const response = await fetch(path, { headers: { accept: "application/json" } });
-  const body = await response.json();
+  const body = await read(response);
   if (!response.ok) throw new Problem(body);
   return body;
+}
+
+/** The JSON of an answer. What stands in between (a proxy, a portal) answers in its own way. */
+async function read(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    const kind = response.headers.get("content-type") ?? "of no kind";
+    throw new Problem({ status: response.status, code: "strange",
+      detail: `what came is not the ledger's answer, but something else (status ${response.status}, ${kind})` });
+  }
 }
 
 const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
@@ -211,7 +223,7 @@ async function prove(id, verdict, told, into) {
     let response = await fetch(size ? `${path}?older=${size}` : path);
     // it has fewer entries than this browser has seen: the verifier says what that is
     if (response.status === 409) response = await fetch(path);
-    if (!response.ok) throw new Problem(await response.json());
+    if (!response.ok) throw new Problem(await read(response));
     const bundle = new Uint8Array(await response.arrayBuffer());
     const said = await verify(bundle, trusted, older);
     if (said.verified && said.share !== id) {
@@ -325,10 +337,10 @@ async function transaction(id) {
       ["content", found.content && h("code", {}, found.content)]), timeline([found])];
 }
 
-/** The shares of one content; the one that there is, at once. */
+/** What a CID names: the shares of one content (the one that there is, at once), a transaction, or the header of a block. */
 async function content(cid) {
   const shares = await sharesOf(cid);
-  if (shares.length === 0) throw new Nothing("The ledger has no share of this content.");
+  if (shares.length === 0) return named(cid);
   if (shares.length === 1) return `#/share/${shares[0].share_id}`;
   return [
     h("h2", {}, "Content ", h("code", {}, cid)),
@@ -336,6 +348,44 @@ async function content(cid) {
     h("ul", {}, ...shares.map((share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ",
       standing(share.status), " by ", link(`member/${share.sender}`, short(share.sender))))),
   ];
+}
+
+/** How many of the newest blocks are looked through for a header. */
+const NEWEST = 2000;
+
+/** The place of the transaction or header of this CID. */
+async function named(cid) {
+  const id = digest(cid);
+  if (id) {
+    try {
+      await ask(`v1/transactions/${id}`);
+      return `#/tx/${id}`;
+    } catch (error) { if (error.status !== 404) throw error; }
+    for (let cursor = "", asked = 0; cursor !== undefined && asked < NEWEST; asked += 100) {
+      const page = await ask(`v1/blocks?limit=100${cursor && `&cursor=${cursor}`}`);
+      const block = page.items.find((block) => block.cid === cid);
+      if (block) return `#/block/${block.height}`;
+      cursor = page.next;
+    }
+  }
+  throw new Nothing("The ledger has no share of this content, no transaction of this CID, " +
+    `and none of its newest ${NEWEST} blocks has this header.`);
+}
+
+/** The SHA-256, in hexadecimal, that a CID of a block of the ledger is about (version 1, DAG-CBOR, in base32). */
+function digest(cid) {
+  const letters = "abcdefghijklmnopqrstuvwxyz234567";
+  let bits = 0, held = 0, hex = "";
+  for (const letter of cid.slice(1)) {
+    held = held << 5 | letters.indexOf(letter);
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      hex += (held >> bits & 255).toString(16).padStart(2, "0");
+      held &= (1 << bits) - 1;
+    }
+  }
+  return cid.startsWith("b") && hex.length === 72 && hex.startsWith("01711220") ? hex.slice(8) : undefined;
 }
 
 /** The first shares of a content: a page of the list may be empty before the last one. */
@@ -371,6 +421,8 @@ async function find(text) {
 
 /** How long a page is looked at before it holds a connection open for news, in milliseconds. */
 const GLANCE = 5000;
+/** How long it waits where the server had no place for it. */
+const AGAIN = 10000;
 let news, glance;
 
 function listen(size, id) {
@@ -380,6 +432,15 @@ function listen(size, id) {
     for (const kind of ["enroll", "rotate-key", "revoke-member", "share", "grant", "revoke", "accept", "reject", "withdraw"]) {
       news.addEventListener(kind, show);
     }
+    const note = h("p", { id: "missed", class: "quiet", role: "status" });
+    news.addEventListener("open", () => document.querySelector("#missed")?.remove());
+    news.addEventListener("error", () => {
+      // a connection that breaks is the browser's to mend; an answer that is no stream ends it
+      if (news.readyState !== EventSource.CLOSED) return;
+      if (!document.querySelector("#missed")) main.append(note);
+      document.querySelector("#missed").textContent = "What is recorded now is not shown: the server has no place for this page to listen. It asks again.";
+      glance = setTimeout(() => listen(size, id), AGAIN);
+    });
   }, GLANCE);
 }
 
