@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::io::Write as _;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::testing::{Person, share, share_id};
 use ledger_core::{Accept, Body, Reject, Transaction, Unsigned, Withdraw};
 use ledger_node::http::{Server, Settings};
@@ -42,10 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         node.submit(&sign(&node, sender, body)?)?;
     }
 
+    // to be posted: `{"transaction": "…"}`
+    let next = sign(&node, 1, share(10, &[&Person::new(2)]))?;
+    let next = BASE64_STANDARD.encode(next.as_bytes());
     let trust = node.log_key();
     let server = Server::bind(node, address, Settings::new().rate(None).stop_on_signals())?;
     println!(
-        "serving {}\ntrust   {trust}\nshare   {}",
+        "serving {}\ntrust   {trust}\nshare   {}\nsigned  {next}",
         server.url(),
         share_id(1)
     );
