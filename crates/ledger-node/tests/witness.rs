@@ -18,7 +18,7 @@ use ledger_core::{
     verify_answer,
 };
 use ledger_node::http::{Settings, WitnessAddress};
-use ledger_node::{Error, Founding, Node, Witnessing};
+use ledger_node::{Client, Connecting, Error, Founding, Node, Witnessing};
 use server::{Running, proxy, signed};
 use ureq::Agent;
 

@@ -146,7 +146,12 @@ impl Args {
             chain: node.chain().to_string(),
             log_key: log_key.to_string(),
             store: place,
-            witnesses: self.witnesses.witness.iter().map(ToString::to_string).collect(),
+            witnesses: self
+                .witnesses
+                .witness
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             quorum,
         };
         let home = Home::configure(path, config)?;

@@ -87,6 +87,9 @@ impl Args {
             settings = settings.witnessing(witnessing);
         }
         let trust = node.log_key();
+        if !node.records() {
+            output.note("this ledger is a copy without the node's key: it answers, but records and signs nothing");
+        }
         let server = Server::bind(*node, self.listen, settings)?;
         let url = server.url();
         output.line(format_args!("serving {url}"));

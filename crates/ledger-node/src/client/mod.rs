@@ -223,7 +223,9 @@ fn since(path: &str, kept: Option<&Checkpoint>) -> String {
 fn until_cosigned<T>(ask: impl Fn() -> Result<T>) -> Result<T> {
     for _ in 0..COSIGNING {
         match ask() {
-            Err(Error::Unproven(Rejected::Witnesses { .. })) => thread::sleep(Duration::from_secs(1)),
+            Err(Error::Unproven(Rejected::Witnesses { .. })) => {
+                thread::sleep(Duration::from_secs(1));
+            }
             other => return other,
         }
     }

@@ -120,7 +120,10 @@ impl Overlay {
 impl Tables {
     /// What a key had after this commit; none when nothing was said about it.
     pub(super) fn get(&self, table: Table, key: &[u8], commit: u64) -> Option<Option<&[u8]>> {
-        self.entries.get(table as usize)?.get(&Key::new(key))?.at(commit)
+        self.entries
+            .get(table as usize)?
+            .get(&Key::new(key))?
+            .at(commit)
     }
 
     /// The keys of a range with what they had after this commit, in ascending order.
