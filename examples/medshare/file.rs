@@ -23,7 +23,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads the first `limit` bytes of `path`, or of stdin for [`DASH`].
+/// Reads the first `limit` bytes of `path`, or of stdin for `-`.
 pub(crate) fn read_start(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let reader: Box<dyn Read> = if is_dash(path) {
