@@ -115,6 +115,7 @@ impl Batch {
     }
 
     /// All values.
+    #[cfg(feature = "redb")]
     pub(super) fn values(&self) -> &[u8] {
         &self.values
     }
