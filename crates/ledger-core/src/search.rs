@@ -1,7 +1,9 @@
 //! Looking for shares: by sender, by receiver, by what became of them, a page at a time.
 
 use crate::store::{Order, Snapshot};
-use crate::{Address, Body, Cid, Error, Reading, Result, ShareId, ShareState, Status};
+use crate::{
+    Address, Body, Cid, Error, Reading, ReceiverState, Result, ShareId, ShareState, Status,
+};
 
 /// How many transactions are looked at for one page, found or not: what bounds the work of one question.
 pub const MAX_SEARCH: usize = 4096;
@@ -20,6 +22,8 @@ pub struct ShareFilter {
     pub status: Option<StatusKind>,
     /// Of this content: the share's own, or one that a grant made.
     pub content: Option<Cid>,
+    /// Accepted, or not, by the receiver that is asked for; without one, by everybody whose grant stands, who must be somebody.
+    pub accepted: Option<bool>,
 }
 
 /// A [`Status`] without its particulars.
@@ -61,6 +65,18 @@ impl ShareFilter {
                 let mut others = share.receivers.iter().map(|receiver| receiver.content);
                 share.content == content || others.any(|other| other == Some(content))
             })
+            && self
+                .accepted
+                .is_none_or(|accepted| accepted == self.is_accepted(share))
+    }
+
+    fn is_accepted(&self, share: &ShareState) -> bool {
+        let asked_for = |receiver: &&ReceiverState| match &self.receiver {
+            Some(address) => receiver.address == *address,
+            None => receiver.revoked.is_none(),
+        };
+        let mut receivers = share.receivers.iter().filter(asked_for).peekable();
+        receivers.peek().is_some() && receivers.all(|receiver| receiver.accepted.is_some())
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use ledger_core::testing::{Person, content, share, share_id};
 use ledger_core::{
-    Body, ChainId, Grant, Refusal, Revoke, ShareFilter, StatusKind, Transaction, Trust, Unsigned,
-    Withdraw, verify,
+    Accept, Body, ChainId, Grant, Refusal, Revoke, ShareFilter, StatusKind, Transaction, Trust,
+    Unsigned, Withdraw, verify,
 };
 use ledger_node::{Access, Error, Founding, Node, Opening};
 
@@ -100,7 +100,7 @@ fn shares_are_found_by_sender_by_receiver_and_by_what_became_of_them() {
             sender: sender.map(|person| person.address),
             receiver: receiver.map(|person| person.address),
             status,
-            content: None,
+            ..ShareFilter::default()
         };
         let shares = access.shares(&filter).unwrap();
         assert!(shares.iter().all(|(_, state)| filter.matches(state)));
@@ -119,13 +119,39 @@ fn shares_are_found_by_sender_by_receiver_and_by_what_became_of_them() {
         found(Some(&one), None, Some(StatusKind::Live)),
         [share_id(3)]
     );
+    // who accepted: the receiver that is asked for, or everybody whose grant stands
+    let accepted = |receiver: Option<u32>, accepted| {
+        let filter = ShareFilter {
+            receiver: receiver.map(|number| Person::new(number).address),
+            accepted: Some(accepted),
+            ..ShareFilter::default()
+        };
+        let shares = access.shares(&filter).unwrap();
+        shares.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(accepted(None, true), []);
+    assert_eq!(accepted(None, false), [1, 2, 3].map(share_id));
+    let Access::Alone(node) = &access else {
+        panic!("it is opened here")
+    };
+    let accept = |number| {
+        Body::Accept(Accept {
+            share_id: share_id(number),
+        })
+    };
+    node.submit(&sign(node, 1, accept(2))).unwrap();
+    node.submit(&sign(node, 2, accept(3))).unwrap();
+    assert_eq!(accepted(None, true), [share_id(2)]);
+    assert_eq!(accepted(Some(2), true), [share_id(3)]);
+    assert_eq!(accepted(Some(2), false), [share_id(1)]);
+    assert_eq!(accepted(None, false), [1, 3].map(share_id));
     let kinds: Vec<_> = access
         .events(&share_id(3))
         .unwrap()
         .iter()
         .map(|event| event.tx.body().kind())
         .collect();
-    assert_eq!(kinds, ["share", "grant", "revoke", "grant"]);
+    assert_eq!(kinds, ["share", "grant", "revoke", "grant", "accept"]);
     let older = access.checkpoint().unwrap();
     let bundle = access.prove(&share_id(2), Some(&older)).unwrap();
     verify(&bundle, &Trust::new(access.log_key()).older(older)).unwrap();

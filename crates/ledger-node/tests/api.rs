@@ -169,6 +169,7 @@ fn every_refusal_is_a_problem_with_its_code() {
         ("/v1/shares?limit=101", 400, "malformed"),
         ("/v1/shares?colour=red", 400, "malformed"),
         ("/v1/shares?status=lost", 400, "malformed"),
+        ("/v1/shares?accepted=perhaps", 400, "malformed"),
         ("/v1/blocks/99", 404, "unknown-block"),
         ("/v1/blocks/-1", 400, "malformed"),
         ("/v1/inclusion?index=3&size=4", 409, "beyond"),
@@ -241,6 +242,9 @@ fn lists_are_filtered_and_paged() {
     );
     assert_eq!(shares("&status=withdrawn"), ids(&[4]));
     assert_eq!(shares("&status=rejected"), ids(&[2]));
+    // nobody has accepted any
+    assert_eq!(shares("&accepted=false"), shares(""));
+    assert_eq!(shares("&accepted=true"), ids(&[]));
     assert_eq!(shares(&format!("&content={}", content(6))), ids(&[6]));
 
     let page = json(

@@ -72,6 +72,11 @@ fn everything(access: &Access) -> Result<Vec<String>, Error> {
             status: Some(StatusKind::Live),
             ..ShareFilter::default()
         },
+        ShareFilter {
+            receiver: Some(Person::new(2).address),
+            accepted: Some(false),
+            ..ShareFilter::default()
+        },
     ] {
         said.push(format!("{:?}", access.shares(&filter)?));
     }

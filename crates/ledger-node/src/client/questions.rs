@@ -92,6 +92,10 @@ impl Client<'_> {
             StatusKind::Withdrawn => "withdrawn",
         });
         add("status", status.map(str::to_owned));
+        add(
+            "accepted",
+            filter.accepted.map(|accepted| accepted.to_string()),
+        );
         let mut found = BTreeMap::new();
         let mut cursor = 0;
         loop {

@@ -35,6 +35,8 @@ pub(super) struct Listed {
     status: Option<StatusName>,
     /// Of this content: a CID.
     content: Option<String>,
+    /// Accepted, or not, by the receiver that is asked for; without one, by everybody whose grant stands.
+    accepted: Option<bool>,
     /// Where the page begins: what `next` said.
     #[serde(default, deserialize_with = "natural")]
     cursor: Option<u64>,
@@ -78,6 +80,7 @@ pub(super) async fn list(
             StatusName::Withdrawn => StatusKind::Withdrawn,
         }),
         content: read_some::<Cid>(listed.content.as_ref())?,
+        accepted: listed.accepted,
     };
     let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let found = reading.find_shares(&filter, listed.cursor.unwrap_or(0), limit)?;
