@@ -106,7 +106,7 @@ impl Stream {
         if self.at.is_multiple_of(KEYSTREAM as u64) {
             let (parts, rest) = bytes.as_chunks_mut::<KEYSTREAM>();
             for part in parts {
-                make(self.level, &self.state, self.at / KEYSTREAM as u64, part);
+                self.make(self.at / KEYSTREAM as u64, part);
                 self.at += KEYSTREAM as u64;
             }
             bytes = rest;
@@ -123,12 +123,12 @@ impl Stream {
     fn pass(&mut self, mut bytes: &mut [u8], each: impl Fn(&mut u8, u8)) {
         while !bytes.is_empty() {
             let (part, from) = (self.at / KEYSTREAM as u64, self.at % KEYSTREAM as u64);
-            // No part has this number: none is held yet.
-            let (held, keys) = self.held.get_or_insert((u64::MAX, [0; KEYSTREAM]));
-            if *held != part {
-                *held = part;
-                make(self.level, &self.state, part, keys);
+            if self.held.as_ref().is_none_or(|&(held, _)| held != part) {
+                let mut made = [0; KEYSTREAM];
+                self.make(part, &mut made);
+                self.held = Some((part, made));
             }
+            let keys = self.held.as_ref().map_or(&[][..], |(_, part)| part);
             let keys = &keys[usize::try_from(from).unwrap_or(0)..];
             let (now, rest) = bytes.split_at_mut(bytes.len().min(keys.len()));
             for (byte, &key) in now.iter_mut().zip(keys) {
@@ -138,24 +138,15 @@ impl Stream {
             bytes = rest;
         }
     }
-}
 
-impl Drop for Stream {
-    fn drop(&mut self) {
-        if let Some((_, part)) = &mut self.held {
-            wipe(part);
-        }
+    fn make(&self, part: u64, bytes: &mut [u8; KEYSTREAM]) {
+        let task = Keystream {
+            state: &self.state,
+            counter: part * (KEYSTREAM as u64 / 64),
+            bytes,
+        };
+        dispatch(self.level, task);
     }
-}
-
-/// Part number `part` of a keystream.
-fn make(level: Level, state: &ChaCha, part: u64, bytes: &mut [u8; KEYSTREAM]) {
-    let task = Keystream {
-        state,
-        counter: part * (KEYSTREAM as u64 / 64),
-        bytes,
-    };
-    dispatch(level, task);
 }
 
 #[cfg(test)]

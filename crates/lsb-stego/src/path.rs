@@ -1,7 +1,7 @@
 //! The embedding path: which carrying samples are selected, in memory order. Drawn bit by bit in `DESIGN.md`.
 
+use crate::arch::dispatch;
 use crate::arch::path::{Count, GROUP, Select};
-use crate::arch::{dispatch, wipe};
 use crate::key::{Stream, Use};
 use crate::{Level, Options};
 
@@ -86,13 +86,6 @@ fn stratum_below(most: usize) -> Option<usize> {
 struct Ahead {
     controls: [u8; 8 * 3 * WORDS],
     words: [u64; WORDS],
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        wipe(&mut self.controls);
-        wipe(&mut self.words);
-    }
 }
 
 /// A walk along the carrying samples of a cover, from one on: says which are selected.

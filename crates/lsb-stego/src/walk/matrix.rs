@@ -67,12 +67,11 @@ impl Route<'_> {
             );
         }
         let level = self.options.level;
-        let mut walk = self.walk();
         let Fill {
-            whitening,
-            payload: room,
+            mut whitening,
+            payload: mut room,
             ..
-        } = &mut walk.fill;
+        } = self.walk().fill;
         let left = self.bits.saturating_sub(part * bits);
         let whole = (samples.len() / size).min(left / bits);
         let (groups, rest) = samples.split_at_mut(whole * size);
@@ -80,8 +79,8 @@ impl Route<'_> {
         for (index, samples) in groups.chunks_mut(each * size).enumerate() {
             let at = (part + index * each) * bits / 8;
             let payload = white(
-                whitening,
-                room,
+                &mut whitening,
+                &mut room,
                 payload,
                 at,
                 samples.len() / size * bits / 8,
@@ -97,8 +96,8 @@ impl Route<'_> {
             let samples = rest.len() / code.samples() * code.samples();
             let samples = &mut rest[..samples.min(size)];
             let payload = white(
-                whitening,
-                room,
+                &mut whitening,
+                &mut room,
                 payload,
                 (part + whole) * bits / 8,
                 count.div_ceil(8),
@@ -152,11 +151,11 @@ impl Route<'_> {
             );
         }
         let level = self.options.level;
-        let mut walk = self.walk();
+        let mut whitening = self.walk().fill.whitening;
         let whole = (samples.len() / size).min(most / bits);
         let (groups, rest) = samples.split_at(whole * size);
         let mut clear = Clear {
-            whitening: walk.fill.whitening.as_mut(),
+            whitening: whitening.as_mut(),
             first: part * bits / 8,
             done: 0,
         };
@@ -212,14 +211,10 @@ impl Route<'_> {
     ) {
         let level = self.options.level;
         let groups = self.matrix_groups(code, self.bits);
-        let Walk { path, mut fill } = self.walk();
+        let Walk { path, fill } = self.walk();
         let mut reading = Cursor::new(self, path, groups * code.samples());
         let mut writing = Cursor::new(self, self.walk().path, groups * code.samples());
-        let Fill {
-            whitening,
-            payload: room,
-            ..
-        } = &mut fill;
+        let (mut whitening, mut room) = (fill.whitening, fill.payload);
         let mut lowest = [0; HELD];
         let each = groups_at_once(code);
         for first in (0..groups).step_by(each) {
@@ -228,7 +223,7 @@ impl Route<'_> {
             reading.read(samples, &mut lowest, count);
             let bits = (self.bits - first * code.bits()).min(here * code.bits());
             let at = first * code.bits() / 8;
-            let payload = white(whitening, room, payload, at, bits.div_ceil(8));
+            let payload = white(&mut whitening, &mut room, payload, at, bits.div_ceil(8));
             matrix::embed(&mut lowest, code, here, payload, bits);
             let mut done = 0;
             while let Some(run) = writing.run(samples, count - done) {

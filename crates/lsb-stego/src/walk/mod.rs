@@ -15,7 +15,7 @@ mod read;
 mod write;
 
 use crate::arch::masked::{Carrying, Ones, Thin};
-use crate::arch::{BLOCK, Ends, dispatch, wipe};
+use crate::arch::{BLOCK, Ends, dispatch};
 use crate::cover::Carriers;
 use crate::join::Join;
 use crate::key::{Stream, Use};
@@ -275,15 +275,6 @@ struct Fill {
     steps: Option<Stream>,
     payload: [u8; ROOM],
     more: [u8; ROOM],
-}
-
-impl Drop for Fill {
-    fn drop(&mut self) {
-        if self.whitening.is_some() || self.steps.is_some() {
-            wipe(&mut self.payload);
-            wipe(&mut self.more);
-        }
-    }
 }
 
 /// Bytes of the stream, whitened where there is a key.
