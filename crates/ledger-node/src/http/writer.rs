@@ -148,64 +148,14 @@ fn write(
 #[cfg(test)]
 mod tests {
     use ledger_core::testing::{Person, share};
-    use ledger_core::{Height, Unsigned};
+    use ledger_core::{Body, Height, Unsigned};
 
     use super::*;
     use crate::Founding;
 
-    /// A block of a thousand of the largest would be more than a client reads as one answer.
-    #[test]
-    fn a_block_has_so_many_bytes() {
-        let folder = tempfile::tempdir().unwrap();
-        let person = Person::new(0);
-        let founding = Founding::new("test", person.authority());
-        let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
-        let node = Arc::new(node);
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (queue, waiting) = mpsc::channel(1000);
-        let answers: Vec<_> = (0..1000)
-            .map(|sequence| {
-                let mut body = share(sequence, &[&person]);
-                if let ledger_core::Body::Share(share) = &mut body {
-                    share.description = Some("x".repeat(16_000));
-                }
-                let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
-                let tx = tx.sign(&person.key);
-                let (answer, answered) = oneshot::channel();
-                let submission = Submission {
-                    verified: None,
-                    tx,
-                    answer,
-                    room: None,
-                };
-                assert!(queue.try_send(submission).is_ok());
-                answered
-            })
-            .collect();
-        let (progress, _seen) = watch::channel(Progress::new(0));
-        let _entered = runtime.enter();
-        let metrics = Arc::new(Metrics::new());
-        let writer = start(Arc::clone(&node), waiting, progress, metrics).unwrap();
-        for answered in answers {
-            assert!(answered.blocking_recv().unwrap().is_ok());
-        }
-        drop(queue);
-        writer.join().unwrap();
-        for height in 1..=node.head().unwrap().height.0 {
-            let block = node.block(Height(height)).unwrap().unwrap();
-            let bytes: usize = block
-                .transactions
-                .iter()
-                .map(|tx| tx.as_bytes().len())
-                .sum();
-            assert!(bytes < GROUP_BYTES + 65_536, "{bytes}");
-        }
-        assert_eq!(node.head().unwrap().height, Height(2));
-    }
-
-    /// What waits when the thread begins: 2,003 transactions, and nobody waits for the last three to become more.
-    #[test]
-    fn a_block_takes_a_thousand_of_those_that_wait() {
+    /// What a writer makes of so many transactions, with so long a description, that all wait when it begins: the heights of
+    /// their blocks.
+    fn written(many: u64, description: usize) -> (tempfile::TempDir, Arc<Node>, Vec<Height>) {
         let folder = tempfile::tempdir().unwrap();
         let person = Person::new(0);
         let founding = Founding::new("test", person.authority());
@@ -213,9 +163,12 @@ mod tests {
         let node = Arc::new(node);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (queue, waiting) = mpsc::channel(3000);
-        let answers: Vec<_> = (0..2003)
+        let answers: Vec<_> = (0..many)
             .map(|sequence| {
-                let body = share(sequence, &[&person]);
+                let mut body = share(sequence, &[&person]);
+                if let Body::Share(share) = &mut body {
+                    share.description = Some("x".repeat(description));
+                }
                 let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
                 let tx = tx.sign(&person.key);
                 let (answer, answered) = oneshot::channel();
@@ -237,7 +190,29 @@ mod tests {
             let receipt = answered.blocking_recv().unwrap();
             receipt.unwrap_or_else(|_| panic!("refused")).height
         });
-        let heights: Vec<_> = heights.collect();
+        let heights = heights.collect();
+        drop(queue);
+        writer.join().unwrap();
+        (folder, node, heights)
+    }
+
+    /// A block of a thousand of the largest would be more than a client reads as one answer.
+    #[test]
+    fn a_block_has_so_many_bytes() {
+        let (_folder, node, heights) = written(1000, 16_000);
+        for height in 1..=node.head().unwrap().height.0 {
+            let block = node.block(Height(height)).unwrap().unwrap();
+            let bytes = block.transactions.iter().map(|tx| tx.as_bytes().len());
+            let bytes: usize = bytes.sum();
+            assert!(bytes < GROUP_BYTES + 65_536, "{bytes}");
+        }
+        assert_eq!(heights.last(), Some(&Height(2)));
+    }
+
+    /// What waits when the thread begins: 2,003 transactions, and nobody waits for the last three to become more.
+    #[test]
+    fn a_block_takes_a_thousand_of_those_that_wait() {
+        let (_folder, _node, heights) = written(2003, 0);
         let blocks = heights.chunk_by(|one, next| one == next);
         let blocks: Vec<_> = blocks.map(|block| (block[0], block.len())).collect();
         let expected = [(1, 1000), (2, 1000), (3, 3)];
@@ -245,7 +220,5 @@ mod tests {
             blocks,
             expected.map(|(height, many)| (Height(height), many))
         );
-        drop(queue);
-        writer.join().unwrap();
     }
 }

@@ -12,8 +12,8 @@ use crate::{Cover, Level, Result, Sample};
 /// Counts pairs of neighbours in a row. Natural images have as many pairs that rise from an even value as fall from one;
 /// replacement moves pairs across in a way that a quadratic tells. Dumitrescu, Wu and Wang, "Detection of LSB steganography
 /// via sample pair analysis", IEEE Transactions on Signal Processing 51 (2003), all pairs taken together. On small and
-/// noisy images, and on sparse histograms of 16 bits, the estimate is far off and leaves 0 to 1 by as much on both sides: -0.52
-/// on a CT of 128 x 128 words, below -1 in images of a few samples. It is 0 where there is nothing to count.
+/// noisy images, and on sparse histograms of 16 bits, the estimate is far off, and leaves 0 to 1 by as much
+/// on both sides. It is 0 where there is nothing to count.
 ///
 /// # Errors
 ///
