@@ -207,6 +207,16 @@ impl<R: Snapshot> Reading<R> {
         Ok(entries.iter().filter_map(index).collect())
     }
 
+    /// The indices of at most `limit` transactions, from `from` on (or, descending, before it).
+    #[must_use]
+    pub fn indices(&self, from: u64, order: Order, limit: usize) -> Vec<u64> {
+        let size = self.head().log_size;
+        match order {
+            Order::Ascending => (from..size).take(limit).collect(),
+            Order::Descending => (0..from.min(size)).rev().take(limit).collect(),
+        }
+    }
+
     /// Every transaction on a share, in order, each with its index and the height of its block.
     ///
     /// # Errors

@@ -84,31 +84,40 @@ impl ShareFilter {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SharePage {
-    /// The shares, in the order in which they were recorded (or granted to the receiver asked for).
+    /// The shares, in the order in which they were recorded (or granted to the receiver asked for), or the other way round.
     pub shares: Vec<(ShareId, ShareState)>,
-    /// Where the next page begins; none when there is nothing more.
+    /// The `from` of the next page; none when there is nothing more.
     pub next: Option<u64>,
 }
 
 impl<R: Snapshot> Reading<R> {
-    /// At most `limit` shares that match, among the transactions from an index on. A page may hold fewer, even none,
-    /// and say where to go on, because one question looks at [`MAX_SEARCH`] transactions at most.
+    /// At most `limit` shares that match, among the transactions from an index on (or, descending, before it). A page may hold
+    /// fewer, even none, and say where to go on, because one question looks at [`MAX_SEARCH`] transactions at most.
     ///
     /// # Errors
     ///
     /// As [`Reading::member`].
-    pub fn find_shares(&self, filter: &ShareFilter, from: u64, limit: usize) -> Result<SharePage> {
+    pub fn find_shares(
+        &self,
+        filter: &ShareFilter,
+        order: Order,
+        from: u64,
+        limit: usize,
+    ) -> Result<SharePage> {
         let mut shares = Vec::new();
         let mut next = from;
         for _ in 0..MAX_SEARCH / CHUNK {
-            let indices = self.candidates(filter, next, CHUNK)?;
+            let indices = self.candidates(filter, order, next, CHUNK)?;
             let last = indices.len() < CHUNK;
             for index in indices {
                 if shares.len() >= limit {
-                    let next = Some(index);
+                    let next = Some(next);
                     return Ok(SharePage { shares, next });
                 }
-                next = index.saturating_add(1);
+                next = match order {
+                    Order::Ascending => index.saturating_add(1),
+                    Order::Descending => index,
+                };
                 if let Some((id, state)) = self.named_at(index, filter)?
                     && filter.matches(&state)
                 {
@@ -124,14 +133,17 @@ impl<R: Snapshot> Reading<R> {
     }
 
     /// The transactions that can be the ones by which a share is found.
-    fn candidates(&self, filter: &ShareFilter, from: u64, limit: usize) -> Result<Vec<u64>> {
+    fn candidates(
+        &self,
+        filter: &ShareFilter,
+        order: Order,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>> {
         // whom fewer transactions concern cannot be known; the receiver's list also holds what it was sent
         match filter.receiver.or(filter.sender) {
-            Some(address) => self.involved(&address, from, Order::Ascending, limit),
-            None => {
-                let size = self.head().log_size;
-                Ok((from..size).take(limit).collect())
-            }
+            Some(address) => self.involved(&address, from, order, limit),
+            None => Ok(self.indices(from, order, limit)),
         }
     }
 

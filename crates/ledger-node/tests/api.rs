@@ -1,4 +1,4 @@
-//! The HTTP API as Postman and other strangers see it: JSON, problems, pages, tiles, events, figures, limits.
+//! The HTTP API as Postman and other strangers see it: JSON, problems, tiles, events, figures, limits.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,28 +19,9 @@ use ledger_node::http::{Reads, Settings};
 use ledger_node::reader::{authorization, read_message};
 use serde_json::Value;
 use server::Running;
+use server::ask::{agent, get, json};
+use ureq::Body as Reply;
 use ureq::http::Response;
-use ureq::{Agent, Body as Reply};
-
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .new_agent()
-}
-
-fn get(running: &Running, path: &str) -> Response<Reply> {
-    agent()
-        .get(format!("{}{path}", running.url))
-        .call()
-        .unwrap()
-}
-
-fn json(running: &Running, path: &str) -> Value {
-    let mut response = get(running, path);
-    assert_eq!(response.status(), 200, "{path}");
-    response.body_mut().read_json().unwrap()
-}
 
 /// The code of the problem that is answered, after checking its form.
 fn problem(mut response: Response<Reply>, status: u16) -> String {
@@ -186,97 +167,6 @@ fn every_refusal_is_a_problem_with_its_code() {
     assert_eq!(wrong.headers()["allow"], "GET,HEAD");
     assert_eq!(problem(wrong, 405), "method");
     assert_eq!(json(&running, "/v1/checkpoint")["size"], 3);
-}
-
-#[test]
-fn lists_are_filtered_and_paged() {
-    let running = Running::new();
-    for number in 0..7 {
-        let receiver = Person::new(2 + u32::try_from(number).unwrap() % 2);
-        running.send(1, share(number, &[&receiver]));
-    }
-    running.send(
-        2,
-        Body::Reject(Reject {
-            share_id: share_id(2),
-            reason: None,
-        }),
-    );
-    running.send(
-        1,
-        Body::Withdraw(Withdraw {
-            share_id: share_id(4),
-        }),
-    );
-    let shares = |query: &str| {
-        let (mut found, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = json(&running, &format!("/v1/shares?limit=2{cursor}{query}"));
-            let items = page["items"].as_array().unwrap();
-            assert!(items.len() <= 2);
-            found.extend(
-                items
-                    .iter()
-                    .map(|item| item["share_id"].as_str().unwrap().to_owned()),
-            );
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return found,
-            }
-        }
-    };
-    let ids = |numbers: &[u64]| {
-        numbers
-            .iter()
-            .map(|n| share_id(*n).to_string())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(shares(""), ids(&[0, 1, 2, 3, 4, 5, 6]));
-    assert_eq!(
-        shares(&format!("&receiver={}", Person::new(3).address)),
-        ids(&[1, 3, 5])
-    );
-    assert_eq!(
-        shares(&format!("&sender={}", Person::new(2).address)),
-        ids(&[])
-    );
-    assert_eq!(shares("&status=withdrawn"), ids(&[4]));
-    assert_eq!(shares("&status=rejected"), ids(&[2]));
-    // nobody has accepted any
-    assert_eq!(shares("&accepted=false"), shares(""));
-    assert_eq!(shares("&accepted=true"), ids(&[]));
-    assert_eq!(shares(&format!("&content={}", content(6))), ids(&[6]));
-
-    let page = json(
-        &running,
-        &format!("/v1/transactions?limit=3&member={}", Person::new(2).address),
-    );
-    let indices: Vec<_> = page["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|tx| tx["index"].clone())
-        .collect();
-    assert_eq!(indices, [1, 3, 5]);
-    assert_eq!(page["next"], "7");
-    let members = json(&running, "/v1/members?limit=100");
-    assert_eq!(members["items"].as_array().unwrap().len(), 4);
-    let blocks = json(&running, "/v1/blocks?limit=2");
-    assert_eq!(blocks["items"][0]["height"], 12);
-    assert_eq!(blocks["next"], "10");
-    let events = json(&running, &format!("/v1/shares/{}/events", share_id(2)));
-    let kinds: Vec<_> = events["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|tx| tx["kind"].clone())
-        .collect();
-    assert_eq!(kinds, ["share", "reject"]);
-    let block = json(&running, "/v1/blocks/4");
-    assert_eq!(
-        block["transactions"][0]["share_id"],
-        share_id(0).to_string()
-    );
 }
 
 /// What a reader of C2SP tlog-tiles does: from the entries to the leaves, from the leaves to the root of the checkpoint.

@@ -122,7 +122,7 @@ impl Node {
         let (mut found, mut next) = (Vec::new(), Some(0));
         while let Some(from) = next {
             let page = reading
-                .find_shares(filter, from, usize::MAX)
+                .find_shares(filter, Order::Ascending, from, usize::MAX)
                 .map_err(|error| self.at(error))?;
             found.extend(page.shares);
             next = page.next;
@@ -153,7 +153,7 @@ impl Node {
             Some(member) => reading
                 .involved(member, from, Order::Ascending, limit)
                 .map_err(|error| self.at(error))?,
-            None => (from..reading.head().log_size).take(limit).collect(),
+            None => reading.indices(from, Order::Ascending, limit),
         };
         let event = |index| {
             let height = reading.height_of(index);

@@ -1,4 +1,5 @@
-//! The page at `/`: blocks, search, a share's life, and a proof that the browser itself checks.
+//! The page at `/`: blocks, shares, members, search, a share's life, and a proof, of a share or from a file, that the browser itself
+//! checks.
 //!
 //! Everything it needs is served from here, and the browser is told to load nothing else.
 
@@ -21,7 +22,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The files of the page: address, kind, content.
-const FILES: [(&str, &str, &[u8]); 5] = [
+const FILES: [(&str, &str, &[u8]); 7] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -36,6 +37,16 @@ const FILES: [(&str, &str, &[u8]); 5] = [
         "/page.js",
         "text/javascript; charset=utf-8",
         include_bytes!("page/page.js"),
+    ),
+    (
+        "/show.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("page/show.js"),
+    ),
+    (
+        "/check.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("page/check.js"),
     ),
     (
         "/verifier.js",

@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use ledger_core::store::Order;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 
@@ -61,6 +62,25 @@ pub(super) struct Since {
     /// The number of transactions of the checkpoint that the asker keeps; a proof then shows that it is continued.
     #[serde(default, deserialize_with = "natural")]
     pub(super) older: Option<u64>,
+}
+
+/// Which end of a list comes first.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum First {
+    #[default]
+    Oldest,
+    Newest,
+}
+
+impl First {
+    /// In which order that is, and where its first page begins: at the first transaction, or before the one that comes next.
+    pub(super) const fn order(self) -> (Order, u64) {
+        match self {
+            Self::Oldest => (Order::Ascending, 0),
+            Self::Newest => (Order::Descending, u64::MAX),
+        }
+    }
 }
 
 /// How many things a page may have.

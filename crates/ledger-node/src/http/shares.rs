@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::Shared;
 use super::cosigning;
 use super::description::Binary;
-use super::params::{Asked, Named, Since, natural, page, read_some};
+use super::params::{Asked, First, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
 use super::transactions::recorded;
@@ -37,6 +37,10 @@ pub(super) struct Listed {
     content: Option<String>,
     /// Accepted, or not, by the receiver that is asked for; without one, by everybody whose grant stands.
     accepted: Option<bool>,
+    /// Which come first, in the order in which they were recorded or granted to the receiver.
+    #[serde(default)]
+    #[param(inline)]
+    first: First,
     /// Where the page begins: what `next` said.
     #[serde(default, deserialize_with = "natural")]
     cursor: Option<u64>,
@@ -71,6 +75,8 @@ pub(super) async fn list(
     form: Representation,
 ) -> Answered<Response> {
     let limit = page(listed.limit)?;
+    let (order, start) = listed.first.order();
+    let from = listed.cursor.unwrap_or(start);
     let filter = ShareFilter {
         sender: read_some(listed.sender.as_ref())?,
         receiver: read_some(listed.receiver.as_ref())?,
@@ -83,7 +89,7 @@ pub(super) async fn list(
         accepted: listed.accepted,
     };
     let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
-        let found = reading.find_shares(&filter, listed.cursor.unwrap_or(0), limit)?;
+        let found = reading.find_shares(&filter, order, from, limit)?;
         let next = found.next.map(|next| next.to_string());
         let view = Page {
             items: found

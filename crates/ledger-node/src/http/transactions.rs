@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::{Headers, Shared};
 use super::description::Binary;
 use super::limits::Sent;
-use super::params::{Asked, Named, Since, natural, page, read_some};
+use super::params::{Asked, First, Named, Since, natural, page, read_some};
 use super::prefer::Preferences;
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
@@ -318,7 +318,11 @@ pub(super) struct Listed {
     /// Only those that concern this member: an OpenPGP fingerprint.
     #[param(pattern = "^([0-9A-F]{40}|[0-9A-F]{64})$")]
     member: Option<String>,
-    /// Where the page begins: an index, or what `next` said.
+    /// Which come first.
+    #[serde(default)]
+    #[param(inline)]
+    first: First,
+    /// Where the page begins: what `next` said, or an index; with the newest first, the page has those before it.
     #[serde(default, deserialize_with = "natural")]
     cursor: Option<u64>,
     /// How many, at most.
@@ -329,7 +333,7 @@ pub(super) struct Listed {
     older: Option<u64>,
 }
 
-/// Lists transactions in the order of the log.
+/// Lists transactions in the order of the log, or the newest first.
 #[utoipa::path(
     get, path = "/v1/transactions", tag = "transactions", params(Listed),
     responses(
@@ -345,17 +349,18 @@ pub(super) async fn list(
 ) -> Answered<Response> {
     let limit = page(listed.limit)?;
     let member: Option<Address> = read_some(listed.member.as_ref())?;
-    let from = listed.cursor.unwrap_or(0);
+    let (order, start) = listed.first.order();
+    let from = listed.cursor.unwrap_or(start);
     let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
-        let size = reading.head().log_size;
         let mut indices = match member {
-            Some(member) => reading.involved(&member, from, Order::Ascending, limit + 1)?,
-            None => (from..size).take(limit + 1).collect(),
+            Some(member) => reading.involved(&member, from, order, limit + 1)?,
+            None => reading.indices(from, order, limit + 1),
         };
-        let next = (indices.len() > limit)
-            .then(|| indices.pop())
-            .flatten()
-            .map(|index| index.to_string());
+        let beyond = (indices.len() > limit).then(|| indices.pop()).flatten();
+        let next = beyond.map(|index| match order {
+            Order::Ascending => index.to_string(),
+            Order::Descending => index.saturating_add(1).to_string(),
+        });
         let mut found = recorded(reading, indices, listed.older)?.next(next.clone());
         if let Ok(page) = &mut found.view {
             page.next = next;

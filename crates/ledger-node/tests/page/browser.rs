@@ -261,6 +261,17 @@ impl Browser {
         }
     }
 
+    /// Chooses a file, as the dialog of a field for files does.
+    pub fn choose(&mut self, field: &str, file: &Path) {
+        let root = self.call("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
+        let node = json!({ "nodeId": root, "selector": field });
+        let node = self.call("DOM.querySelector", node)["nodeId"].clone();
+        self.call(
+            "DOM.setFileInputFiles",
+            json!({ "files": [file], "nodeId": node }),
+        );
+    }
+
     /// What the person prefers: `dark` or `light`.
     pub fn prefers(&mut self, scheme: &str) {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });

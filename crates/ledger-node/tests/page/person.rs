@@ -93,7 +93,7 @@ fn the_page_is_used_without_a_mouse() {
     browser.open(&at(&running.url, ""));
     browser.shows("Latest blocks");
 
-    // the order of the page: the way past its head, its name, the search, the colours, and then the blocks
+    // the order of the page: the way past its head, its name, the search, the colours, the places, and then the blocks
     let mut tabs = |count: usize| -> Vec<String> {
         let tab = |_| {
             browser.press("Tab");
@@ -102,20 +102,24 @@ fn the_page_is_used_without_a_mouse() {
         (0..count).map(tab).collect()
     };
     assert_eq!(
-        tabs(7),
+        tabs(11),
         [
             "skip #main",
             "#/",
             "query",
             "Find",
             "theme",
+            "#/",
+            "#/shares",
+            "#/members",
+            "#/check",
             "id #/block/11",
             "id #/block/10"
         ]
     );
     browser.press("Shift+Tab");
     browser.press("Shift+Tab");
-    assert_eq!(browser.text(FOCUS), "theme");
+    assert_eq!(browser.text(FOCUS), "#/check");
     // the way past the head leads to the content and to no other place
     browser.open(&at(&running.url, ""));
     browser.shows("Latest blocks");
@@ -134,8 +138,11 @@ fn the_page_is_used_without_a_mouse() {
     browser.shows("Received");
     assert_eq!(browser.text("document.title"), "Member · medshare ledger");
     browser.press("Tab");
-    assert_eq!(browser.text(FOCUS), format!("id #/{}", of_share(1)));
-    browser.press("Tab");
+    // it sent none; what it received begins with the newest
+    assert_eq!(browser.text(FOCUS), format!("id #/{}", of_share(5)));
+    for _ in 0..3 {
+        browser.press("Tab");
+    }
     assert_eq!(browser.text(FOCUS), format!("id #/{}", of_share(2)));
     browser.picture("focus.png");
     browser.press("Enter");
@@ -150,6 +157,8 @@ fn the_page_is_used_without_a_mouse() {
     browser.press("h");
     browser.shows("Latest blocks");
     let before = browser.text("getComputedStyle(document.body).backgroundColor");
+    browser.press("c");
+    browser.shows("Check a proof");
     browser.press("t");
     let after = browser.text("getComputedStyle(document.body).backgroundColor");
     assert_ne!(before, after);
@@ -203,7 +212,10 @@ fn places() -> Vec<(&'static str, String, &'static str)> {
         ("block", "block/11".to_owned(), "Transactions"),
         ("share", of_share(1), "Verified in this browser"),
         ("frozen", of_share(2), "Verified in this browser"),
-        ("member", format!("member/{member}"), "First transactions"),
+        ("member", format!("member/{member}"), "Transactions"),
+        ("shares", "shares".to_owned(), "The newest first."),
+        ("members", "members".to_owned(), "their fingerprints"),
+        ("check", "check".to_owned(), "it stays in this browser"),
         (
             "content",
             format!("content/{}", content(1)),

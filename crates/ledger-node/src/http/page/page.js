@@ -1,33 +1,13 @@
 // The page: asks the API, shows what it says, and checks the proof of a share itself.
 //
-// Whatever comes from the ledger goes into the page as text, never as markup.
+// What it shows is made by show.js: text stays text.
 
+import { check, dropped } from "./check.js";
+import { facts, h, link, proven, received, sentence, short, standing, state, when, why } from "./show.js";
 import { verify } from "./verifier.js";
 
 const main = document.querySelector("#main");
 const HEX64 = /^[0-9a-f]{64}$/i, HEX40 = /^[0-9a-f]{40}$/i;
-
-/** An element with attributes and children; text stays text. */
-function h(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children.filter((child) => child !== undefined && child !== null));
-  return element;
-}
-
-function svg(name, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
-const link = (to, text) => h("a", { href: `#/${to}`, class: "id" }, text);
-const short = (id) => `${id.slice(0, 10)}…${id.slice(-6)}`;
-const when = (seconds) => h("time", { datetime: new Date(seconds * 1000).toISOString() },
-  new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC"));
-const facts = (...pairs) => h("dl", {}, ...pairs.filter(([, value]) => value !== undefined && value !== null && value !== "")
-  .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 
 class Problem extends Error {
   constructor(problem) { super(problem.detail); this.code = problem.code; this.status = problem.status; }
@@ -52,10 +32,6 @@ async function read(response) {
       detail: `what came is not the ledger's answer, but something else (status ${response.status}, ${kind})` });
   }
 }
-
-const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
-/** A status in its colour. */
-const standing = (status) => h("span", { class: status === "live" ? "good" : "bad" }, status);
 
 /** What the browser did not take (blocked, full), for as long as the page is open. */
 const unkept = new Map();
@@ -205,9 +181,6 @@ async function share(id) {
   ]);
 }
 
-const received = (receivers) => h("ul", { class: "plain" }, ...receivers.map(([address, how]) =>
-  h("li", {}, link(`member/${address}`, short(address)), ` ${how.replace(" ", ", ")}`)));
-
 /** Fetches the bundle of a share and believes it or not: the server's word on it counts for nothing. */
 async function prove(id, verdict, told, into) {
   const refuse = (reason) => {
@@ -232,62 +205,47 @@ async function prove(id, verdict, told, into) {
     if (!said.verified) return refuse(`Rejected: ${said.reason}.`);
     memory.see(trusted, said.note);
     // what is proven takes the place of what was said
-    const state = said.status.split(" ")[0];
-    told.replaceChildren(h("p", { class: "quiet" }, "What is proven:"), facts(
-      ["status", standing(state)],
-      ["sender", link(`member/${said.sender}`, said.sender)],
-      ["sender's key", h("code", {}, said["sender-key"])],
-      ["content", link(`content/${said.content}`, said.content)],
-      ["commitment", h("code", {}, said.commitment)],
-      ["receivers", received(said.receivers.map((receiver) => receiver.split(/ (.*)/)))]));
-    verdict.replaceChildren(h("p", { class: `verdict ${state === "live" ? "good" : "bad"}` }, `Verified in this browser: recorded in block ${said.height} and ${said.status} at ${said.size} transactions.`));
+    told.replaceChildren(h("p", { class: "quiet" }, "What is proven:"), proven(said));
+    verdict.replaceChildren(h("p", { class: `verdict ${state(said) === "live" ? "good" : "bad"}` }, `Verified in this browser: recorded in block ${said.height} and ${said.status} at ${said.size} transactions.`));
     into.replaceChildren(
       h("h2", {}, "Proof"),
       h("p", { class: "quiet" }, older ? "The ledger continues the checkpoint that this browser saw before. " : "",
         `${bundle.length} bytes. `, h("a", { href: `v1/shares/${id}/proof`, download: `${id}.proof` }, "Keep it"),
         " and check it elsewhere: ", h("code", {}, `medshare check-proof ${id}.proof --trust ${trusted}`)),
-      drawing(said),
-      h("p", { class: "quiet" }, `The path shows that the share is recorded. That it is “${state}” rests on the proof of the state, ` +
-        "which this browser checked too and which is not drawn."),
-      facts(["log root", h("code", {}, said["log-root"])], ["state root", h("code", {}, said["state-root"])],
-        ["header", h("code", {}, said.header)]));
+      ...why(said));
   } catch (error) {
     refuse(`Not checked: ${error.message}.`);
   }
 }
 
-/** The path from the share's leaf up to the root that the node signed, with the siblings that it meets. */
-function drawing(said) {
-  const step = 58, width = 400, top = 50, middle = width / 2;
-  const rows = said.steps.length + 1, height = top + rows * step;
-  const at = (row) => height - 30 - row * step;
-  const label = (text) => `${text.slice(0, 8)}…`;
-  const node = (x, y, kind, text) => svg("g", {}, svg("rect", { x: x - 52, y: y - 13, width: 104, height: 26, rx: 4, class: kind }),
-    svg("text", { x, y: y + 4, "text-anchor": "middle" }, text));
-  const lines = [], nodes = [node(middle, at(0), "own", `leaf ${said.index}`)];
-  said.steps.forEach(({ side, sibling, hash }, row) => {
-    const x = side === "left" ? middle - 140 : middle + 140;
-    lines.push(svg("path", { class: "edge", d: `M ${x} ${at(row) - 13} L ${middle} ${at(row + 1) + 13}` }),
-      svg("path", { class: "way", d: `M ${middle} ${at(row) - 13} L ${middle} ${at(row + 1) + 13}` }));
-    nodes.push(node(x, at(row), "sibling", label(sibling)), node(middle, at(row + 1), "own", label(hash)));
-  });
-  nodes.push(svg("text", { x: middle, y: at(rows - 1) - 24, "text-anchor": "middle" }, "the root that the node signed"));
-  const title = `Path of ${said.steps.length} hashes from leaf ${said.index} to the root ${said["log-root"]}`;
-  return svg("svg", { class: "path", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, ...lines, ...nodes);
-}
-
 async function member(address) {
   const line = (share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ", standing(share.status));
-  const shares = (who) => listed(h("ul"), `v1/shares?${who}=${address}`, line);
+  const shares = (who) => listed(h("ul"), `v1/shares?first=newest&${who}=${address}`, line);
   const [found, sent, received, concerned] = await Promise.all([ask(`v1/members/${address}`), shares("sender"), shares("receiver"),
-    listed(h("ol", { class: "timeline" }), `v1/transactions?member=${address}`, happened)]);
+    listed(h("ol", { class: "timeline" }), `v1/transactions?first=newest&member=${address}`, happened)]);
   return [
     h("h2", {}, found.name ?? "Member"),
     facts(["fingerprint", h("code", {}, found.address)], ["cert", found.cert && h("code", {}, found.cert)], ["transactions", String(found.sequence)],
       ["revoked", found.revoked !== undefined ? h("span", { class: "bad" }, `at height ${found.revoked}`) : undefined],
       ...found.keys.map((key) => [key.until === undefined ? "key" : "old key", h("span", {}, h("code", {}, key.key), ` from height ${key.from}`)])),
-    h("h2", {}, "Sent"), sent, h("h2", {}, "Received"), received, h("h2", {}, "First transactions"), concerned,
+    h("h2", {}, "Sent"), sent, h("h2", {}, "Received"), received, h("h2", {}, "Transactions"), concerned,
   ];
+}
+
+/** Every share, the newest first. */
+async function shares() {
+  const line = (share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ", standing(share.status),
+    " by ", link(`member/${share.sender}`, short(share.sender)));
+  return [h("h2", {}, "Shares"), h("p", { class: "quiet" }, "The newest first. What the server lists is checked when you open it."),
+    await listed(h("ul"), "v1/shares?first=newest", line)];
+}
+
+/** Everybody who was ever enrolled. */
+async function members() {
+  const line = (member) => h("li", {}, link(`member/${member.address}`, member.address), ` ${member.name ?? ""}`,
+    member.revoked !== undefined ? h("span", { class: "bad" }, " revoked") : undefined);
+  return [h("h2", {}, "Members"), h("p", { class: "quiet" }, "In the order of their fingerprints, as the server tells it."),
+    await listed(h("ul"), "v1/members", line)];
 }
 
 /** Twenty of a list or a few more, and where to go on: a page of it may be empty before the last one. */
@@ -295,7 +253,7 @@ async function some(path, cursor) {
   const items = [];
   // a long list that has nothing of it is left to the reader's patience
   for (let asked = 0; asked < 8 && items.length < 20 && cursor !== undefined; asked++) {
-    const page = await ask(`${path}&limit=20&cursor=${cursor}`);
+    const page = await ask(`${path}${path.includes("?") ? "&" : "?"}limit=20${cursor && `&cursor=${cursor}`}`);
     items.push(...page.items);
     cursor = page.next;
   }
@@ -306,7 +264,7 @@ async function some(path, cursor) {
 async function listed(list, path, line) {
   const none = h("p", { class: "quiet", tabindex: "-1" });
   const more = h("button", { type: "button" }, "More");
-  let cursor = "0";
+  let cursor = "";
   const go = async () => {
     const { items, next } = await some(path, cursor);
     const lines = items.map(line);
@@ -460,7 +418,8 @@ async function show() {
   quiet();
   let content;
   try {
-    await ledger();
+    // a file can be checked where nobody answers
+    await ledger().catch((error) => { if (place !== "check") throw error; });
     const shown = Object.hasOwn(PLACES, place) ? PLACES[place] : undefined;
     if (!shown) throw new Nothing("There is no such place on this page.");
     content = await shown(name);
@@ -479,12 +438,20 @@ async function show() {
   if (content.news) listen(...content.news);
   if (focused) ([...main.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused) ?? main).focus();
   document.title = `${main.querySelector("h2").textContent} · medshare ledger`;
+  for (const a of document.querySelectorAll("nav a")) {
+    if (a.getAttribute("href") === `#/${place}`) a.setAttribute("aria-current", "page");
+    else a.removeAttribute("aria-current");
+  }
 }
 
-const PLACES = { "": blocks, share, member, block, content, tx: transaction };
+const PLACES = { "": blocks, shares, share, members, member, block, content, tx: transaction, check: () => check(genesis?.trusted ?? memory.key()) };
 
 function failed(error) {
-  return [h("h2", {}, error.status === 404 ? "Not found" : "Not shown"), h("p", { class: "bad", role: "alert" }, sentence(error.message))];
+  // a browser has no member's key, and should not have one
+  const elsewhere = error.code === "unsigned" ? h("p", {}, "This node answers its members only, who ask it with ", h("code", {}, "medshare"),
+    ". A proof that one of them gave you can be checked here: ", link("check", "check a proof"), ".") : undefined;
+  return [h("h2", {}, error.status === 404 ? "Not found" : "Not shown"), h("p", { class: "bad", role: "alert" }, sentence(error.message)),
+    elsewhere].filter((part) => part !== undefined);
 }
 
 /** Goes to a place, as a link does; also when it is the one of now. */
@@ -529,7 +496,16 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.key === "/") { event.preventDefault(); document.querySelector("#query").focus(); }
   if (event.key === "h") go("");
+  if (event.key === "c") go("check");
   if (event.key === "t") toggle();
+});
+// a proof may be dropped wherever the page is
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer.files.length === 0) return;
+  dropped(event.dataTransfer.files[0]);
+  go("check");
 });
 addEventListener("hashchange", () => {
   // the link that was followed goes: whoever has no mouse goes on from the beginning of what is new
