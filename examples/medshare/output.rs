@@ -80,6 +80,11 @@ impl Output {
         }
     }
 
+    /// Whether a program reads what is said.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// One line of the result, on stdout; nothing with `--json`.
     pub(crate) fn line(&self, text: impl Display) {
         if self.format == Format::Text {
@@ -94,7 +99,7 @@ impl Output {
 
     /// Refuses to mix a file with the object of `--json` on one stdout.
     pub(crate) fn check_target(&self, out: &Path) -> Result<()> {
-        if file::is_dash(out) && self.format == Format::Json {
+        if file::is_dash(out) && self.is_json() {
             bail!("--json writes its object to stdout; name a file instead of -");
         }
         Ok(())

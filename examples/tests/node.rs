@@ -6,19 +6,22 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 mod common;
 use common::served::Served;
-use common::{Place, image, text};
+use common::{Place, image, program, text};
+
+fn config(place: &Place, home: &str) -> serde_json::Value {
+    let config = fs::read(place.path(home).join("config.json")).unwrap();
+    serde_json::from_slice(&config).unwrap()
+}
 
 /// The key of the ledger that these homes use.
 fn trust(place: &Place, home: &str) -> String {
-    let config = fs::read(place.path(home).join("config.json")).unwrap();
-    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
-    text(&config, "log_key").to_owned()
+    text(&config(place, home), "log_key").to_owned()
 }
 
 #[test]
@@ -228,6 +231,73 @@ fn whoever_asks_too_often_is_told_when_to_ask_again() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
+#[test]
+fn whoever_runs_a_node_is_told_who_asked_what() {
+    let place = Place::new();
+    let mut child = program(place.directory.path())
+        .args([
+            "node",
+            "--home",
+            "city",
+            "--listen",
+            "127.0.0.1:0",
+            "--log",
+            "--members-only",
+        ])
+        .args([
+            "--behind",
+            "127.0.0.1",
+            "--connections",
+            "9",
+            "--timeout",
+            "20s",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines.next().unwrap().unwrap();
+    let url = url.strip_prefix("serving ").unwrap();
+    thread::spawn(move || lines.count());
+    // somebody behind a proxy, and a member
+    let head = "GET /v1/shares?limit=2 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.9\r\nConnection: close\r\n\r\n";
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    place.run(["log", "--home", "bob", "--ledger", url]).ok();
+    child.kill().unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said: Vec<_> = said.map_while(Result::ok).collect();
+    child.wait().unwrap();
+
+    let of = |words: &str| said.iter().find(|line| line.contains(words));
+    let stranger = of(" 192.0.2.9 - GET /v1/shares?limit=2 401 ").unwrap();
+    assert!(stranger.ends_with(" ms"), "{stranger}");
+    let (day, _) = stranger.split_once('T').unwrap();
+    assert_eq!(day.len(), "2026-11-29".len(), "{stranger}");
+    let bob = config(&place, "bob");
+    let asked = format!(" 127.0.0.1 {} GET /v1/", text(&bob, "fingerprint"));
+    assert!(
+        of(&asked).is_some_and(|line| line.contains(" 200 ")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_a_node_is_told_to_allow_is_checked() {
+    let place = Place::empty();
+    place.init("city").ok();
+    for (wrong, words) in [
+        (["--timeout", "0s"], "expected a time such as 30s"),
+        (["--connections", "0"], "--connections"),
+        (["--behind", "proxy.example"], "--behind"),
+    ] {
+        let node = ["node", "--home", "city", "--listen", "127.0.0.1:0"];
+        place.run(node.iter().chain(&wrong)).fails(2, &[words]);
+    }
+}
+
 /// Asks the node for a path, otherwise as it was asked.
 type Ask<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 
@@ -381,7 +451,7 @@ fn a_member_goes_on_with_a_new_key() {
     assert_ne!(known, keys());
     assert!(!home.join("key.next.pgp").exists());
     // the passphrase is what it was
-    let mut wrong = common::program(place.directory.path());
+    let mut wrong = program(place.directory.path());
     wrong.args(["share", "--home", "alice"]).arg(&ct);
     wrong.args(["--to", "bob.pgp"]);
     wrong.env("MEDSHARE_PASSPHRASE", "wrong");

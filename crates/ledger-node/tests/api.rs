@@ -13,8 +13,8 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use ledger_core::merkle::{leaf_hash, root_of};
-use ledger_core::testing::{Person, content, share, share_id};
-use ledger_core::{Accept, Body, Checkpoint, Reject, Trust, Withdraw, verify};
+use ledger_core::testing::{Person, share, share_id};
+use ledger_core::{Accept, Body, Checkpoint, Trust, verify};
 use ledger_node::http::{Reads, Settings};
 use ledger_node::reader::{authorization, read_message};
 use serde_json::Value;

@@ -9,37 +9,18 @@ mod server;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ledger_core::testing::{Person, share};
-use ledger_core::tx::sign_message;
 use ledger_core::{Body, RevokeMember, Transaction, Unsigned};
 use ledger_node::http::{Reads, Settings};
-use ledger_node::reader::{authorization, read_message};
 use server::Running;
+use server::ask::{agent, now, signature};
+use ureq::Body as Reply;
 use ureq::http::Response;
-use ureq::{Agent, Body as Reply};
 
 fn private() -> Running {
     Running::with(Settings::new().rate(None).reads(Reads::Members))
-}
-
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .new_agent()
-}
-
-fn now() -> u64 {
-    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
-}
-
-/// What a member writes into the head of a question.
-fn signature(running: &Running, person: u32, path: &str) -> String {
-    let (person, time) = (Person::new(person), now());
-    let message = read_message(&running.log.chain(), &person.address, time, path);
-    authorization(&person.address, time, &sign_message(&person.key, &message))
 }
 
 fn get(running: &Running, person: Option<u32>, path: &str) -> Response<Reply> {

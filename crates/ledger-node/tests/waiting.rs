@@ -20,7 +20,7 @@ use ledger_node::http::Settings;
 use ledger_node::{Founding, Node, Opening};
 use serde_json::Value;
 use server::Running;
-use ureq::Agent;
+use server::ask::agent;
 
 /// Opens a stream and reads its head: the connection, and the status line.
 fn stream(running: &Running) -> (BufReader<TcpStream>, String) {
@@ -38,14 +38,6 @@ fn stream(running: &Running) -> (BufReader<TcpStream>, String) {
     (reader, status)
 }
 
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .new_agent()
-}
-
-/// Status and body of an answer.
 fn get(running: &Running, path: &str) -> (u16, Value) {
     let url = format!("{}{path}", running.url);
     let mut response = agent().get(url).call().unwrap();

@@ -1,14 +1,15 @@
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ledger_core::LogKey;
-use ledger_node::http::{Backups, Reads, Server, Settings, Tls, WitnessAddress};
+use ledger_node::http::{Backups, Handled, Reads, Server, Settings, Tls, WitnessAddress};
 use ledger_node::{Access, Witnessing};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::home::{HomeArgs, RestArgs};
 use crate::output::{Outcome, Output};
@@ -38,6 +39,22 @@ pub(crate) struct Args {
     /// How many requests one address may make in a second; 0 is any number.
     #[arg(long, value_name = "N", default_value = "200")]
     rate: u32,
+    /// A proxy before this node, whose `X-Forwarded-For` says who asks, so that limits are counted for them; may be repeated.
+    #[arg(long, value_name = "ADDR")]
+    behind: Vec<IpAddr>,
+    /// How many connections may be open at a time; those beyond wait.
+    #[arg(long, value_name = "N", default_value = "1024")]
+    connections: NonZeroUsize,
+    /// How many of the connections one address may have.
+    #[arg(long, value_name = "N", default_value = "256")]
+    connections_each: NonZeroUsize,
+    /// How long a request may take, such as `30s` or `2m`.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = period)]
+    timeout: Duration,
+    /// Tells of each request on standard error: when, who asked from where, what, the status, and how long the answer took. With
+    /// `--json`, in JSON.
+    #[arg(long)]
+    log: bool,
     /// Copies the ledger into this folder, when the node starts and then every so often: each copy is the same node, as
     /// `ledger backup` makes it.
     #[arg(long, value_name = "DIR")]
@@ -59,6 +76,9 @@ pub(crate) struct Args {
     witness_name: Option<String>,
 }
 
+/// How long the first line and the headers of a request may take, at most.
+const HEAD: Duration = Duration::from_secs(10);
+
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let home = self.home.open()?.rested(&self.rest);
@@ -68,9 +88,24 @@ impl Args {
         let mut settings = Settings::new()
             .rate(NonZeroU32::new(self.rate))
             .witnesses(self.witness.clone())
+            .proxies(self.behind.clone())
+            .connections(self.connections.get(), self.connections_each.get())
+            .timeouts(self.timeout, HEAD.min(self.timeout))
             .stop_on_signals();
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
             settings = settings.tls(Tls::from_files(chain, key)?);
+        }
+        if self.log {
+            let json = output.is_json();
+            settings = settings.log(move |handled| {
+                let line = if json {
+                    told(handled).to_string()
+                } else {
+                    line(handled)
+                };
+                // whoever closed standard error wants no log
+                let _ = writeln!(std::io::stderr(), "{line}");
+            });
         }
         if self.members_only {
             settings = settings.reads(Reads::Members);
@@ -105,6 +140,35 @@ impl Args {
     }
 }
 
+/// A request in a line: `-` where no member signed it.
+fn line(handled: &Handled) -> String {
+    let member = handled
+        .member
+        .map_or_else(|| "-".to_owned(), |member| member.to_string());
+    format!(
+        "{:.0} {} {member} {} {} {} {:.1} ms",
+        Timestamp::now(),
+        handled.asker,
+        handled.method,
+        handled.path,
+        handled.status,
+        handled.took.as_secs_f64() * 1e3,
+    )
+}
+
+/// A request for programs.
+fn told(handled: &Handled) -> Value {
+    json!({
+        "time": format!("{:.3}", Timestamp::now()),
+        "asker": handled.asker,
+        "member": handled.member.map(|member| member.to_string()),
+        "method": handled.method,
+        "path": handled.path,
+        "status": handled.status,
+        "milliseconds": handled.took.as_secs_f64() * 1e3,
+    })
+}
+
 /// A time to wait, which is some.
 fn period(text: &str) -> Result<Duration, String> {
     let read = text
@@ -112,6 +176,8 @@ fn period(text: &str) -> Result<Duration, String> {
         .map_err(|error| error.to_string())?;
     match Duration::try_from(read) {
         Ok(period) if !period.is_zero() => Ok(period),
-        _ => Err(format!("expected a time such as 6h or 30m, found {text}")),
+        _ => Err(format!(
+            "expected a time such as 30s, 30m or 6h, found {text}"
+        )),
     }
 }

@@ -31,7 +31,8 @@ impl fmt::Debug for Connecting<'_> {
 }
 
 impl<'a> Connecting<'a> {
-    /// Remembers for as long as the client lives, trusts the well-known certificate authorities, waits up to a minute.
+    /// Remembers for as long as the client lives, trusts the well-known certificate authorities, waits up to a minute. A server
+    /// that has no time and says for how long (429 or 503 with `Retry-After`, up to ten seconds) is asked again, five times.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

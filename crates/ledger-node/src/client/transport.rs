@@ -17,6 +17,9 @@ use crate::{Error, Result};
 const CBOR: &str = "application/cbor";
 /// How often a transaction is sent when the connection breaks: the server answers the second as it would have the first.
 const ATTEMPTS: u32 = 3;
+/// How often a question is asked again that the server had no time for, and how long it may ask to be waited for each time.
+const AGAIN: u32 = 5;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The way to one server.
 pub(super) struct Transport<'a> {
@@ -35,6 +38,8 @@ pub(super) struct Replied {
     kind: String,
     pub(super) next: Option<String>,
     pub(super) body: Vec<u8>,
+    /// How long to wait before the same is asked again, where the server says so.
+    wait: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -130,13 +135,13 @@ impl<'a> Transport<'a> {
         let url = format!("{}{path}", self.url);
         let request = || self.agent.get(&url).header("accept", accept);
         if !self.signing.load(Ordering::Relaxed) {
-            let replied = replied(url.clone(), request().call())?;
+            let replied = patiently(|| replied(url.clone(), request().call()))?;
             if replied.status != StatusCode::UNAUTHORIZED || self.reader.is_none() {
                 return Ok(replied);
             }
             self.signing.store(true, Ordering::Relaxed);
         }
-        let mut request = request();
+        let mut signed = None;
         if let Some((address, sign)) = &self.reader {
             let time = now();
             let signature = sign(&read_message(&self.chain, address, time, path));
@@ -144,10 +149,15 @@ impl<'a> Transport<'a> {
                 url: url.clone(),
                 source,
             })?;
-            let value = authorization(address, time, &Signature::new(signature));
-            request = request.header("authorization", value);
+            signed = Some(authorization(address, time, &Signature::new(signature)));
         }
-        replied(url.clone(), request.call())
+        patiently(|| {
+            let mut request = request();
+            if let Some(value) = &signed {
+                request = request.header("authorization", value);
+            }
+            replied(url.clone(), request.call())
+        })
     }
 
     /// Sends a transaction, again when the connection breaks. Once it broke, the server may have taken the transaction: of its further
@@ -156,12 +166,11 @@ impl<'a> Transport<'a> {
         let url = format!("{}{path}", self.url);
         let mut broken = None;
         for attempt in 1..=ATTEMPTS {
-            let request = self
-                .agent
-                .post(&url)
-                .header("accept", CBOR)
-                .content_type(CBOR);
-            match replied(url.clone(), request.send(body)) {
+            let send = || {
+                let request = self.agent.post(&url).header("accept", CBOR);
+                replied(url.clone(), request.content_type(CBOR).send(body))
+            };
+            match patiently(send) {
                 Err(error @ Error::Unreachable { .. }) => {
                     broken = Some(error);
                     if attempt < ATTEMPTS {
@@ -174,6 +183,23 @@ impl<'a> Transport<'a> {
         }
         Err(broken.expect("each attempt broke"))
     }
+}
+
+/// Asks again what the server had no time for, when it says how soon: too many questions of this address, or a full queue.
+fn patiently(ask: impl Fn() -> Result<Replied>) -> Result<Replied> {
+    let mut replied = ask()?;
+    for _ in 0..AGAIN {
+        let turned_away = matches!(
+            replied.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        let Some(wait) = replied.wait.filter(|wait| turned_away && *wait <= PATIENCE) else {
+            break;
+        };
+        std::thread::sleep(wait);
+        replied = ask()?;
+    }
+    Ok(replied)
 }
 
 fn replied(url: String, response: Result<Response<Body>, ureq::Error>) -> Result<Replied> {
@@ -192,6 +218,7 @@ fn replied(url: String, response: Result<Response<Body>, ureq::Error>) -> Result
         header("content-type").unwrap_or_default(),
         header("next-cursor"),
     );
+    let wait = header("retry-after").and_then(|seconds| seconds.parse().ok());
     let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
     let body = response
         .body_mut()
@@ -205,5 +232,6 @@ fn replied(url: String, response: Result<Response<Body>, ureq::Error>) -> Result
         kind,
         next,
         body,
+        wait: wait.map(Duration::from_secs),
     })
 }

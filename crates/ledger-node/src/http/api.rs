@@ -1,5 +1,6 @@
 //! The routes and what they share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -22,10 +23,10 @@ use super::metrics::Metrics;
 use super::problem::{Answered, Problem};
 use super::refusals::Refusals;
 use super::reply::{Found, Representation};
-use super::settings::Reads;
+use super::settings::{Log, Reads};
 use super::writer::{Progress, Submission};
 use super::{
-    auth, blocks, events, limits, log, members, operations, page, shares, transactions, witness,
+    auth, blocks, course, events, log, members, operations, page, shares, transactions, witness,
 };
 use crate::{Node, Witnessing};
 
@@ -42,6 +43,9 @@ pub(super) struct Shared {
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) rate: Option<Rate>,
+    /// Who may say for whom it asks.
+    pub(super) proxies: Vec<IpAddr>,
+    pub(super) log: Option<Log>,
     pub(super) streams: Places,
     pub(super) refusals: Refusals,
     /// Held by whoever looks for the reason of a refusal: up to nine signatures each, on one core at most.
@@ -197,7 +201,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     let (versioned, _) = versioned().split_for_parts();
     let (unversioned, _) = unversioned().split_for_parts();
     let signed = middleware::from_fn_with_state(Arc::clone(&shared), auth::check);
-    let guard = middleware::from_fn_with_state(Arc::clone(&shared), limits::guard);
+    let guard = middleware::from_fn_with_state(Arc::clone(&shared), course::guard);
     versioned
         // OpenAPI has no words for a name with slashes in it
         .route("/tile/{*tile}", get(log::tile))

@@ -44,7 +44,11 @@ async fn checked(shared: &Arc<Shared>, mut request: Request, next: Next) -> Resp
             .to_owned();
         match authorize(shared, header.as_ref(), path).await {
             Ok(member) => {
-                request.extensions_mut().insert(Reader(Some(member)));
+                let reader = Reader(Some(member));
+                request.extensions_mut().insert(reader);
+                let mut response = next.run(request).await;
+                response.extensions_mut().insert(reader);
+                return response;
             }
             Err(problem) => {
                 let mut response = problem.into_response();

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
 use super::auth::Reader;
+use super::course::Asker;
 use super::limits::{Full, Place};
 use super::params::{Asked, natural, read_some};
 use super::problem::{Answered, Problem};
@@ -84,12 +84,12 @@ struct EventView {
 )]
 pub(super) async fn stream(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(Asker(asker)): Extension<Asker>,
     Asked(wanted): Asked<Wanted>,
     Reader(reader): Reader,
     headers: HeaderMap,
 ) -> Answered<Response> {
-    let place = shared.streams.enter(peer.ip()).map_err(|full| {
+    let place = shared.streams.enter(asker).map_err(|full| {
         shared.metrics.turned_away.inc();
         let (status, detail) = match full {
             Full::All => (

@@ -1,24 +1,14 @@
-//! How often one address may ask, how much it may hold open, and how long an answer may take.
+//! How often one address may ask, and how much it may hold open.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, FromRequest, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION};
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use governor::clock::DefaultClock;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
-
-use super::api::Shared;
-use super::problem::{self, Problem};
 
 /// After how many requests the addresses that have been quiet are forgotten.
 const FORGET: u32 = 10_000;
@@ -38,7 +28,7 @@ impl Rate {
         }
     }
 
-    fn allows(&self, address: IpAddr) -> bool {
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
         if self.seen.fetch_add(1, Ordering::Relaxed) % FORGET == FORGET - 1 {
             self.limiter.retain_recent();
         }
@@ -127,104 +117,6 @@ impl Drop for Place {
             }
         }
     }
-}
-
-/// How far a request has come, for the answer when it takes too long.
-#[derive(Clone, Default)]
-pub(super) struct Course(Arc<Steps>);
-
-#[derive(Default)]
-struct Steps {
-    arrived: AtomicBool,
-    queued: OnceLock<String>,
-}
-
-impl Course {
-    /// The whole body is there.
-    fn arrived(&self) {
-        self.0.arrived.store(true, Ordering::Relaxed);
-    }
-
-    /// The transaction waits for its block, whatever becomes of the request; this is its address.
-    pub(super) fn queued(&self, location: &str) {
-        self.0.queued.get_or_init(|| location.to_owned());
-    }
-
-    /// The answer when the time is over.
-    fn ended(&self, method: &Method) -> Response {
-        let gone = |status, detail: &str| Problem::new(status, "timeout", detail);
-        if let Some(location) = self.0.queued.get() {
-            let detail = format!(
-                "the server took too long: the transaction may still be recorded, which {location} tells"
-            );
-            let mut response = gone(StatusCode::GATEWAY_TIMEOUT, &detail).into_response();
-            if let Ok(location) = HeaderValue::from_str(location) {
-                response.headers_mut().insert(LOCATION, location);
-            }
-            return response;
-        }
-        if *method == Method::POST && !self.0.arrived.load(Ordering::Relaxed) {
-            let detail = "the body of the request did not come in time";
-            return gone(StatusCode::REQUEST_TIMEOUT, detail).into_response();
-        }
-        let detail = "the server took too long to answer";
-        gone(StatusCode::GATEWAY_TIMEOUT, detail).into_response()
-    }
-}
-
-/// The whole body of a request, and its course.
-pub(super) struct Sent(pub(super) Bytes, pub(super) Course);
-
-impl<S: Send + Sync> FromRequest<S> for Sent {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let course = request.extensions().get::<Course>().cloned();
-        let course = course.unwrap_or_default();
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(IntoResponse::into_response)?;
-        course.arrived();
-        Ok(Self(bytes, course))
-    }
-}
-
-/// Turns away who asks too often, ends what takes too long, counts the rest, and gives every error one form.
-pub(super) async fn guard(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    path: Option<MatchedPath>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let (course, method) = (Course::default(), request.method().clone());
-    request.extensions_mut().insert(course.clone());
-    let start = Instant::now();
-    let allowed = shared
-        .rate
-        .as_ref()
-        .is_none_or(|rate| rate.allows(peer.ip()));
-    let mut response = if allowed {
-        match tokio::time::timeout(shared.timeout, next.run(request)).await {
-            Ok(response) => problem::dress(response).await,
-            Err(_) => course.ended(&method),
-        }
-    } else {
-        shared.metrics.turned_away.inc();
-        let problem = Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate",
-            "this address asks too often",
-        );
-        problem.into_response()
-    };
-    // whatever says nothing else is asked for again each time
-    let cached = response.headers_mut().entry(CACHE_CONTROL);
-    cached.or_insert(HeaderValue::from_static("no-cache"));
-    let route = path.as_ref().map_or("none", MatchedPath::as_str);
-    let status = response.status().as_u16();
-    shared.metrics.request(route, status, start.elapsed());
-    response
 }
 
 #[cfg(test)]

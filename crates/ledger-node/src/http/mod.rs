@@ -25,6 +25,7 @@ mod auth;
 mod backup;
 mod blocks;
 mod cosigning;
+mod course;
 mod description;
 mod events;
 mod limits;
@@ -41,16 +42,19 @@ mod reply;
 mod serve;
 mod settings;
 mod shares;
+mod tls;
 mod transactions;
 mod view;
 mod witness;
 mod writer;
 
 pub use backup::Backups;
+pub use course::Handled;
 pub use serve::{Server, Stopper};
 #[cfg(feature = "client")]
 pub use settings::WitnessAddress;
-pub use settings::{Reads, Settings, Tls};
+pub use settings::{Reads, Settings};
+pub use tls::Tls;
 
 /// The description of the API: `OpenAPI` 3.1 in JSON, as the server serves it under `/openapi.json`.
 ///

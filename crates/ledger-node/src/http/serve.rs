@@ -162,6 +162,8 @@ impl Server {
             stopping: self.stop.0.subscribe(),
             metrics: Arc::clone(&metrics),
             rate: self.settings.rate.map(Rate::new),
+            proxies: self.settings.proxies.clone(),
+            log: self.settings.log,
             streams: Places::new(self.settings.streams, self.settings.streams_per_address),
             refusals: Refusals::default(),
             refusing: Semaphore::new(1),
@@ -200,7 +202,14 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let Ok(counted) = addresses.enter(peer.ip()) else {
+            // a proxy's connections are everybody's
+            let proxy = self.settings.proxies.contains(&peer.ip().to_canonical());
+            let counted = if proxy {
+                Ok(None)
+            } else {
+                addresses.enter(peer.ip()).map(Some)
+            };
+            let Ok(counted) = counted else {
                 metrics.turned_away.inc();
                 continue;
             };

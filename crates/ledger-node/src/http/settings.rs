@@ -1,19 +1,20 @@
 //! What a server allows.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "client")]
 use ledger_core::WitnessKey;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::backup::Backups;
-use crate::{Error, Result, Witnessing};
+use super::course::Handled;
+use super::tls::Tls;
+use crate::Witnessing;
+#[cfg(feature = "client")]
+use crate::{Error, Result};
 
 /// Limits, TLS, and who may read. The defaults suit a machine of two cores that serves some hospitals.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Settings {
     pub(super) signals: bool,
     pub(super) witnessing: Option<Arc<Witnessing>>,
     pub(super) backups: Option<Backups>,
+    pub(super) proxies: Vec<IpAddr>,
+    pub(super) log: Option<Log>,
     #[cfg(feature = "client")]
     pub(super) witnesses: Vec<WitnessAddress>,
 }
@@ -53,6 +56,8 @@ impl Default for Settings {
             signals: false,
             witnessing: None,
             backups: None,
+            proxies: Vec::new(),
+            log: None,
             #[cfg(feature = "client")]
             witnesses: Vec::new(),
         }
@@ -152,6 +157,22 @@ impl Settings {
         self
     }
 
+    /// Believes these addresses, of proxies before the server, when they say in `X-Forwarded-For` who asks: limits are then counted
+    /// for that address, and not for the proxy, whose connections are not counted. Of several names in it the last counts that is
+    /// none of these, because whoever asks can write the ones before.
+    #[must_use]
+    pub fn proxies(mut self, proxies: Vec<IpAddr>) -> Self {
+        self.proxies = proxies.iter().map(IpAddr::to_canonical).collect();
+        self
+    }
+
+    /// Tells of each request that was answered, on the thread that answered it: for a log of who read what.
+    #[must_use]
+    pub fn log(mut self, log: impl Fn(&Handled) + Send + Sync + 'static) -> Self {
+        self.log = Some(Log(Arc::new(log)));
+        self
+    }
+
     /// Asks these witnesses to cosign each checkpoint; `/checkpoint` and the proofs of shares then carry their cosignatures.
     #[cfg(feature = "client")]
     #[must_use]
@@ -165,6 +186,16 @@ impl Settings {
     pub const fn stop_on_signals(mut self) -> Self {
         self.signals = true;
         self
+    }
+}
+
+/// Hears of requests.
+#[derive(Clone)]
+pub(super) struct Log(pub(super) Arc<dyn Fn(&Handled) + Send + Sync>);
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").finish_non_exhaustive()
     }
 }
 
@@ -205,51 +236,5 @@ impl std::str::FromStr for WitnessAddress {
             reason: "expected KEY@URL".to_owned(),
         })?;
         Self::new(key.parse().map_err(Error::Ledger)?, &format!("http{url}"))
-    }
-}
-
-/// A certificate chain and its key.
-#[derive(Clone)]
-pub struct Tls {
-    pub(super) config: Arc<ServerConfig>,
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").finish_non_exhaustive()
-    }
-}
-
-impl Tls {
-    /// Reads the chain and the key from two PEM files.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Tls`] naming the file.
-    pub fn from_files(chain: &Path, key: &Path) -> Result<Self> {
-        let wrong = |path: &Path, reason: String| Error::Tls {
-            path: path.to_owned(),
-            reason,
-        };
-        let certificates = CertificateDer::pem_file_iter(chain)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| wrong(chain, error.to_string()))?;
-        if certificates.is_empty() {
-            return Err(wrong(chain, "it holds no certificate".to_owned()));
-        }
-        let secret =
-            PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| {
-                let builder = builder.with_no_client_auth();
-                builder.with_single_cert(certificates, secret)
-            })
-            .map_err(|error| wrong(key, error.to_string()))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            config: Arc::new(config),
-        })
     }
 }

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Headers, Shared};
+use super::course::Sent;
 use super::description::Binary;
-use super::limits::Sent;
 use super::params::{Asked, First, Named, Since, natural, page, read_some};
 use super::prefer::Preferences;
 use super::problem::{Answered, Problem};

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::NotCosigned;
 
 use super::api::Shared;
-use super::limits::Sent;
+use super::course::Sent;
 use super::problem::{Answered, Problem};
 
 /// The type of an answer that says which checkpoint was cosigned last.
