@@ -6,7 +6,7 @@ use ledger_core::{Body, Enroll, PublicKey};
 use pgp_envelope::Signer;
 use serde_json::json;
 
-use crate::home::{self, MemberArgs};
+use crate::home::{self, DraftArgs, MemberArgs};
 use crate::output::{Outcome, Output};
 use crate::share;
 
@@ -22,6 +22,8 @@ pub(crate) struct Args {
     /// What everybody on the ledger may call the member: an institution rather than a person.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    draft: DraftArgs,
 }
 
 impl Args {
@@ -43,18 +45,23 @@ impl Args {
             cert: Some(added.cid),
             name: self.name.clone(),
         });
-        let receipt = home::submit(&home.ledger(output)?, &signer, home::now(), body)?;
+        let receipt = self.draft.decide(&home.ledger(output)?, &signer, body)?;
 
-        output.line(format_args!("enrolled     {}", cert.fingerprint()));
+        let what = if receipt.is_some() {
+            "enrolled"
+        } else {
+            "enroll"
+        };
+        output.line(format_args!("{what:<12} {}", cert.fingerprint()));
         for userid in cert.userids() {
             output.line(format_args!("user id      {userid}"));
         }
-        output.line(format_args!("height       {}", receipt.height));
+        self.draft.say(output, receipt.as_ref());
         Ok(Outcome::done(json!({
             "fingerprint": cert.fingerprint().to_string(),
             "userids": cert.userids(),
             "cert_cid": added.cid.to_string(),
-            "height": receipt.height.0,
+            "height": receipt.map(|receipt| receipt.height.0),
         })))
     }
 }

@@ -19,7 +19,8 @@ use crate::witnesses::WitnessArgs;
 
 /// Makes a home: your keys, and which ledger and store you use.
 ///
-/// Where no ledger is yet, this home founds it and becomes its authority: who it enrolls may send and receive.
+/// Where no ledger is yet, this home founds it and becomes its authority: who it enrolls may send and receive. With `--authority`,
+/// others are authorities too, who made their key before (`key generate`) and give it to `init --key` then.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -50,6 +51,15 @@ pub(crate) struct Args {
     trust: Option<LogKey>,
     #[command(flatten)]
     witnesses: WitnessArgs,
+    /// A key that you have, as `key generate` makes it, in place of a new one.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["profile", "passphrase_file", "no_passphrase"])]
+    key: Option<PathBuf>,
+    /// The cert of another authority of the ledger that is founded here; may be repeated. It is never named later.
+    #[arg(long, value_name = "CERT")]
+    authority: Vec<PathBuf>,
+    /// How many authorities have to agree to a member: `enroll --draft` and `approve`.
+    #[arg(long, value_name = "N", default_value = "1", requires = "authority")]
+    threshold: u64,
     /// The kind of OpenPGP cert.
     #[arg(long, value_enum, default_value = "rfc9580")]
     profile: ProfileName,
@@ -86,22 +96,13 @@ impl Args {
             output
                 .note("--no-passphrase: the secret key is protected by the mode of its file alone");
         }
-        let options =
-            KeyOptions::new(format!("{} <{}>", self.name, self.email)).profile(self.profile.into());
-        let generated = Key::generate(&options).context("cannot make the keys")?;
-        let key = &generated.key;
-        let stored = if self.no_passphrase {
-            key.clone()
-        } else {
-            let secret = self
-                .passphrase
-                .chosen(&format!("the key of {}", self.name))?;
-            key.clone().lock(&secret.as_str().into())?
-        };
+        let (key, stored, revocation) = self.keys()?;
 
         file::private_directory(path)?;
         file::write(&home::key_path(path), stored.to_armored().as_bytes())?;
-        file::write(&path.join("revocation.pgp"), &generated.revocation)?;
+        if let Some(revocation) = revocation {
+            file::write(&path.join("revocation.pgp"), &revocation)?;
+        }
         for (from, name) in [
             (&self.ledger_ca, home::LEDGER_PEM),
             (&self.store_ca, home::STORE_PEM),
@@ -129,7 +130,21 @@ impl Args {
         let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
         store.pin(&added.cid)?;
 
-        let (node, founded) = self.open_or_found(&ledger, &cert, added.cid, output)?;
+        let authorities = [authority(&cert, added.cid)?].into_iter().map(Ok);
+        let others = self.authority.iter().map(|path| {
+            let cert = home::read_cert(path)?;
+            let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
+            store.pin(&added.cid)?;
+            authority(&cert, added.cid)
+        });
+        let authorities = authorities.chain(others).collect::<Result<Vec<_>>>()?;
+        let (node, founded) = self.open_or_found(&ledger, authorities, output)?;
+        if !founded && !self.authority.is_empty() {
+            bail!(
+                "the ledger {} is there already: its authorities were named when it was founded, and --authority is for a new one",
+                ledger.display()
+            );
+        }
         let log_key = node.log_key();
         if let Some(trusted) = self.trust.filter(|trusted| *trusted != log_key) {
             bail!(
@@ -163,7 +178,11 @@ impl Args {
             "ledger       {}{}",
             config.ledger.display(),
             if founded {
-                ", founded: this home is its authority"
+                if self.authority.is_empty() {
+                    ", founded: this home is its authority"
+                } else {
+                    ", founded: this home is one of its authorities"
+                }
             } else {
                 ""
             }
@@ -188,6 +207,29 @@ impl Args {
             "founded": founded,
             "store": config.store,
         })))
+    }
+
+    /// The key, as it is to be stored, and what revokes it, if it is made here.
+    fn keys(&self) -> Result<(Key, Key, Option<Vec<u8>>)> {
+        if let Some(path) = &self.key {
+            let bytes = Zeroizing::new(file::read(path, 1 << 20)?);
+            let key = Key::read(&bytes)
+                .with_context(|| format!("cannot read the key {}", path.display()))?;
+            return Ok((key.clone(), key, None));
+        }
+        let options =
+            KeyOptions::new(format!("{} <{}>", self.name, self.email)).profile(self.profile.into());
+        let generated = Key::generate(&options).context("cannot make the keys")?;
+        let key = generated.key;
+        let stored = if self.no_passphrase {
+            key.clone()
+        } else {
+            let secret = self
+                .passphrase
+                .chosen(&format!("the key of {}", self.name))?;
+            key.clone().lock(&secret.as_str().into())?
+        };
+        Ok((key, stored, Some(generated.revocation)))
     }
 
     /// Refuses to write into a directory that has something in it.
@@ -215,8 +257,7 @@ impl Args {
     fn open_or_found(
         &self,
         path: &Path,
-        cert: &Cert,
-        cid: Cid,
+        authorities: Vec<Authority>,
         output: &Output,
     ) -> Result<(Access, bool)> {
         if let Location::Url(url) = home::location(path) {
@@ -242,13 +283,10 @@ impl Args {
             std::fs::create_dir_all(parent)
                 .with_context(|| format!("cannot make the directory {}", parent.display()))?;
         }
-        let authority = Authority {
-            address: share::address(cert)?,
-            key: PublicKey::new(cert.ledger_key(&home::pgp_policy())?),
-            cert: Some(cid),
-            name: None,
-        };
-        match Node::found(path, Founding::new("medshare", authority)) {
+        let mut authorities = authorities.into_iter();
+        let first = authorities.next().context("an authority")?;
+        let founding = Founding::new("medshare", first).threshold(self.threshold);
+        match Node::found(path, authorities.fold(founding, Founding::authority)) {
             // another process was faster
             Err(ledger_node::Error::Exists { .. }) => Ok((
                 home::open_ledger(path, None, &RestArgs::default(), output)?,
@@ -257,6 +295,17 @@ impl Args {
             founded => Ok((founded?.into(), true)),
         }
     }
+}
+
+fn authority(cert: &Cert, cid: Cid) -> Result<Authority> {
+    let key = cert.ledger_key(&home::pgp_policy());
+    let key = key.with_context(|| format!("{} cannot be an authority", cert.fingerprint()))?;
+    Ok(Authority {
+        address: share::address(cert)?,
+        key: PublicKey::new(key),
+        cert: Some(cid),
+        name: None,
+    })
 }
 
 /// The path that was given, or the default in the home; absolute, so that the home works from every directory.

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: its arguments (their doc comment is the help) and `run`.
 
 mod add;
+mod approve;
 mod capacity;
 mod car;
 mod cat;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Init(init::Args),
     Cert(cert::Args),
     Enroll(enroll::Args),
+    Approve(approve::Args),
     RevokeMember(revoke_member::Args),
     RotateKey(rotate_key::Args),
     Members(members::Args),
@@ -90,6 +92,7 @@ impl Command {
             Self::Init(args) => args.run(output),
             Self::Cert(args) => args.run(output),
             Self::Enroll(args) => args.run(output),
+            Self::Approve(args) => args.run(output),
             Self::RevokeMember(args) => args.run(output),
             Self::RotateKey(args) => args.run(output),
             Self::Members(args) => args.run(output),

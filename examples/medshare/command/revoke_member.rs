@@ -3,7 +3,7 @@ use ledger_core::{Body, RevokeMember};
 use pgp_envelope::Signer;
 use serde_json::json;
 
-use crate::home::{self, MemberArgs, Who};
+use crate::home::{self, DraftArgs, MemberArgs, Who};
 use crate::output::{Outcome, Output};
 
 /// Ends a membership; for the ledger's authority. What the member sent before stays recorded and proven.
@@ -14,6 +14,8 @@ pub(crate) struct Args {
     /// The fingerprint of the member, or its cert.
     #[arg(value_name = "FINGERPRINT|CERT")]
     who: Who,
+    #[command(flatten)]
+    draft: DraftArgs,
 }
 
 impl Args {
@@ -22,12 +24,17 @@ impl Args {
         let address = self.who.address()?;
         let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let body = Body::RevokeMember(RevokeMember { address });
-        let receipt = home::submit(&home.ledger(output)?, &signer, home::now(), body)?;
-        output.line(format_args!("revoked      {address}"));
-        output.line(format_args!("height       {}", receipt.height));
+        let receipt = self.draft.decide(&home.ledger(output)?, &signer, body)?;
+        let what = if receipt.is_some() {
+            "revoked"
+        } else {
+            "revoke"
+        };
+        output.line(format_args!("{what:<12} {address}"));
+        self.draft.say(output, receipt.as_ref());
         Ok(Outcome::done(json!({
             "address": address.to_string(),
-            "height": receipt.height.0,
+            "height": receipt.map(|receipt| receipt.height.0),
         })))
     }
 }

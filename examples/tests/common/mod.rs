@@ -49,6 +49,11 @@ impl Ran {
             .unwrap_or_else(|error| panic!("no JSON object ({error}): {self:?}"))
     }
 
+    /// What it printed for people.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+
     #[track_caller]
     pub fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
