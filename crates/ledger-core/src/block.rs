@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{decode, encode};
 use crate::{Digest, Error, Result, Transaction};
 
-/// The most transactions of one block.
+/// The most transactions that a block should have: its answer, with a proof for each, has room for them ([`crate::MAX_ANSWER`]), if
+/// they are not large. Whoever makes blocks keeps to it; what has more is valid, and cannot be asked for in one answer.
 pub const MAX_BLOCK_TRANSACTIONS: usize = 10_000;
 /// The most bytes of a header.
 const MAX_HEADER: usize = 1024;

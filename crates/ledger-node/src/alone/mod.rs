@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ed25519_dalek::SigningKey;
 use ledger_core::store::{Opening as FileOpening, RedbSnapshot, RedbStore};
 use ledger_core::{
-    Audit, ChainId, Genesis, Header, Ledger, LogKey, Nonce, PublicKey, Reading, Receipt, Refusal,
-    Transaction, Verified,
+    Audit, ChainId, Genesis, Header, Ledger, LogKey, MAX_BLOCK_TRANSACTIONS, Nonce, PublicKey,
+    Reading, Receipt, Refusal, Transaction, Verified,
 };
 use zeroize::Zeroizing;
 
@@ -32,8 +32,10 @@ pub use self::opening::{Founding, Opening};
 
 /// The name under which the node's key lies beside the ledger.
 const NODE_KEY: &str = "node key";
-/// The most transactions of one block: more gain nothing.
-const GROUP: usize = 1000;
+/// The most transactions of one block of those that wait: more gain nothing.
+pub(crate) const GROUP: usize = 1000;
+/// The bytes of transactions after which a block takes no further one, so that an answer holds all of it.
+pub(crate) const GROUP_BYTES: usize = 8 << 20;
 
 /// A ledger in one file, run by this process alone.
 pub struct Node {
@@ -53,6 +55,17 @@ struct Job {
     tx: Transaction,
     verified: Option<Verified>,
     outcome: Mutex<Option<Result<Receipt>>>,
+}
+
+/// How many of these one block takes, of `most`: as many as a block's answer has room for, and one in any case.
+fn fitting<'a>(txs: impl IntoIterator<Item = &'a Transaction>, most: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |tx: &&Transaction| {
+        let room = bytes < GROUP_BYTES;
+        bytes += tx.as_bytes().len();
+        room
+    };
+    txs.into_iter().take(most).take_while(fits).count()
 }
 
 impl fmt::Debug for Node {
@@ -232,23 +245,33 @@ impl Node {
                 return outcome;
             }
             let mut queue = lock(&self.queue);
-            let many = queue.len().min(GROUP);
+            let many = fitting(queue.iter().map(|job| &job.tx), GROUP);
             let jobs: Vec<_> = queue.drain(..many).collect();
             drop(queue);
             self.write_jobs(&jobs);
         }
     }
 
-    /// Puts several transactions into one block, with one durable write; those that are refused are left out.
+    /// Puts several transactions into one block, with one durable write; those that are refused are left out. More than
+    /// [`MAX_BLOCK_TRANSACTIONS`], or than fit into 8 MiB, are put into several blocks, one after the other.
     ///
     /// # Errors
     ///
-    /// [`Error::Clock`], or a failure of the store, after which nothing of the block is in the ledger.
+    /// [`Error::Clock`], or a failure of the store, after which nothing of the block is in the ledger, nor of those behind it.
     pub fn submit_all(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
         // before the lock: another thread's block is written meanwhile
         let verified = self.verify_all(txs);
         let _writer = lock(&self.writer);
-        self.write(txs.iter().zip(verified))
+        let (mut rest, mut verified) = (txs, verified.into_iter());
+        let mut outcomes = Vec::with_capacity(txs.len());
+        loop {
+            let (block, behind) = rest.split_at(fitting(rest, MAX_BLOCK_TRANSACTIONS));
+            outcomes.extend(self.write(block.iter().zip(verified.by_ref().take(block.len())))?);
+            if behind.is_empty() {
+                return Ok(outcomes);
+            }
+            rest = behind;
+        }
     }
 
     /// As [`Node::submit_all`], for transactions whose signatures [`Node::verify_ahead`] checked.

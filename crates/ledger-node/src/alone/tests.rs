@@ -1,9 +1,9 @@
-//! Which transactions share a block: whoever waits while the block before is written, up to a thousand.
+//! Which transactions share a block: whoever waits while the block before is written, as many as it takes.
 
 use std::thread;
 
 use ledger_core::testing::{Person, share};
-use ledger_core::{Height, Unsigned};
+use ledger_core::{Body, Height, Question, Trust, Unsigned, verify_answer};
 
 use super::*;
 
@@ -22,6 +22,14 @@ fn signed(node: &Node, sequences: std::ops::Range<u64>) -> Vec<Transaction> {
         Unsigned::new(node.chain(), person.address, sequence, node.now(), body).sign(&person.key)
     };
     sequences.map(sign).collect()
+}
+
+fn job(tx: Transaction) -> Arc<Job> {
+    Arc::new(Job {
+        tx,
+        verified: None,
+        outcome: Mutex::new(None),
+    })
 }
 
 /// How many transactions each block holds, the genesis first.
@@ -78,13 +86,60 @@ fn a_block_takes_a_thousand_of_those_that_wait() {
     let (_folder, node) = founded();
     let mut txs = signed(&node, 0..2003);
     let last = txs.pop().unwrap();
-    lock(&node.queue).extend(txs.into_iter().map(|tx| {
-        Arc::new(Job {
-            tx,
-            verified: None,
-            outcome: Mutex::new(None),
-        })
-    }));
+    lock(&node.queue).extend(txs.into_iter().map(job));
     assert_eq!(node.submit(&last).unwrap().height, Height(3));
     assert_eq!(sizes(&node), [0, 1000, 1000, 3]);
+}
+
+/// Sixty megabytes were one block, which no answer held: nobody could ask for it.
+#[test]
+fn a_block_takes_what_an_answer_has_room_for() {
+    let large = |node: &Node| -> Vec<Transaction> {
+        let person = Person::new(0);
+        let sign = |number| {
+            let Body::Share(mut body) = share(number, &[&person]) else {
+                unreachable!("a share is a share")
+            };
+            body.description = Some("x".repeat(16_000));
+            let body = Body::Share(body);
+            Unsigned::new(node.chain(), person.address, number, node.now(), body).sign(&person.key)
+        };
+        (0..1100).map(sign).collect()
+    };
+    let (_folder, together) = founded();
+    let outcomes = together.submit_all(&large(&together)).unwrap();
+    assert_eq!(outcomes.iter().flatten().count(), 1100);
+    let (_other, waiting) = founded();
+    let mut txs = large(&waiting);
+    let last = txs.pop().unwrap();
+    lock(&waiting.queue).extend(txs.into_iter().map(job));
+    waiting.submit(&last).unwrap();
+    for node in [&together, &waiting] {
+        let blocks = sizes(node);
+        assert_eq!(
+            (blocks.len(), blocks.iter().sum::<u64>()),
+            (4, 1100),
+            "{blocks:?}"
+        );
+        for height in 1..=3 {
+            let (first, after): (u64, u64) = (
+                blocks[..height].iter().sum(),
+                blocks[..=height].iter().sum(),
+            );
+            let question = Question {
+                blocks: vec![Height(height as u64)],
+                transactions: (first..after).collect(),
+                ..Question::default()
+            };
+            let bytes = node.answer(&question).unwrap().to_bytes();
+            let answer = verify_answer(&bytes, &Trust::new(node.log_key())).unwrap();
+            assert_eq!(answer.transactions().count() as u64, blocks[height]);
+        }
+    }
+    // many small ones
+    let (_third, node) = founded();
+    let txs = signed(&node, 0..MAX_BLOCK_TRANSACTIONS as u64 + 1);
+    assert!(node.submit_all(&txs).unwrap().iter().all(Result::is_ok));
+    assert_eq!(sizes(&node), [0, MAX_BLOCK_TRANSACTIONS as u64, 1]);
+    assert!(node.submit_all(&[]).unwrap().is_empty());
 }

@@ -13,13 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::metrics::Metrics;
 use super::problem::Problem;
+use crate::alone::{GROUP, GROUP_BYTES};
 use crate::{Error, Node};
-
-/// The most transactions of one block: more gain nothing.
-const GROUP: usize = 1000;
-
-/// The bytes of transactions after which a block takes no further one, so that an answer holds all of it.
-const GROUP_BYTES: usize = 8 << 20;
 
 /// A transaction that waits for its block, and who waits for its receipt.
 pub(super) struct Submission {
