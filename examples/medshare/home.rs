@@ -584,7 +584,12 @@ pub(crate) fn submit(
 }
 
 /// The next transaction of its sender.
-fn signed(ledger: &Access, signer: &Signer, created_at: u64, body: Body) -> Result<Transaction> {
+pub(crate) fn signed(
+    ledger: &Access,
+    signer: &Signer,
+    created_at: u64,
+    body: Body,
+) -> Result<Transaction> {
     let sender = Address::new(signer.fingerprint().as_bytes())?;
     let sequence = ledger.next_sequence(&sender).with_context(|| {
         format!(
@@ -603,56 +608,6 @@ pub(crate) fn send(ledger: &Access, tx: &Transaction) -> Result<Receipt> {
             "the clock is not believed; if it is right, `--rested DAYS` says how long nobody used the ledger",
         )),
         submitted => Ok(submitted?),
-    }
-}
-
-/// What an authority decides about members, on its own or with others.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct DraftArgs {
-    /// Write it to a file, which other authorities `approve`, instead of recording it: for a ledger that asks for more than one of
-    /// them. It is good for a day, and until this home sends something else.
-    #[arg(long, value_name = "FILE")]
-    draft: Option<PathBuf>,
-}
-
-impl DraftArgs {
-    /// Records what an authority decides, or writes the draft of it; the receipt, if it is recorded.
-    pub(crate) fn decide(
-        &self,
-        ledger: &Access,
-        signer: &Signer,
-        body: Body,
-    ) -> Result<Option<Receipt>> {
-        let (needed, kind) = (ledger.genesis().threshold, body.kind());
-        let by_itself = body.member().is_some_and(|member| {
-            member.as_bytes() == signer.fingerprint().as_bytes() && kind == "rotate-key"
-        });
-        match &self.draft {
-            None if needed > 1 && !by_itself => bail!(
-                "this ledger asks for {needed} of its authorities: `--draft FILE` writes what the others `medshare approve`"
-            ),
-            None => submit(ledger, signer, now(), body).map(Some),
-            Some(_) if needed < 2 || by_itself => {
-                bail!("nobody else has to approve this: leave --draft out")
-            }
-            Some(path) => {
-                let tx = signed(ledger, signer, now(), body)?;
-                file::write(path, &tx.to_bytes())?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Says what became of it.
-    pub(crate) fn say(&self, output: &Output, receipt: Option<&Receipt>) {
-        match (receipt, &self.draft) {
-            (Some(receipt), _) => output.line(format_args!("height       {}", receipt.height)),
-            (None, Some(path)) => output.line(format_args!(
-                "draft        {}: not recorded before others `medshare approve` it",
-                path.display()
-            )),
-            (None, None) => {}
-        }
     }
 }
 

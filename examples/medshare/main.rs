@@ -8,6 +8,7 @@ mod answer;
 mod blocks;
 mod command;
 mod demo;
+mod draft;
 mod file;
 mod home;
 mod lab;

@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
+use std::time::SystemTime;
+
+use ledger_core::{Address, Body, Enroll, PublicKey, Transaction, Unsigned};
+use pgp_envelope::{Cert, Key, Policy, Signer};
 
 mod common;
-use common::{Place, Ran, text};
+use common::{PASSPHRASE, Place, Ran, text};
 
 const NAMES: [&str; 3] = ["north", "south", "west"];
 
@@ -54,8 +58,10 @@ fn founded() -> Place {
     )
     .ok();
     assert!(found.text().contains("one of its authorities"), "{found:?}");
+    assert!(found.text().contains("threshold    2 of them"), "{found:?}");
     for name in ["south", "west"] {
-        init(&place, name, &["--key", &format!("{name}.key")]).ok();
+        let joined = init(&place, name, &["--key", &format!("{name}.key")]).ok();
+        assert!(!joined.stderr.contains("enrolls it"), "{joined:?}");
     }
     init(&place, "alice", &[]).ok();
     place
@@ -105,6 +111,7 @@ fn two_of_three_authorities_make_a_member_and_unmake_it() {
         .ok()
         .json();
     assert_eq!(text(&seen, "kind"), "enroll");
+    assert_eq!(seen["userids"][0], "alice <alice@hospital.example>");
     assert_eq!(seen["agreed"].as_array().unwrap().len(), 1);
     assert!(seen["height"].is_null());
     // who drafted it has agreed, and who is no authority cannot
@@ -117,12 +124,36 @@ fn two_of_three_authorities_make_a_member_and_unmake_it() {
     assert_eq!(text(&seen, "member"), alice);
     assert_eq!(members(&place).len(), 4);
     // once
-    approve(&place, "west", "draft", &[]).fails(1, &["sequence"]);
+    approve(&place, "west", "draft", &[]).fails(1, &["has sent something else since, or this"]);
 
     // what a member decides about itself needs nobody
     place.run(["rotate-key", "--home", "south"]).ok();
     let own = ["rotate-key", "--home", "south", "--draft", "own"];
     place.run(own).fails(1, &["leave --draft out"]);
+    assert!(!place.path("south/key.next.pgp").exists() && !place.path("own").exists());
+    // who is no authority is told so before anything is written
+    let north = [
+        "revoke-member",
+        "--home",
+        "alice",
+        "north.cert",
+        "--draft",
+        "own",
+    ];
+    place.run(north).fails(1, &["no authority"]);
+    assert!(!place.path("own").exists());
+    // a key that is known already needs no draft, and there is none
+    let known = [
+        "rotate-key",
+        "--home",
+        "west",
+        "alice.pgp",
+        "--draft",
+        "own",
+    ];
+    let known = place.run(known).ok();
+    assert!(known.stderr.contains("knows this key already"), "{known:?}");
+    assert!(!place.path("own").exists());
     // the new key approves
     let revoke = [
         "revoke-member",
@@ -166,7 +197,101 @@ fn a_draft_that_was_changed_or_is_for_another_ledger_is_not_approved() {
         ])
         .ok();
     approve(&place, "other", "draft", &[]).fails(1, &["the draft is for the chain"]);
+    for args in [
+        ["approve", "--home", "south", "-"],
+        ["approve", "--home", "south", "none"],
+    ] {
+        place.run(args).fails(1, &[]);
+    }
+    place
+        .run(
+            enroll
+                .iter()
+                .map(|word| if *word == "draft" { "-" } else { word }),
+        )
+        .fails(1, &["--draft names a file"]);
     approve(&place, "south", "draft", &[]).ok();
+}
+
+/// The program's own commands draft no such thing; an authority that lies does: with a key of its own under the name of another, with an
+/// approval that nobody gave, with a name that paints over what is shown.
+#[test]
+fn an_authority_that_lies_gets_no_approval() {
+    let place = founded();
+    let read = |file: &str| fs::read(place.path(file)).unwrap();
+    let north = signer(&read("north/key.pgp"));
+    let alice = Cert::read(&read("alice.pgp")).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&read("north/config.json")).unwrap();
+    let [chain, north_address] = ["chain", "fingerprint"].map(|name| text(&config, name));
+    let [north_address, alice_address] = [north_address, &alice.fingerprint().to_string()]
+        .map(|address| address.parse::<Address>().unwrap());
+    let policy = Policy::at(SystemTime::now());
+    let own = alice.ledger_key(&policy).unwrap();
+    let foreign = Cert::read(&read("north.cert"))
+        .unwrap()
+        .ledger_key(&policy)
+        .unwrap();
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let draft = |key: [u8; 32], name: &str, at: u64| {
+        let body = Body::Enroll(Enroll {
+            address: alice_address,
+            key: PublicKey::new(key),
+            cert: None,
+            name: Some(name.to_owned()),
+        });
+        let chain = chain.parse().unwrap();
+        let unsigned = Unsigned::new(chain, north_address, 0, at, body);
+        unsigned
+            .sign_with(|message| north.sign_ledger(message))
+            .unwrap()
+    };
+    let write = |tx: &Transaction| fs::write(place.path("draft"), tx.as_bytes()).unwrap();
+    let cert = ["--cert", "alice.pgp"];
+
+    write(&draft(foreign, "Alice", now));
+    approve(&place, "south", "draft", &cert)
+        .fails(1, &["not the one in the cert", "do not approve it"]);
+    approve(&place, "south", "draft", &["--cert", "north.cert"]).fails(1, &["the cert is of"]);
+    approve(&place, "south", "draft", &[]).fails(1, &["names no cert", "--cert"]);
+    // another's approval, made up
+    let west: Address = Cert::read(&read("west.cert"))
+        .unwrap()
+        .fingerprint()
+        .to_string()
+        .parse()
+        .unwrap();
+    let forged = draft(own, "Alice", now)
+        .approve_with(west, |_| Ok::<_, ()>([7; 64]))
+        .unwrap();
+    write(&forged);
+    approve(&place, "south", "draft", &cert).fails(1, &["was not signed by"]);
+    // by somebody who is no authority
+    let stranger = draft(own, "Alice", now)
+        .approve_with(alice_address, |_| Ok::<_, ()>([7; 64]))
+        .unwrap();
+    write(&stranger);
+    approve(&place, "south", "draft", &cert).fails(1, &["no authority"]);
+    write(&draft(own, "Alice", now - 2 * 86_400));
+    approve(&place, "south", "draft", &cert).fails(1, &["was good until"]);
+    // a name that would show another line
+    write(&draft(own, "Alice\nagreed \u{1b}[2K", now));
+    let looked = approve(&place, "south", "draft", &["--look", "--cert", "alice.pgp"]).ok();
+    assert!(
+        looked
+            .text()
+            .contains("name         Alice\\nagreed \\u{1b}[2K\n"),
+        "{looked:?}"
+    );
+    assert_eq!(members(&place).len(), 3);
+    // and the same without a lie
+    write(&draft(own, "Alice", now));
+    approve(&place, "south", "draft", &cert).ok();
+    assert_eq!(members(&place).len(), 4);
+}
+
+fn signer(key: &[u8]) -> Signer {
+    let key = Key::read(key).unwrap().unlock(&PASSPHRASE.into()).unwrap();
+    Signer::new(&key, &Policy::at(SystemTime::now())).unwrap()
 }
 
 /// With three of three the draft goes from one to the next.
@@ -220,13 +345,18 @@ fn a_draft_gathers_approvals_on_its_way() {
             "draft",
         ])
         .ok();
-    let first = approve(&place, "south3", "draft", &[]).ok();
+    // these homes have stores of their own, without Alice's cert
+    approve(&place, "south3", "draft", &[]).fails(1, &["name it with --cert"]);
+    let cert = ["--cert", "alice.pgp"];
+    let first = approve(&place, "south3", "draft", &cert).ok();
     assert!(
         first.text().contains("needed       3 of the authorities"),
         "{first:?}"
     );
-    approve(&place, "south3", "draft", &[]).fails(1, &["agreed to this already"]);
-    let last = approve(&place, "west3", "draft", &["--json"]).ok().json();
+    approve(&place, "south3", "draft", &cert).fails(1, &["agreed to this already"]);
+    let last = approve(&place, "west3", "draft", &[&cert[..], &["--json"]].concat())
+        .ok()
+        .json();
     assert_eq!(
         (
             last["height"].as_u64(),
@@ -240,6 +370,29 @@ fn a_draft_gathers_approvals_on_its_way() {
 fn authorities_are_named_when_a_ledger_is_founded() {
     let place = founded();
     init(&place, "east", &["--authority", "south.cert"]).fails(1, &["when it was founded"]);
+    assert!(!place.path("east").exists());
+    // a key without a passphrase stays one, with a warning, in a file that others cannot read
+    let open = [
+        "key",
+        "generate",
+        "o <o@o.example>",
+        "--out",
+        "open.key",
+        "--revocation",
+        "open.rev",
+    ];
+    place.run(open.iter().chain(&["--no-passphrase"])).ok();
+    let joined = init(&place, "open", &["--key", "open.key"]).ok();
+    assert!(joined.stderr.contains("has no passphrase"), "{joined:?}");
+    #[cfg(unix)]
+    for home in ["open", "south"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(place.path(home).join("key.pgp"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{home}");
+    }
     let alone = [
         "init",
         "--home",

@@ -167,3 +167,53 @@ impl<R: Snapshot> Reading<R> {
         Ok((named == Some(index)).then_some((id, state)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Chain, Person, share, share_id};
+
+    /// More transactions than one question looks at, of which few match: pages are short or empty, go on where they say, and miss
+    /// nothing from either end.
+    #[test]
+    fn pages_go_on_over_everything_that_one_question_looks_at() {
+        let many = u64::try_from(MAX_SEARCH + 3 * CHUNK / 2).unwrap();
+        let mut chain = Chain::new(2);
+        for number in 0..many {
+            let sender = Person::new(1 + u32::from(number % 600 == 0));
+            chain
+                .send(&sender, share(number, &[&Person::new(0)]))
+                .unwrap();
+        }
+        let reading = chain.ledger.view().unwrap();
+        let of = |person: u32| ShareFilter {
+            sender: Some(Person::new(person).address),
+            // looked for in the receiver's list, which has all of them
+            receiver: Some(Person::new(0).address),
+            ..ShareFilter::default()
+        };
+        for (filter, step) in [(of(2), 600), (ShareFilter::default(), 1)] {
+            let expected: Vec<_> = (0..many).step_by(step).map(share_id).collect();
+            for order in [Order::Ascending, Order::Descending] {
+                let mut next = Some(if order == Order::Ascending {
+                    0
+                } else {
+                    u64::MAX
+                });
+                let (mut found, mut empty) = (Vec::new(), 0);
+                while let Some(from) = next {
+                    let page = reading.find_shares(&filter, order, from, 100).unwrap();
+                    assert!(page.shares.len() <= 100);
+                    empty += usize::from(page.shares.len() < 100);
+                    found.extend(page.shares.iter().map(|(id, _)| *id));
+                    next = page.next;
+                }
+                if order == Order::Descending {
+                    found.reverse();
+                }
+                assert_eq!(found, expected, "{order:?}");
+                assert_eq!(empty, if step == 1 { 1 } else { 2 }, "{order:?}");
+            }
+        }
+    }
+}

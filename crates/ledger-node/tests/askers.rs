@@ -7,7 +7,7 @@
 
 mod server;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,7 @@ use ledger_node::http::{Handled, Reads, Settings};
 use ledger_node::{Client, Connecting, Error};
 use server::Running;
 use server::ask::{agent, json, signature};
+use server::proxy;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -99,6 +100,13 @@ fn whoever_runs_it_hears_of_each_request() {
     assert_eq!(forwarded.call().unwrap().status(), 401);
     let nowhere = agent().get(format!("{}/nowhere", running.url));
     assert_eq!(nowhere.call().unwrap().status(), 404);
+    // a member's question that is answered with a problem
+    let malformed = "/v1/shares?limit=0";
+    let url = format!("{}{malformed}", running.url);
+    let signed = agent()
+        .get(&url)
+        .header("authorization", signature(&running, 3, malformed));
+    assert_eq!(signed.call().unwrap().status(), 400);
     let told = told.lock().unwrap();
     let told: Vec<_> = told
         .iter()
@@ -118,7 +126,8 @@ fn whoever_runs_it_hears_of_each_request() {
         [
             (here.clone(), Some(Person::new(2).address), "GET", path, 200),
             ("192.0.2.7".to_owned(), None, "GET", path, 401),
-            (here, None, "GET", "/nowhere", 404),
+            (here.clone(), None, "GET", "/nowhere", 404),
+            (here, Some(Person::new(3).address), "GET", malformed, 400),
         ]
     );
 }
@@ -160,8 +169,8 @@ fn a_client_waits_when_it_is_told_to() {
     assert_eq!(json(&running, "/v1/checkpoint")["size"], 11);
 }
 
-/// A server that says 503 to everything, with these lines in the head of its answers; how often it was asked, and how that ended.
-fn refusing(head: &'static str) -> (usize, Result<(), Error>, Duration) {
+/// A server that answers everything with a status and these lines in the head; its address, and how often it was asked.
+fn saying(status: u16, head: &'static str) -> (String, Arc<Mutex<usize>>) {
     let listener = TcpListener::bind((HERE, 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(Mutex::new(0));
@@ -170,20 +179,23 @@ fn refusing(head: &'static str) -> (usize, Result<(), Error>, Duration) {
         for mut stream in listener.incoming().map_while(Result::ok) {
             *count.lock().unwrap() += 1;
             let mut lines = BufReader::new(stream.try_clone().unwrap());
-            let mut line = String::new();
+            let (mut line, mut length) = (String::new(), 0);
             while line != "\r\n" {
                 line.clear();
                 lines.read_line(&mut line).unwrap();
+                if let Some(("content-length", value)) = line.to_ascii_lowercase().split_once(": ")
+                {
+                    length = value.trim().parse().unwrap();
+                }
             }
-            let answer =
-                format!("HTTP/1.1 503 x\r\nConnection: close\r\nContent-Length: 0\r\n{head}\r\n");
+            lines.read_exact(&mut vec![0; length]).unwrap();
+            let answer = format!(
+                "HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: 0\r\n{head}\r\n"
+            );
             stream.write_all(answer.as_bytes()).unwrap();
         }
     });
-    let start = Instant::now();
-    let ended = Client::first_use(&url, Connecting::new()).map(drop);
-    let asked = *asked.lock().unwrap();
-    (asked, ended, start.elapsed())
+    (url, asked)
 }
 
 #[test]
@@ -194,12 +206,60 @@ fn a_client_does_not_wait_for_long_nor_for_ever() {
         ("Retry-After: soon\r\n", 1),
         ("Retry-After: 0\r\n", 6),
     ] {
-        let (asked, ended, time) = refusing(head);
-        assert_eq!(asked, times, "{head}");
+        let (url, asked) = saying(503, head);
+        let start = Instant::now();
+        let ended = Client::first_use(&url, Connecting::new());
+        assert_eq!(*asked.lock().unwrap(), times, "{head}");
         assert!(
             matches!(ended, Err(Error::Server { status: 503, .. })),
             "{ended:?}"
         );
-        assert!(time < Duration::from_secs(5), "{time:?}");
+        assert!(start.elapsed() < Duration::from_secs(5));
     }
+}
+
+/// A server that stops, or a proxy, says 503 also behind a transaction that is recorded; that the next attempt is turned away says
+/// nothing of the first.
+#[test]
+fn what_may_be_recorded_is_not_refused_by_a_later_answer() {
+    let running = Running::new();
+    let tx = running.sign(1, share(1, &[&Person::new(2)]));
+    for (first, second) in [(503, 429), (503, 401), (503, 503)] {
+        let asked =
+            Mutex::new([saying(first, "Retry-After: 0\r\n").0, saying(second, "").0].into_iter());
+        let server = running.url.clone();
+        let url = proxy::between(
+            "",
+            Arc::new(move |path| {
+                let next = path
+                    .starts_with("/v1/transactions")
+                    .then(|| asked.lock().unwrap().next());
+                format!("{}{path}", next.flatten().unwrap_or_else(|| server.clone()))
+            }),
+            Arc::new(|_, body| Some(body)),
+        );
+        let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+        let error = client.submit(&tx).unwrap_err();
+        assert!(
+            matches!(error, Error::Server { status: 503, .. }),
+            "{error}"
+        );
+        assert!(!error.is_refusal(), "{error}");
+        // asked for the third time it is recorded, for the fourth it was
+        client.submit(&tx).unwrap();
+        client.submit(&tx).unwrap();
+    }
+    // turned away before anything: nothing was recorded
+    let (limited, _) = saying(429, "");
+    let server = running.url.clone();
+    let url = proxy::between(
+        "",
+        Arc::new(move |path| match path.starts_with("/v1/transactions") {
+            true => format!("{limited}{path}"),
+            false => format!("{server}{path}"),
+        }),
+        Arc::new(|_, body| Some(body)),
+    );
+    let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+    assert!(client.submit(&tx).unwrap_err().is_refusal());
 }

@@ -6,7 +6,8 @@ use ledger_core::{Body, Enroll, PublicKey};
 use pgp_envelope::Signer;
 use serde_json::json;
 
-use crate::home::{self, DraftArgs, MemberArgs};
+use crate::draft::DraftArgs;
+use crate::home::{self, MemberArgs};
 use crate::output::{Outcome, Output};
 use crate::share;
 
@@ -34,6 +35,8 @@ impl Args {
         let key = cert
             .ledger_key(&policy)
             .with_context(|| format!("cannot enroll {}", cert.fingerprint()))?;
+        let ledger = home.ledger(output)?;
+        self.draft.check(&ledger, &home.address()?)?;
         let signer = Signer::new(&home.unlocked()?, &policy)?;
 
         let store = home.store(Reach::Local)?;
@@ -45,9 +48,9 @@ impl Args {
             cert: Some(added.cid),
             name: self.name.clone(),
         });
-        let receipt = self.draft.decide(&home.ledger(output)?, &signer, body)?;
+        let decided = self.draft.decide(&ledger, &signer, body)?;
 
-        let what = if receipt.is_some() {
+        let what = if decided.is_recorded() {
             "enrolled"
         } else {
             "enroll"
@@ -56,12 +59,12 @@ impl Args {
         for userid in cert.userids() {
             output.line(format_args!("user id      {userid}"));
         }
-        self.draft.say(output, receipt.as_ref());
+        decided.say(output);
         Ok(Outcome::done(json!({
             "fingerprint": cert.fingerprint().to_string(),
             "userids": cert.userids(),
             "cert_cid": added.cid.to_string(),
-            "height": receipt.map(|receipt| receipt.height.0),
+            "height": decided.height(),
         })))
     }
 }

@@ -25,10 +25,10 @@ use crate::witnesses::WitnessArgs;
 pub(crate) struct Args {
     #[command(flatten)]
     home: HomeArgs,
-    /// Your name, or your institution's, for the OpenPGP cert.
+    /// Your name, or your institution's, for the OpenPGP cert that is made.
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// Your e-mail address, for the OpenPGP cert.
+    /// Your e-mail address, for the OpenPGP cert that is made.
     #[arg(long, value_name = "EMAIL")]
     email: String,
     /// The ledger's file, which several homes may use, or the URL of a node [default: HOME/ledger.redb]
@@ -92,11 +92,21 @@ impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let path = self.home.path();
         self.check_vacant(path)?;
+        let ledger = match &self.ledger {
+            Some(url) if matches!(home::location(url), Location::Url(_)) => url.clone(),
+            given => absolute(given.as_deref(), path, "ledger.redb")?,
+        };
+        if !self.authority.is_empty() && !is_vacant(&ledger) {
+            bail!(
+                "the ledger {} is there already: its authorities were named when it was founded, and --authority is for a new one",
+                ledger.display()
+            );
+        }
         if self.no_passphrase {
             output
                 .note("--no-passphrase: the secret key is protected by the mode of its file alone");
         }
-        let (key, stored, revocation) = self.keys()?;
+        let (key, stored, revocation) = self.keys(output)?;
 
         file::private_directory(path)?;
         file::write(&home::key_path(path), stored.to_armored().as_bytes())?;
@@ -113,10 +123,6 @@ impl Args {
                 file::write(&path.join(name), &bytes)?;
             }
         }
-        let ledger = match &self.ledger {
-            Some(url) if matches!(home::location(url), Location::Url(_)) => url.clone(),
-            given => absolute(given.as_deref(), path, "ledger.redb")?,
-        };
         let place = match &self.store {
             Some(url) if blocks::is_url(url) => url.clone(),
             given => absolute(given.as_deref(), path, "store")?,
@@ -130,21 +136,19 @@ impl Args {
         let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
         store.pin(&added.cid)?;
 
-        let authorities = [authority(&cert, added.cid)?].into_iter().map(Ok);
-        let others = self.authority.iter().map(|path| {
-            let cert = home::read_cert(path)?;
-            let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
-            store.pin(&added.cid)?;
-            authority(&cert, added.cid)
-        });
-        let authorities = authorities.chain(others).collect::<Result<Vec<_>>>()?;
+        let authorities = || {
+            let first = authority(&cert, added.cid)?;
+            let others = self.authority.iter().map(|path| {
+                let cert = home::read_cert(path)?;
+                let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
+                store.pin(&added.cid)?;
+                authority(&cert, added.cid)
+            });
+            let others = others.collect::<Result<Vec<_>>>()?;
+            let founding = Founding::new("medshare", first).threshold(self.threshold);
+            Ok(others.into_iter().fold(founding, Founding::authority))
+        };
         let (node, founded) = self.open_or_found(&ledger, authorities, output)?;
-        if !founded && !self.authority.is_empty() {
-            bail!(
-                "the ledger {} is there already: its authorities were named when it was founded, and --authority is for a new one",
-                ledger.display()
-            );
-        }
         let log_key = node.log_key();
         if let Some(trusted) = self.trust.filter(|trusted| *trusted != log_key) {
             bail!(
@@ -187,16 +191,23 @@ impl Args {
                 ""
             }
         ));
+        let genesis = node.genesis();
+        if founded && genesis.authorities.len() > 1 {
+            for authority in &genesis.authorities {
+                output.line(format_args!("authority    {}", authority.address));
+            }
+            output.line(format_args!("threshold    {} of them", genesis.threshold));
+        }
         output.line(format_args!("ledger key   {log_key}"));
         output.line(format_args!("store        {}", config.store.display()));
-        if !founded {
+        if !founded && !genesis.is_authority(&home.address()?) {
             output.note(format_args!(
                 "next: `medshare cert --home {}` prints your cert; the ledger's authority enrolls it",
                 path.display()
             ));
-            if self.trust.is_none() {
-                output.note("compare the ledger key with the one that its authority printed");
-            }
+        }
+        if !founded && self.trust.is_none() {
+            output.note("compare the ledger key with the one that its authority printed");
         }
         Ok(Outcome::done(json!({
             "home": path,
@@ -205,16 +216,24 @@ impl Args {
             "chain": config.chain,
             "log_key": config.log_key,
             "founded": founded,
+            "authorities": genesis.authorities.iter().map(|one| one.address.to_string()).collect::<Vec<_>>(),
+            "threshold": genesis.threshold,
             "store": config.store,
         })))
     }
 
     /// The key, as it is to be stored, and what revokes it, if it is made here.
-    fn keys(&self) -> Result<(Key, Key, Option<Vec<u8>>)> {
+    fn keys(&self, output: &Output) -> Result<(Key, Key, Option<Vec<u8>>)> {
         if let Some(path) = &self.key {
             let bytes = Zeroizing::new(file::read(path, 1 << 20)?);
             let key = Key::read(&bytes)
                 .with_context(|| format!("cannot read the key {}", path.display()))?;
+            if !key.is_locked() {
+                output.note(format_args!(
+                    "{} has no passphrase: the secret key is protected by the mode of its file alone",
+                    path.display()
+                ));
+            }
             return Ok((key.clone(), key, None));
         }
         let options =
@@ -257,7 +276,7 @@ impl Args {
     fn open_or_found(
         &self,
         path: &Path,
-        authorities: Vec<Authority>,
+        founding: impl FnOnce() -> Result<Founding>,
         output: &Output,
     ) -> Result<(Access, bool)> {
         if let Location::Url(url) = home::location(path) {
@@ -272,8 +291,7 @@ impl Args {
             let client = Client::connect(&url, log_key, connecting)?;
             return Ok((client.into(), false));
         }
-        let vacant = path.metadata().map_or(true, |metadata| metadata.len() == 0);
-        if !vacant {
+        if !is_vacant(path) {
             return Ok((
                 home::open_ledger(path, None, &RestArgs::default(), output)?,
                 false,
@@ -283,10 +301,7 @@ impl Args {
             std::fs::create_dir_all(parent)
                 .with_context(|| format!("cannot make the directory {}", parent.display()))?;
         }
-        let mut authorities = authorities.into_iter();
-        let first = authorities.next().context("an authority")?;
-        let founding = Founding::new("medshare", first).threshold(self.threshold);
-        match Node::found(path, authorities.fold(founding, Founding::authority)) {
+        match Node::found(path, founding()?) {
             // another process was faster
             Err(ledger_node::Error::Exists { .. }) => Ok((
                 home::open_ledger(path, None, &RestArgs::default(), output)?,
@@ -295,6 +310,15 @@ impl Args {
             founded => Ok((founded?.into(), true)),
         }
     }
+}
+
+/// Whether a ledger can be founded there.
+fn is_vacant(ledger: &Path) -> bool {
+    let path = match home::location(ledger) {
+        Location::Path(path) => path,
+        Location::Url(_) => return false,
+    };
+    path.metadata().map_or(true, |metadata| metadata.len() == 0)
 }
 
 fn authority(cert: &Cert, cid: Cid) -> Result<Authority> {

@@ -2,9 +2,12 @@ use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use jiff::{SignedDuration, Timestamp};
 use ledger_core::LogKey;
 use ledger_node::http::{Backups, Handled, Reads, Server, Settings, Tls, WitnessAddress};
@@ -95,17 +98,11 @@ impl Args {
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
             settings = settings.tls(Tls::from_files(chain, key)?);
         }
+        let mut logging = None;
         if self.log {
-            let json = output.is_json();
-            settings = settings.log(move |handled| {
-                let line = if json {
-                    told(handled).to_string()
-                } else {
-                    line(handled)
-                };
-                // whoever closed standard error wants no log
-                let _ = writeln!(std::io::stderr(), "{line}");
-            });
+            let (log, thread) = logger(output.is_json())?;
+            settings = settings.log(log);
+            logging = Some(thread);
         }
         if self.members_only {
             settings = settings.reads(Reads::Members);
@@ -132,12 +129,50 @@ impl Args {
         if let Some(key) = &witness {
             output.line(format_args!("witness {key}@{url}"));
         }
-        server.run()?;
+        let ended = server.run();
+        if let Some(logging) = logging {
+            // the last lines; a logger that panicked has said so
+            let _ = logging.join();
+        }
+        ended?;
         output.note("stopped; everything that was answered is on disk");
         Ok(Outcome::done(
             json!({ "url": url, "trust": trust.to_string(), "witness": witness }),
         ))
     }
+}
+
+/// How many lines may wait for whoever reads standard error.
+const LINES: usize = 8192;
+
+/// Writes a line for each request from a thread of its own: who reads standard error slowly, or not at all, must not keep those waiting
+/// who are answered. What there was no place for is counted and told.
+fn logger(json: bool) -> Result<(impl Fn(&Handled) + Send + Sync + 'static, JoinHandle<()>)> {
+    let (say, lines) = mpsc::sync_channel::<String>(LINES);
+    let lost = Arc::new(AtomicU64::new(0));
+    let unsaid = Arc::clone(&lost);
+    let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
+        for line in lines {
+            let lost = unsaid.swap(0, Ordering::Relaxed);
+            let mut out = std::io::stderr().lock();
+            // whoever closed standard error wants no log
+            let _ = writeln!(out, "{line}");
+            if lost > 0 {
+                let _ = writeln!(out, "medshare: {lost} requests were not logged: they came faster than their lines were read");
+            }
+        }
+    });
+    let log = move |handled: &Handled| {
+        let line = if json {
+            told(handled).to_string()
+        } else {
+            line(handled)
+        };
+        if say.try_send(line).is_err() {
+            lost.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    Ok((log, thread.context("cannot start a thread for the log")?))
 }
 
 /// A request in a line: `-` where no member signed it.
@@ -171,11 +206,9 @@ fn told(handled: &Handled) -> Value {
 
 /// A time to wait, which is some.
 fn period(text: &str) -> Result<Duration, String> {
-    let read = text
-        .parse::<SignedDuration>()
-        .map_err(|error| error.to_string())?;
-    match Duration::try_from(read) {
-        Ok(period) if !period.is_zero() => Ok(period),
+    let read = text.parse::<SignedDuration>().ok();
+    match read.map(Duration::try_from) {
+        Some(Ok(period)) if !period.is_zero() => Ok(period),
         _ => Err(format!(
             "expected a time such as 30s, 30m or 6h, found {text}"
         )),

@@ -3,7 +3,8 @@ use ledger_core::{Body, RevokeMember};
 use pgp_envelope::Signer;
 use serde_json::json;
 
-use crate::home::{self, DraftArgs, MemberArgs, Who};
+use crate::draft::DraftArgs;
+use crate::home::{self, MemberArgs, Who};
 use crate::output::{Outcome, Output};
 
 /// Ends a membership; for the ledger's authority. What the member sent before stays recorded and proven.
@@ -22,19 +23,21 @@ impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let home = self.member.open()?;
         let address = self.who.address()?;
+        let ledger = home.ledger(output)?;
+        self.draft.check(&ledger, &home.address()?)?;
         let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let body = Body::RevokeMember(RevokeMember { address });
-        let receipt = self.draft.decide(&home.ledger(output)?, &signer, body)?;
-        let what = if receipt.is_some() {
+        let decided = self.draft.decide(&ledger, &signer, body)?;
+        let what = if decided.is_recorded() {
             "revoked"
         } else {
             "revoke"
         };
         output.line(format_args!("{what:<12} {address}"));
-        self.draft.say(output, receipt.as_ref());
+        decided.say(output);
         Ok(Outcome::done(json!({
             "address": address.to_string(),
-            "height": receipt.map(|receipt| receipt.height.0),
+            "height": decided.height(),
         })))
     }
 }

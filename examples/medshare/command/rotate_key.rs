@@ -1,12 +1,13 @@
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ipfs_store::{Reach, dag};
-use ledger_core::{Body, PublicKey, Receipt, RotateKey};
+use ledger_core::{Body, PublicKey, RotateKey};
 use pgp_envelope::{Cert, Signer};
 use serde_json::json;
 
-use crate::home::{self, DraftArgs, Home, MemberArgs};
+use crate::draft::{Decided, DraftArgs};
+use crate::home::{self, Home, MemberArgs};
 use crate::output::{Outcome, Output};
 use crate::share;
 
@@ -25,32 +26,42 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        if self.cert.is_none() && self.draft.is_asked_for() {
+            bail!("nobody else has to approve your own key: leave --draft out");
+        }
         let home = self.member.open()?;
         let told = |cert: &Cert| Ok((cert.clone(), self.record(&home, cert, output)?));
-        let (cert, receipt) = match &self.cert {
+        let (cert, decided) = match &self.cert {
             Some(path) => told(&home::read_cert(path)?)?,
             None => home.renew_key(told)?,
         };
         output.line(format_args!("new key for  {}", cert.fingerprint()));
-        self.draft.say(output, receipt.as_ref());
+        match &decided {
+            Some(decided) => decided.say(output),
+            None => output.note("the ledger knows this key already"),
+        }
         if self.cert.is_none() {
             output.note("hand out the cert that `medshare cert` prints: others seal to it");
         }
         Ok(Outcome::done(json!({
             "fingerprint": cert.fingerprint().to_string(),
-            "height": receipt.map(|receipt| receipt.height.0),
+            "height": decided.and_then(|decided| decided.height()),
         })))
     }
 
-    /// Records the key of a cert, unless it is the member's already.
-    fn record(&self, home: &Home, cert: &Cert, output: &Output) -> Result<Option<Receipt>> {
-        let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
+    /// Records the key of a cert, or drafts it, unless it is the member's already.
+    fn record(&self, home: &Home, cert: &Cert, output: &Output) -> Result<Option<Decided>> {
         let (address, ledger) = (share::address(cert)?, home.ledger(output)?);
         let key = PublicKey::new(cert.ledger_key(&home::pgp_policy())?);
         let member = ledger.member(&address)?;
         if member.is_some_and(|member| member.key() == Some(&key)) {
             return Ok(None);
         }
+        // what a member decides about itself needs nobody else
+        if self.draft.is_asked_for() || address != home.address()? {
+            self.draft.check(&ledger, &home.address()?)?;
+        }
+        let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let store = home.store(Reach::Local)?;
         let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
         store.pin(&added.cid)?;
@@ -59,6 +70,6 @@ impl Args {
             key,
             cert: Some(added.cid),
         });
-        self.draft.decide(&ledger, &signer, body)
+        self.draft.decide(&ledger, &signer, body).map(Some)
     }
 }

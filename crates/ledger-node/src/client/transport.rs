@@ -56,6 +56,15 @@ impl Replied {
         self.status.is_success() || self.status == StatusCode::UNPROCESSABLE_ENTITY
     }
 
+    /// How long to wait before the same is asked again; none when the server does not say so, or asks for too much patience.
+    fn again(&self) -> Option<Duration> {
+        let turned_away = matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        self.wait.filter(|wait| turned_away && *wait <= PATIENCE)
+    }
+
     /// The problem that the server names; none when it answers, also that something is not there.
     pub(super) fn problem(&self) -> Option<Error> {
         if self.status.is_success() || self.kind.starts_with(CBOR) {
@@ -160,40 +169,43 @@ impl<'a> Transport<'a> {
         })
     }
 
-    /// Sends a transaction, again when the connection breaks. Once it broke, the server may have taken the transaction: of its further
-    /// answers only those about the transaction itself count, and not that it has no time for it now.
+    /// Sends a transaction, again when the connection breaks, and when the server says how soon it has time. Once the server may have
+    /// taken it, of its further answers only those about the transaction itself count, and not that it has no time for it now.
     pub(super) fn post(&self, path: &str, body: &[u8]) -> Result<Replied> {
         let url = format!("{}{path}", self.url);
-        let mut broken = None;
-        for attempt in 1..=ATTEMPTS {
-            let send = || {
-                let request = self.agent.post(&url).header("accept", CBOR);
-                replied(url.clone(), request.content_type(CBOR).send(body))
-            };
-            match patiently(send) {
+        let (mut perhaps, mut broken, mut waited) = (None, 0, 0);
+        loop {
+            let request = self.agent.post(&url).header("accept", CBOR);
+            match replied(url.clone(), request.content_type(CBOR).send(body)) {
                 Err(error @ Error::Unreachable { .. }) => {
-                    broken = Some(error);
-                    if attempt < ATTEMPTS {
-                        std::thread::sleep(Duration::from_millis(100) * attempt);
+                    broken += 1;
+                    if broken == ATTEMPTS {
+                        return Err(error);
                     }
+                    perhaps = Some(error);
+                    std::thread::sleep(Duration::from_millis(100) * broken);
                 }
                 Ok(replied) if replied.is_of_the_transaction() => return Ok(replied),
-                other => return broken.map_or(other, Err),
+                Ok(replied) => {
+                    let maybe = replied.problem().filter(|problem| !problem.is_refusal());
+                    perhaps = perhaps.or(maybe);
+                    match replied.again() {
+                        Some(wait) if waited < AGAIN => std::thread::sleep(wait),
+                        _ => return perhaps.map_or(Ok(replied), Err),
+                    }
+                    waited += 1;
+                }
+                other => return perhaps.map_or(other, Err),
             }
         }
-        Err(broken.expect("each attempt broke"))
     }
 }
 
-/// Asks again what the server had no time for, when it says how soon: too many questions of this address, or a full queue.
+/// Asks again what the server had no time for, when it says how soon: too many questions of this address, say.
 fn patiently(ask: impl Fn() -> Result<Replied>) -> Result<Replied> {
     let mut replied = ask()?;
     for _ in 0..AGAIN {
-        let turned_away = matches!(
-            replied.status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        );
-        let Some(wait) = replied.wait.filter(|wait| turned_away && *wait <= PATIENCE) else {
+        let Some(wait) = replied.again() else {
             break;
         };
         std::thread::sleep(wait);

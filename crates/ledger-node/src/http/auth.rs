@@ -13,6 +13,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::{Address, Height, Signature, signed_digest};
 
 use super::api::Shared;
+use super::course::Course;
 use super::problem::{Answered, Problem};
 use super::settings::Reads;
 use crate::reader::{READ_TOLERANCE, read_message};
@@ -44,11 +45,10 @@ async fn checked(shared: &Arc<Shared>, mut request: Request, next: Next) -> Resp
             .to_owned();
         match authorize(shared, header.as_ref(), path).await {
             Ok(member) => {
-                let reader = Reader(Some(member));
-                request.extensions_mut().insert(reader);
-                let mut response = next.run(request).await;
-                response.extensions_mut().insert(reader);
-                return response;
+                if let Some(course) = request.extensions().get::<Course>() {
+                    course.signed(member);
+                }
+                request.extensions_mut().insert(Reader(Some(member)));
             }
             Err(problem) => {
                 let mut response = problem.into_response();

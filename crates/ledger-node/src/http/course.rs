@@ -14,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::Address;
 
 use super::api::Shared;
-use super::auth::Reader;
 use super::problem::{self, Problem};
 use super::settings::Log;
 
@@ -28,7 +27,7 @@ pub struct Handled {
     pub member: Option<Address>,
     /// `GET`, `POST`, …
     pub method: String,
-    /// Path and query, as they were asked for.
+    /// Path and query, as they were asked for, in ASCII: other letters are percent-encoded.
     pub path: String,
     /// The status of the answer.
     pub status: u16,
@@ -48,6 +47,7 @@ pub(super) struct Course(Arc<Steps>);
 struct Steps {
     arrived: AtomicBool,
     queued: OnceLock<String>,
+    member: OnceLock<Address>,
 }
 
 impl Course {
@@ -59,6 +59,11 @@ impl Course {
     /// The transaction waits for its block, whatever becomes of the request; this is its address.
     pub(super) fn queued(&self, location: &str) {
         self.0.queued.get_or_init(|| location.to_owned());
+    }
+
+    /// A member signed the request.
+    pub(super) fn signed(&self, member: Address) {
+        self.0.member.get_or_init(|| member);
     }
 
     /// The answer when the time is over.
@@ -137,14 +142,11 @@ pub(super) async fn guard(
     let took = start.elapsed();
     shared.metrics.request(route, status, took);
     if let (Some(Log(log)), Some(asked)) = (&shared.log, asked) {
-        let Reader(member) = response.extensions().get().copied().unwrap_or_default();
         log(&Handled {
             asker,
-            member,
+            member: course.0.member.get().copied(),
             method: method.to_string(),
-            path: asked
-                .path_and_query()
-                .map_or_else(|| "/".to_owned(), ToString::to_string),
+            path: ascii(asked.path_and_query().map_or("/", |path| path.as_str())),
             status,
             took,
         });
@@ -159,25 +161,34 @@ fn asker(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
     if !proxies.contains(&peer) {
         return peer;
     }
+    // byte by byte: letters that are none of an address do not make those behind them unreadable
     let named = headers.get_all("x-forwarded-for").iter();
     let named: Vec<_> = named
-        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(|address| {
+            let address = std::str::from_utf8(address).ok()?.trim();
             address
-                .trim()
                 .parse()
+                .ok()
                 .map(|address: IpAddr| address.to_canonical())
         })
         .collect();
     let mut named = named.into_iter().rev();
-    match named.find(|address| {
-        !address
-            .as_ref()
-            .is_ok_and(|address| proxies.contains(address))
-    }) {
-        Some(Ok(address)) => address,
-        _ => peer,
+    let first = named.find(|address| !address.is_some_and(|address| proxies.contains(&address)));
+    first.flatten().unwrap_or(peer)
+}
+
+/// Text without the letters that would move the cursor of whoever reads it.
+fn ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() {
+            ascii.push(char::from(byte));
+        } else {
+            ascii.push_str(&format!("%{byte:02X}"));
+        }
     }
+    ascii
 }
 
 #[cfg(test)]
@@ -188,30 +199,40 @@ mod tests {
     fn whoever_is_behind_a_proxy_cannot_choose_who_they_are() {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         let proxies = [address("10.0.0.1"), address("10.0.0.2")];
-        let cases: [(&str, &[&str], &str); 9] = [
+        let cases: [(&str, &[&[u8]], &str); 10] = [
             // nobody stands between
-            ("192.0.2.1", &["203.0.113.5"], "192.0.2.1"),
+            ("192.0.2.1", &[b"203.0.113.5"], "192.0.2.1"),
             ("10.0.0.1", &[], "10.0.0.1"),
-            ("10.0.0.1", &["203.0.113.5"], "203.0.113.5"),
-            ("::ffff:10.0.0.1", &["203.0.113.5"], "203.0.113.5"),
+            ("10.0.0.1", &[b"203.0.113.5"], "203.0.113.5"),
+            ("::ffff:10.0.0.1", &[b"203.0.113.5"], "203.0.113.5"),
             // what the asker wrote itself stands before what the proxies added
-            ("10.0.0.1", &["198.51.100.9, 203.0.113.5"], "203.0.113.5"),
+            ("10.0.0.1", &[b"198.51.100.9, 203.0.113.5"], "203.0.113.5"),
             (
                 "10.0.0.1",
-                &["198.51.100.9", "203.0.113.5, 10.0.0.2"],
+                &[b"198.51.100.9", b"203.0.113.5, 10.0.0.2"],
                 "203.0.113.5",
             ),
-            ("10.0.0.1", &["203.0.113.5, 2001:db8::7"], "2001:db8::7"),
-            ("10.0.0.1", &["203.0.113.5, unknown"], "10.0.0.1"),
-            ("10.0.0.1", &["10.0.0.2"], "10.0.0.1"),
+            ("10.0.0.1", &[b"\xff, 203.0.113.5"], "203.0.113.5"),
+            ("10.0.0.1", &[b"203.0.113.5, 2001:db8::7"], "2001:db8::7"),
+            ("10.0.0.1", &[b"203.0.113.5, unknown"], "10.0.0.1"),
+            ("10.0.0.1", &[b"10.0.0.2"], "10.0.0.1"),
         ];
         for (peer, forwarded, expected) in cases {
             let mut headers = HeaderMap::new();
             for value in forwarded {
-                headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(value).unwrap());
             }
             let found = asker(address(peer), &headers, &proxies);
             assert_eq!(found, address(expected), "{peer} {forwarded:?}");
         }
+    }
+
+    #[test]
+    fn what_is_asked_moves_no_cursor() {
+        assert_eq!(ascii("/v1/shares?limit=2"), "/v1/shares?limit=2");
+        assert_eq!(
+            ascii("/a\u{9b}2J\u{2028}b \n"),
+            "/a%C2%9B2J%E2%80%A8b%20%0A"
+        );
     }
 }

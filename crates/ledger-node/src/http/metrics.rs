@@ -23,6 +23,7 @@ pub(super) struct Metrics {
     waiting: Gauge,
     pub(super) connections: Gauge,
     pub(super) turned_away: Counter,
+    pub(super) certificate_failures: Counter,
     height: Gauge<u64, AtomicU64>,
     size: Gauge<u64, AtomicU64>,
     backups: Family<Made, Counter>,
@@ -73,7 +74,7 @@ impl Metrics {
         let block_size = Histogram::new(exponential_buckets(1.0, 2.0, 11));
         let block_time = seconds();
         let (waiting, connections) = (Gauge::default(), Gauge::default());
-        let turned_away = Counter::default();
+        let (turned_away, certificate_failures) = (Counter::default(), Counter::default());
         let (height, size) = (Gauge::default(), Gauge::default());
         registry.register("http_requests", "Requests", requests.clone());
         registry.register_with_unit(
@@ -119,6 +120,11 @@ impl Metrics {
             "Requests and connections beyond a limit",
             turned_away.clone(),
         );
+        registry.register(
+            "certificate_failures",
+            "Attempts to read a replaced certificate or its key that failed",
+            certificate_failures.clone(),
+        );
         registry.register("height", "Height of the newest block", height.clone());
         registry.register("log_size", "Transactions in the log", size.clone());
         let backups = Family::default();
@@ -147,6 +153,7 @@ impl Metrics {
             waiting,
             connections,
             turned_away,
+            certificate_failures,
             height,
             size,
             backups,

@@ -160,13 +160,16 @@ impl From<ledger_core::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // a clock or a missing key is not mended in a second
+        let passes = !matches!(self.code.as_str(), "clock" | "read-only");
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if matches!(
+        let turned_away = matches!(
             status,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        ) {
+        );
+        if turned_away && passes {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

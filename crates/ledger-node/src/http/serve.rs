@@ -174,6 +174,9 @@ impl Server {
             cosigning,
             shown: AtomicU64::new(0),
         }));
+        if let Some(tls) = &self.settings.tls {
+            tls.count(metrics.certificate_failures.clone());
+        }
         let mut stopping = self.stop.0.subscribe();
         let graceful = GracefulShutdown::new();
         let connection = Connection {
@@ -181,7 +184,7 @@ impl Server {
             tls: self.settings.tls.map(|tls| TlsAcceptor::from(tls.config)),
             patience: self.settings.head_timeout,
         };
-        let places = Arc::new(Semaphore::new(connections.max(1)));
+        let places = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
         // how many there are in all is counted above
         let addresses = Places::new(usize::MAX, self.settings.connections_per_address);
         let accept = || async {

@@ -166,7 +166,8 @@ impl Settings {
         self
     }
 
-    /// Tells of each request that was answered, on the thread that answered it: for a log of who read what.
+    /// Tells of each request that was answered, for a log of who read what. It is told on a thread that answers others too, so it must not
+    /// wait for anything.
     #[must_use]
     pub fn log(mut self, log: impl Fn(&Handled) + Send + Sync + 'static) -> Self {
         self.log = Some(Log(Arc::new(log)));

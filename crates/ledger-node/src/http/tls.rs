@@ -3,9 +3,10 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use prometheus_client::metrics::counter::Counter;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::crypto::CryptoProvider;
@@ -19,10 +20,12 @@ use crate::{Error, Result};
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A certificate chain and its key. When their files are replaced, as certificates are that are good for some weeks, new connections
-/// have the new one within a second; while the two do not belong together, or one cannot be read, the old one.
+/// have the new one within a second; while the two do not belong together, or one cannot be read, the old one, and
+/// `medshare_certificate_failures_total` among the metrics counts.
 #[derive(Clone)]
 pub struct Tls {
     pub(super) config: Arc<ServerConfig>,
+    files: Arc<Files>,
 }
 
 impl fmt::Debug for Tls {
@@ -39,16 +42,23 @@ impl Tls {
     /// [`Error::Tls`] naming the file.
     pub fn from_files(chain: &Path, key: &Path) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let files = Files::new(chain, key, Arc::clone(&provider))?;
+        let files = Arc::new(Files::new(chain, key, Arc::clone(&provider))?);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| wrong(key, &error))?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(files));
+            .with_cert_resolver(Arc::clone(&files) as Arc<_>);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             config: Arc::new(config),
+            files,
         })
+    }
+
+    /// Counts there how often files that were replaced could not be read.
+    pub(super) fn count(&self, failures: Counter) {
+        // a second server with the same files counts with the first
+        let _ = self.files.failures.set(failures);
     }
 }
 
@@ -58,6 +68,7 @@ struct Files {
     paths: [PathBuf; 2],
     provider: Arc<CryptoProvider>,
     kept: Mutex<Kept>,
+    failures: OnceLock<Counter>,
 }
 
 #[derive(Debug)]
@@ -81,6 +92,7 @@ impl Files {
             paths,
             provider,
             kept: Mutex::new(kept),
+            failures: OnceLock::new(),
         })
     }
 
@@ -90,10 +102,13 @@ impl Files {
         if kept.looked.elapsed() >= LOOK {
             kept.looked = Instant::now();
             let changed = changed(&self.paths);
-            if changed != kept.changed
-                && let Ok(certified) = read(&self.paths, &self.provider)
-            {
-                (kept.certified, kept.changed) = (certified, changed);
+            if changed != kept.changed {
+                match read(&self.paths, &self.provider) {
+                    Ok(certified) => (kept.certified, kept.changed) = (certified, changed),
+                    Err(_) => {
+                        self.failures.get().map(Counter::inc);
+                    }
+                }
             }
         }
         Arc::clone(&kept.certified)
@@ -162,6 +177,8 @@ mod tests {
         write(&paths, [Some(&old.1), Some(&old.2)]);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let files = Files::new(&paths[0], &paths[1], provider).unwrap();
+        let failures = Counter::default();
+        files.failures.set(failures.clone()).unwrap();
         let shown = || {
             files.kept.lock().unwrap().looked -= LOOK;
             files.certified().cert[0].to_vec()
@@ -180,6 +197,7 @@ mod tests {
             }
             assert_eq!(&shown(), expected, "{key:?}");
         }
+        assert_eq!(failures.get(), 3);
         // no question to the system for each connection
         write(&paths, [Some(&old.1), Some(&old.2)]);
         assert_eq!(files.certified().cert[0].to_vec(), new.0);

@@ -64,7 +64,12 @@ fn pass(stream: TcpStream, server: &str, ask: &Ask, say: &Say) -> Option<()> {
     let mut response = response.ok()?;
     let status = response.status();
     let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\n", status.as_u16());
-    for name in ["content-type", "content-security-policy", "next-cursor"] {
+    for name in [
+        "content-type",
+        "content-security-policy",
+        "next-cursor",
+        "retry-after",
+    ] {
         if let Some(value) = response.headers().get(name) {
             head.push_str(&format!("{name}: {}\r\n", value.to_str().ok()?));
         }

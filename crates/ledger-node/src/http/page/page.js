@@ -500,10 +500,12 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "t") toggle();
 });
 // a proof may be dropped wherever the page is
-document.addEventListener("dragover", (event) => event.preventDefault());
+const files = (event) => event.dataTransfer?.types.includes("Files");
+document.addEventListener("dragover", (event) => { if (files(event)) event.preventDefault(); });
 document.addEventListener("drop", (event) => {
+  if (!files(event)) return;
   event.preventDefault();
-  if (event.dataTransfer.files.length === 0) return;
+  if (event.dataTransfer.files.length === 0) return; // a folder
   dropped(event.dataTransfer.files[0]);
   go("check");
 });
