@@ -403,7 +403,7 @@ impl Run {
 
     fn cores(&self) {
         self.arithmetic();
-        let options = Options::new();
+        let options = Options::new().level(self.asked.level.unwrap_or(Level::detect()));
         let keyed = options.clone().key(Key::new([7; 32]));
         let matrix = options
             .clone()

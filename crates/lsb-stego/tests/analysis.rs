@@ -14,9 +14,11 @@
 )]
 
 use lsb_stego::cost::{self, Costs};
-use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
-use lsb_stego::metric::{Peak, compare, ssim};
-use lsb_stego::{Cover, Error, Layout, Sample};
+use lsb_stego::detect::{
+    chi_square, regular_singular, sample_pairs, sample_pairs_at, weighted_stego,
+};
+use lsb_stego::metric::{Peak, compare, compare_at, mse, mse_at, ssim};
+use lsb_stego::{Cover, Error, Layout, Level, Sample};
 
 const CT: &[u8] = include_bytes!("../../../examples/data/CT_small.dcm");
 /// Where its pixel data begins.
@@ -131,6 +133,12 @@ fn metrics_are_those_of_scikit_image() {
 fn costs_are_those_of_conseal() {
     fn check<S: Sample>(samples: &[S], model: Costs, mean: f64, values: [f64; 8]) {
         let costs = cost::map(cover(samples), model).unwrap();
+        for level in Level::available() {
+            assert!(
+                cost::map_at(level, cover(samples), model).unwrap() == costs,
+                "{level:?}"
+            );
+        }
         let logarithms: f64 = costs.iter().map(|&cost| f64::from(cost).ln()).sum();
         let found = logarithms / 16_384.0;
         assert!(
@@ -472,7 +480,7 @@ fn every_core_gives_the_same() {
     use lsb_stego::detect::{
         chi_square_par, regular_singular_par, sample_pairs_par, weighted_stego_par,
     };
-    use lsb_stego::metric::{compare_par, mse, mse_par, ssim_par};
+    use lsb_stego::metric::{compare_par, mse_par, ssim_par};
 
     let ct = bytes();
     for (columns, rows, channels, carrying) in
@@ -537,7 +545,7 @@ fn plain_pairs<S: Sample>(cover: Cover<'_, S>) -> f64 {
     ((-b - root) / (2.0 * a)).min((-b + root) / (2.0 * a))
 }
 
-/// Squares and pairs against plain loops: every length around the lanes, extreme values, bits that are not stored, channels
+/// Squares and pairs at every level, and at the one that is taken unsaid, against plain loops: every length around the lanes, extreme values, bits that are not stored, channels
 /// that do not carry.
 #[test]
 fn fast_loops_count_what_plain_loops_count() {
@@ -552,12 +560,21 @@ fn fast_loops_count_what_plain_loops_count() {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let expected = squares.iter().sum::<i64>() as f64 / squares.len().max(1) as f64;
         let [a, b] = [a, b].map(|samples| Cover::new(samples, layout).unwrap());
-        assert_eq!(lsb_stego::metric::mse(a, b).unwrap(), expected);
-        assert_eq!(compare(a, b).unwrap().mse(), expected);
+        let whole = compare(a, b).unwrap();
+        assert_eq!((mse(a, b).unwrap(), whole.mse()), (expected, expected));
+        for level in Level::available() {
+            assert_eq!(mse_at(level, a, b).unwrap(), expected, "{level:?}");
+            let found = compare_at(level, a, b).unwrap();
+            assert_eq!(format!("{found:?}"), format!("{whole:?}"), "{level:?}");
+        }
         if a.samples().len() >= 2 * channels {
             let pixels = u32::try_from(a.samples().len() / channels).unwrap();
             let wide = Cover::new(a.samples(), layout.with_columns(pixels).unwrap()).unwrap();
-            assert_eq!(sample_pairs(wide).unwrap(), plain_pairs(wide));
+            let expected = plain_pairs(wide);
+            assert_eq!(sample_pairs(wide).unwrap(), expected);
+            for level in Level::available() {
+                assert_eq!(sample_pairs_at(level, wide).unwrap(), expected, "{level:?}");
+            }
         }
     }
     let mut state = 1_u64;

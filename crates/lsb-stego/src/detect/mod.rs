@@ -37,9 +37,9 @@ mod weighted;
 #[cfg(feature = "rayon")]
 pub use chi_square::chi_square_par;
 pub use chi_square::{ChiSquare, chi_square};
-pub use pairs::sample_pairs;
 #[cfg(feature = "rayon")]
 pub use pairs::sample_pairs_par;
+pub use pairs::{sample_pairs, sample_pairs_at};
 pub use regular::regular_singular;
 #[cfg(feature = "rayon")]
 pub use regular::regular_singular_par;
