@@ -4,6 +4,9 @@
 //! for sequential or scattered replacement of the lowest bit; other schemes are hidden from them to the extent that the
 //! figures show. A figure near zero is no proof of innocence.
 //!
+//! Of several carrying channels what is counted is added, as if each were an image below the one before; channels that do not carry,
+//! and bits that are not stored, are not looked at.
+//!
 //! ```
 //! use lsb_stego::detect::sample_pairs;
 //! use lsb_stego::{Cover, Layout};
