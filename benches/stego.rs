@@ -1,9 +1,11 @@
 //! Benchmarks of lsb-stego: every operation at every level of this CPU, and copying the same samples as the limit.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use lsb_stego::cost::{self, Costs};
+use lsb_stego::trellis::{self, Trellis};
 use lsb_stego::{
-    Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity, embed,
-    read_bits, recover, write_bits,
+    Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity, detect,
+    embed, metric, read_bits, recover, write_bits,
 };
 use std::hint::black_box;
 
@@ -53,6 +55,7 @@ pub(crate) fn define(c: &mut Criterion) {
             }
             both(&mut group, name, &wide, &plain, ("1bit", level, 1));
             reversible(&mut group, name, bytes, level);
+            research(&mut group, name, &narrow, level);
         }
         group.finish();
     }
@@ -132,6 +135,53 @@ fn reversible(group: &mut Group<'_>, size: &str, bytes: usize, level: Level) {
         });
         assert_eq!(found, payload);
         assert_eq!(samples, original);
+    });
+}
+
+/// What researchers wait for: squared differences, Sample Pairs, costs, and a trellis code over as many elements as samples.
+fn research(group: &mut Group<'_>, size: &str, samples: &[u8], level: Level) {
+    let layout = Layout::new(8).and_then(|layout| layout.with_columns(256));
+    let cover = Cover::new(samples, layout.expect("a layout")).expect("whole rows");
+    let flipped: Vec<u8> = samples.iter().map(|sample| sample ^ 1).collect();
+    let stego = Cover::new(&flipped, cover.layout()).expect("whole rows");
+    let id = |operation: &str| BenchmarkId::new(format!("{operation}_u8/{}", level.name()), size);
+    group.bench_function(id("mse"), |b| {
+        b.iter(|| metric::mse_at(level, black_box(cover), stego));
+        assert_eq!(metric::mse_at(level, cover, stego), Ok(1.0));
+    });
+    group.bench_function(id("pairs"), |b| {
+        b.iter(|| detect::sample_pairs_at(level, black_box(cover)));
+        let found = detect::sample_pairs_at(level, cover);
+        assert_eq!(found, detect::sample_pairs(cover));
+    });
+    // What takes long is measured on the smaller size alone.
+    if samples.len() > 64 << 10 {
+        return;
+    }
+    for (name, model) in [("hill", Costs::Hill), ("suniward", Costs::Suniward)] {
+        group.bench_function(id(name), |b| {
+            b.iter(|| cost::map_at(level, black_box(cover), model));
+            assert!(cost::map_at(level, cover, model) == cost::map(cover, model));
+        });
+    }
+    let bits: Vec<u8> = samples.iter().map(|sample| sample & 1).collect();
+    let costs: Vec<f32> = samples.iter().map(|&sample| f32::from(sample)).collect();
+    let (trellis, bit_len) = (Trellis::default(), samples.len() / 10 / 8 * 8);
+    group.bench_function(id("trellis10"), |b| {
+        let mut stego = bits.clone();
+        b.iter(|| {
+            stego.copy_from_slice(&bits);
+            trellis::embed_at(
+                level,
+                black_box(&mut stego),
+                &costs,
+                trellis,
+                samples,
+                bit_len,
+            )
+        });
+        let found = trellis::extract(&stego, trellis, bit_len).expect("as many bits");
+        assert_eq!(found, samples[..bit_len / 8]);
     });
 }
 

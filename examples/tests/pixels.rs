@@ -582,8 +582,8 @@ fn the_laboratory_writes_table_object_and_page() {
     for outside in ["http://", "https://", "<script", "<link", "url("] {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
-    let said = error(&dir, "lab @CT_small.dcm --rates 1.5 --out results");
-    assert!(said.contains("a rate of 1.5"), "{said}");
+    let said = error(&dir, "lab @CT_small.dcm --rates 4.5 --out results");
+    assert!(said.contains("a rate of 4.5"), "{said}");
 }
 
 /// Every scheme on a TIFF and on DICOM: the laboratory holds what is extracted against what was embedded.
@@ -632,6 +632,85 @@ fn the_laboratory_knows_every_scheme() {
     let page = fs::read_to_string(dir.path().join("results/report.html")).unwrap();
     for name in ["HILL", "S-UNIWARD", "matching", "matrix", "Chi-square"] {
         assert!(page.contains(name), "{name}");
+    }
+}
+
+/// Every scheme in every way: two to four bits per sample, which alone hold more than one, and without a key. In the table, in
+/// the object and at the shell they have one name, and on the page a line of their own.
+#[test]
+fn the_laboratory_knows_every_way() {
+    let dir = directory();
+    let line = "lab @CT_small.dcm --schemes all --rates 0.05,1.5 --out results";
+    let said = json(&dir, line);
+    assert_eq!(said["measurements"], 17 + 6);
+    let read = |name: &str| fs::read_to_string(dir.path().join("results").join(name)).unwrap();
+    let results: Value = serde_json::from_str(&read("results.json")).unwrap();
+    let rows = results["rows"].as_array().unwrap();
+    let (csv, page) = (read("results.csv"), read("report.html"));
+    let digest = |method: &str| {
+        let row = rows.iter().find(|row| row["method"] == method);
+        row.unwrap()["samples_sha256"].as_str().unwrap()
+    };
+    for (method, bits, name, like, dashes) in [
+        (
+            "replacement-2bit",
+            2,
+            "replacement, 2 bits",
+            "replacement",
+            "s0 d2",
+        ),
+        (
+            "replacement-3bit",
+            3,
+            "replacement, 3 bits",
+            "replacement",
+            "s0 d3",
+        ),
+        (
+            "replacement-4bit",
+            4,
+            "replacement, 4 bits",
+            "replacement",
+            "s0 d4",
+        ),
+        ("keyed-2bit", 2, "keyed, 2 bits", "keyed", "s1 d2"),
+        ("keyed-3bit", 3, "keyed, 3 bits", "keyed", "s1 d3"),
+        ("keyed-4bit", 4, "keyed, 4 bits", "keyed", "s1 d4"),
+        (
+            "matching-keyless",
+            1,
+            "matching, no key",
+            "matching",
+            "s2 d1",
+        ),
+        ("matrix-keyless", 1, "matrix, no key", "matrix", "s3 d1"),
+        ("hill-keyless", 1, "HILL, no key", "hill", "s5 d1"),
+        (
+            "suniward-keyless",
+            1,
+            "S-UNIWARD, no key",
+            "suniward",
+            "s6 d1",
+        ),
+    ] {
+        let of_method: Vec<_> = rows.iter().filter(|row| row["method"] == method).collect();
+        let [low, high] = of_method.as_slice() else {
+            panic!("{method}: {of_method:?}");
+        };
+        let most = (1 << bits) - 1;
+        assert_eq!(low["largest_change"], most, "{low}");
+        assert_eq!(high["psnr_stored"].is_number(), bits > 1, "{high}");
+        assert_ne!(digest(method), digest(like));
+        assert!(
+            csv.contains(&format!("\"CT_small.dcm\",{method},0.05,")),
+            "{csv}"
+        );
+        assert!(
+            page.contains(name) && page.contains(&format!("line {dashes}'")),
+            "{name}"
+        );
+        let alone = format!("lab @CT_small.dcm --schemes {method} --rates 0.05 --out alone");
+        assert_eq!(json(&dir, &alone)["measurements"], 1);
     }
 }
 

@@ -6,12 +6,14 @@
 //! one says that there is a key, and the others name the scheme: 0 and 1 replacement, 2 matching, 3 to 9 matrix embedding of
 //! two parity bits and more. The seventh is the length of the payload, in bytes or as a share of what the cover holds.
 
-use lsb_stego::cost::Costs;
+use lsb_stego::cost::{self, Costs};
 use lsb_stego::detect::{
     chi_square, chi_square_par, regular_singular, regular_singular_par, sample_pairs,
-    sample_pairs_par, weighted_stego, weighted_stego_par,
+    sample_pairs_at, sample_pairs_par, weighted_stego, weighted_stego_par,
 };
-use lsb_stego::metric::{Peak, compare, compare_par, mse, mse_par, ssim, ssim_par};
+use lsb_stego::metric::{
+    Peak, compare, compare_at, compare_par, mse, mse_at, mse_par, ssim, ssim_par,
+};
 use lsb_stego::trellis::{self, Trellis};
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
@@ -296,6 +298,11 @@ fn carry_in_trellis(data: &[u8]) {
     payload.resize(bit_len.div_ceil(8), 0x5A);
     let mut stego = bits.clone();
     let embedded = trellis::embed(&mut stego, &costs, trellis, &payload, bit_len);
+    for level in Level::available() {
+        let mut other = bits.clone();
+        let found = trellis::embed_at(level, &mut other, &costs, trellis, &payload, bit_len);
+        assert!((&found, &other) == (&embedded, &stego), "{level:?}");
+    }
     let wrong = costs.iter().position(|cost| cost.is_nan() || *cost < 0.0);
     match embedded {
         Ok(cost) => {
@@ -320,7 +327,7 @@ fn carry_in_trellis(data: &[u8]) {
     }
 }
 
-/// Figures of two images, the halves of the samples: within their bounds, the same both ways, on one core and on all. The
+/// Figures of two images, the halves of the samples: within their bounds, the same both ways, on one core and on all, at every level. The
 /// eighth byte is the number of columns.
 pub fn metrics(data: &[u8]) {
     with_columns(data, measure, measure);
@@ -350,6 +357,11 @@ fn measure<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     let mean = there.mse();
     assert_eq!(mean, plain_mse(case, first, second));
     assert_eq!((Ok(mean), Ok(mean)), (mse(a, b), mse_par(b, a)));
+    for level in Level::available() {
+        assert_eq!(mse_at(level, a, b), Ok(mean), "{level:?}");
+        let found = compare_at(level, a, b);
+        assert_eq!(found.map(|found| found.mse()), Ok(mean), "{level:?}");
+    }
     assert_eq!(there.changed() == 0, mean == 0.0);
     for peak in [Peak::Stored, Peak::Range] {
         assert!(!there.psnr(peak).is_nan());
@@ -379,7 +391,7 @@ fn plain_mse<S: Sample>(case: &Case, first: &[S], second: &[S]) -> f64 {
     mean
 }
 
-/// What detectors say of arbitrary samples is a number, and the same on all cores. The eighth byte is the number of columns.
+/// What detectors say of arbitrary samples is a number, and the same on all cores and at every level, as are costs. The eighth byte is the number of columns.
 pub fn detectors(data: &[u8]) {
     with_columns(data, look, look);
 }
@@ -395,6 +407,17 @@ fn look<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     ] {
         assert_eq!(one, all);
         assert!(one.is_ok_and(f64::is_finite));
+    }
+    for level in Level::available() {
+        assert_eq!(
+            sample_pairs_at(level, cover),
+            sample_pairs(cover),
+            "{level:?}"
+        );
+        for model in [Costs::Hill, Costs::Suniward] {
+            let costs = cost::map_at(level, cover, model);
+            assert!(costs == cost::map(cover, model), "{level:?}, {model:?}");
+        }
     }
     let found = chi_square(cover);
     assert_eq!(found, chi_square_par(cover));

@@ -26,7 +26,11 @@ from stegano import lsb as stegano
 from stegano import rdh
 from stegpy import lsb as stegpy
 
-ours, only = sys.argv[1], " ".join(sys.argv[2:])
+arguments = sys.argv[1:]
+ours = [arguments.pop(0)]
+if arguments[:1] == ["--level"]:
+    ours += [arguments.pop(0), arguments.pop(0)]
+only = " ".join(arguments)
 folder = tempfile.TemporaryDirectory()
 rng = np.random.default_rng(1)
 missed = 0
@@ -59,7 +63,7 @@ def of_ours(operation, samples, length):
 
 
 def of_file(operation, path, *numbers):
-    words = [ours, operation, path, "8", *numbers]
+    words = [*ours, operation, path, "8", *numbers]
     return float(subprocess.run(list(map(str, words)), check=True, capture_output=True).stdout)
 
 

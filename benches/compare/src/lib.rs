@@ -99,6 +99,32 @@ pub fn rounds(
     rounds[rounds.len() / 2]
 }
 
+/// Over so many rounds, in each of which all are run, the medians of how many times faster than the first each other is, and of
+/// its times. The first takes long: it is run once per round, and the others for a few milliseconds at least.
+pub fn against<const N: usize>(
+    first: &mut dyn FnMut(),
+    others: [&mut dyn FnMut(); N],
+    count: u32,
+) -> [(f64, Duration); N] {
+    let mut others = others.map(|other| {
+        other();
+        let one = once(other, 1).as_nanos().max(1);
+        (other, (4_000_000 / one).clamp(10, 100_000) as u32)
+    });
+    let mut found = [const { Vec::new() }; N];
+    for _ in 0..count {
+        let whole = once(first, 1);
+        for ((other, times), found) in others.iter_mut().zip(&mut found) {
+            let time = once(*other, *times);
+            found.push((whole.as_secs_f64() / time.as_secs_f64(), time));
+        }
+    }
+    found.map(|mut rounds| {
+        rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+        rounds[rounds.len() / 2]
+    })
+}
+
 /// The time of one of so many runs.
 pub fn once(run: &mut dyn FnMut(), times: u32) -> Duration {
     let start = Instant::now();

@@ -1,8 +1,9 @@
 //! One operation of lsb-stego on samples that another program made: what `peers/run` holds against the peers, in one run.
 //!
-//! `peer OPERATION FILE WIDTH COLUMNS CHANNELS BYTES`: FILE holds raw samples, little-endian, of WIDTH 8 or 16 bits; BYTES is the
-//! length of the payload; for the trellis codes `stc7`, `stc10` and `phasm7`, as many elements as there are samples carry one bit
-//! in BYTES of them. Prints the median of the times in seconds, one core, everything in memory.
+//! `peer [--level NAME] OPERATION FILE WIDTH COLUMNS CHANNELS BYTES`: FILE holds raw samples, little-endian, of WIDTH 8 or 16
+//! bits; BYTES is the length of the payload; for the trellis codes `stc7`, `stc10` and `phasm7`, as many elements as there are
+//! samples carry one bit in BYTES of them. NAME is the level of ours (portable, avx2, avx512; else the best). Prints the median of
+//! the times in seconds, one core, everything in memory.
 //!
 //! Of files, FILE is a picture instead: `png-stored` hides a payload in a whole PNG file and writes another without compressing it,
 //! `png-small` compresses it, `png-read` only reads it, `picture` is what `medshare hide` does, and `stegano-core` is the peer; all
@@ -19,13 +20,20 @@ use std::time::{Duration, Instant};
 use compare::{FromBytes, numbers};
 use lsb_stego::cost::{self, Costs};
 use lsb_stego::trellis::{self, Trellis};
-use lsb_stego::{Cover, CoverMut, Key, Layout, Options, Scheme, embed, extract};
+use lsb_stego::{Cover, CoverMut, Key, Layout, Level, Options, Scheme, embed, extract};
 use lsb_stego::{read_bits, recover, write_bits};
 #[cfg(feature = "peers")]
 use png::Compression;
 
 fn main() {
-    let words: Vec<String> = env::args().skip(1).collect();
+    let mut words: Vec<String> = env::args().skip(1).collect();
+    let mut level = Level::detect();
+    if let [option, name, ..] = words.as_slice()
+        && option == "--level"
+    {
+        level = Level::named(name).expect("a level of this CPU");
+        words.drain(..2);
+    }
     let [operation, file, width, rest @ ..] = words.as_slice() else {
         panic!("OPERATION FILE WIDTH COLUMNS CHANNELS BYTES");
     };
@@ -38,7 +46,7 @@ fn main() {
     let length = *numbers.last().expect("BYTES");
     let time = match (operation.as_str(), width.as_str()) {
         ("copy", _) => copy(path),
-        ("patch", _) => patch(path, length),
+        ("patch", _) => patch(path, length, level),
         #[cfg(feature = "peers")]
         ("png-stored", _) => png(path, length, "png-stored", Compression::NoCompression),
         #[cfg(feature = "peers")]
@@ -49,13 +57,18 @@ fn main() {
         ("picture", _) => picture(path, length),
         #[cfg(feature = "peers")]
         ("stegano-core", _) => stegano_core(path, length),
-        (_, "8") => run::<u8>(operation, &bytes, &numbers),
-        _ => run::<u16>(operation, &bytes, &numbers),
+        (_, "8") => run::<u8>(operation, &bytes, &numbers, level),
+        _ => run::<u16>(operation, &bytes, &numbers, level),
     };
     println!("{}", time.as_secs_f64());
 }
 
-fn run<S: FromBytes + PartialEq>(operation: &str, bytes: &[u8], numbers: &[usize]) -> Duration {
+fn run<S: FromBytes + PartialEq>(
+    operation: &str,
+    bytes: &[u8],
+    numbers: &[usize],
+    level: Level,
+) -> Duration {
     let &[columns, channels, length] = numbers else {
         panic!("COLUMNS CHANNELS BYTES");
     };
@@ -69,8 +82,8 @@ fn run<S: FromBytes + PartialEq>(operation: &str, bytes: &[u8], numbers: &[usize
         .expect("a layout");
     let cover = Cover::new(&samples, layout).expect("whole pixels");
     let payload = payload(length);
-    let plain = Options::new();
-    let keyed = Options::new().key(Key::new([7; 32]));
+    let plain = Options::new().level(level);
+    let keyed = plain.clone().key(Key::new([7; 32]));
     match operation {
         // In place, raw bits as the peers write them.
         "write" => {
@@ -118,11 +131,11 @@ fn run<S: FromBytes + PartialEq>(operation: &str, bytes: &[u8], numbers: &[usize
             assert!(extract(stego, &keyed).expect("it is there") == payload);
             time
         }
-        "hill" => costs(cover, Costs::Hill),
-        "suniward" => costs(cover, Costs::Suniward),
-        "stc7" => code(samples.len(), length, 7),
-        "stc10" => code(samples.len(), length, 10),
-        "rdh" => reversible(cover, &payload),
+        "hill" => costs(level, cover, Costs::Hill),
+        "suniward" => costs(level, cover, Costs::Suniward),
+        "stc7" => code(level, samples.len(), length, 7),
+        "stc10" => code(level, samples.len(), length, 10),
+        "rdh" => reversible(level, cover, &payload),
         #[cfg(feature = "peers")]
         "phasm7" => phasm(samples.len(), length),
         #[cfg(feature = "peers")]
@@ -139,8 +152,12 @@ fn payload(length: usize) -> Vec<u8> {
 }
 
 /// Embeds, and recovers payload and every sample.
-fn reversible<S: FromBytes + PartialEq>(cover: Cover<'_, S>, payload: &[u8]) -> Duration {
-    let options = Options::new().scheme(Scheme::Reversible);
+fn reversible<S: FromBytes + PartialEq>(
+    level: Level,
+    cover: Cover<'_, S>,
+    payload: &[u8],
+) -> Duration {
+    let options = Options::new().scheme(Scheme::Reversible).level(level);
     let original = cover.samples();
     let mut samples = original.to_vec();
     median(|| {
@@ -165,9 +182,12 @@ fn copy(path: &Path) -> Duration {
 const PART: usize = 1 << 18;
 
 /// Replaces the lowest bits of the last `8 * length` samples of a file, where they lie.
-fn patch(path: &Path, length: usize) -> Duration {
+fn patch(path: &Path, length: usize, level: Level) -> Duration {
     let payload = payload(length);
-    let (options, layout) = (Options::new(), Layout::new(8).expect("a layout"));
+    let (options, layout) = (
+        Options::new().level(level),
+        Layout::new(8).expect("a layout"),
+    );
     let mut samples = vec![0; PART];
     let mut file = fs::File::options();
     let mut file = file.read(true).write(true).open(path).expect("a file");
@@ -336,9 +356,9 @@ fn stego_rust(bytes: &[u8], columns: usize, payload: &[u8]) -> Duration {
     time
 }
 
-fn costs<S: FromBytes>(cover: Cover<'_, S>, model: Costs) -> Duration {
+fn costs<S: FromBytes>(level: Level, cover: Cover<'_, S>, model: Costs) -> Duration {
     median(|| {
-        let costs = cost::map(black_box(cover), model).expect("columns");
+        let costs = cost::map_at(level, black_box(cover), model).expect("columns");
         assert!(costs.len() == cover.samples().len());
     })
 }
@@ -369,7 +389,7 @@ fn phasm(count: usize, part: usize) -> Duration {
 }
 
 /// A trellis code over so many elements, one bit in each `part`.
-fn code(count: usize, part: usize, height: u8) -> Duration {
+fn code(level: Level, count: usize, part: usize, height: u8) -> Duration {
     let (bits, costs) = elements(count);
     let payload: Vec<u8> = numbers()
         .flat_map(u64::to_le_bytes)
@@ -378,7 +398,8 @@ fn code(count: usize, part: usize, height: u8) -> Duration {
     let (trellis, wanted) = (Trellis::new(height).expect("a height"), count / part);
     median(|| {
         let mut stego = bits.clone();
-        trellis::embed(&mut stego, &costs, trellis, black_box(&payload), wanted).expect("it fits");
+        let payload = black_box(&payload);
+        trellis::embed_at(level, &mut stego, &costs, trellis, payload, wanted).expect("it fits");
         black_box(stego);
     })
 }

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use compare::{Asked, FromBytes, numbers, paired, placed, rounds};
+use compare::{Asked, FromBytes, against, numbers, paired, placed};
 use lsb_stego::{
     Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, read_bits_into,
     write_bits,
@@ -269,18 +269,27 @@ impl Run {
         });
     }
 
-    /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used.
+    /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used; and
+    /// against the same permutation, in the same rounds, what such embedding cannot do without: reading and writing all samples in
+    /// place, and as much keystream as path and whitening take, in the cache, where a bit of it is embedded in each sample, too.
     fn permutation(&self, level: Level) {
-        let id = format!("fisher-yates/10%/u8/{}", level.name());
-        if !self.wants(&id) {
+        let ids = ["10%/u8", "limit/in-place", "limit/keystream"]
+            .map(|what| format!("fisher-yates/{what}/{}", level.name()));
+        let [id, ..] = &ids;
+        if !self.wants(id) {
             return;
         }
-        print!("{id:36}");
         let options = Options::new().level(level).key(Key::new([7; 32]));
         let row = GATES
             .iter()
             .find(|gate| id.starts_with(gate.id))
             .filter(|_| level != Level::portable());
+        let layout = Layout::new(8).expect("a depth");
+        let write = |samples: &mut [u8], payload: &[u8], bit_len: usize| {
+            let cover = CoverMut::new(black_box(samples), layout).expect("a cover");
+            write_bits(cover, &options, black_box(payload), bit_len).expect("it fits");
+        };
+        let mut cells = [const { Vec::new() }; 3];
         for (index, size) in self.asked.sizes() {
             let bit_len = size / 10;
             let payload = &self.data[..bit_len.div_ceil(8)];
@@ -304,31 +313,38 @@ impl Run {
                     *sample = *sample & !1 | payload[i / 8] >> (i % 8) & 1;
                 }
             };
-            let embed = || {
-                let cover =
-                    CoverMut::new(black_box(&mut stego[..]), Layout::new(8).expect("a depth"));
-                write_bits(
-                    cover.expect("a cover"),
-                    &options,
-                    black_box(payload),
-                    bit_len,
-                )
-                .expect("it fits");
+            let mut in_place = self.data[..size].to_vec();
+            let mut embed = || write(&mut stego, payload, bit_len);
+            let mut pass = || {
+                for sample in black_box(&mut in_place[..]) {
+                    *sample ^= 1;
+                }
             };
-            let (ratio, time) = if index < 2 {
-                paired(&mut permute, embed)
-            } else {
-                rounds(&mut permute, embed, [1, 10], 2)
+            // 26 of 256 samples are selected: a byte of the path for each eight, and a bit of whitening for each selected.
+            let bytes = size / 8 + size * 26 / 256 / 8;
+            let cached = &self.data[..size.min(8 << 10)];
+            let mut small = self.data[..8 * cached.len()].to_vec();
+            let mut keystream = || {
+                for done in (0..bytes).step_by(cached.len()) {
+                    let now = cached.len().min(bytes - done);
+                    write(&mut small[..8 * now], &cached[..now], 8 * now);
+                }
             };
-            self.cell(
-                ratio,
-                row.map(|row| (row.gate[index], row.stretch[index])),
-                index,
-                size,
-                time,
-            );
+            let others: [&mut dyn FnMut(); 3] = [&mut embed, &mut pass, &mut keystream];
+            let ratios = against(&mut permute, others, if index < 2 { 31 } else { 2 });
+            for (cells, (ratio, time)) in cells.iter_mut().zip(ratios) {
+                cells.push((index, size, ratio, time));
+            }
         }
-        println!(" {}", row.map_or("", |row| row.row));
+        for (id, cells) in ids.iter().zip(cells) {
+            let row = row.filter(|_| !id.contains("limit"));
+            print!("{id:36}");
+            for (index, size, ratio, time) in cells {
+                let goals = row.map(|row| (row.gate[index], row.stretch[index]));
+                self.cell(ratio, goals, index, size, time);
+            }
+            println!(" {}", row.map_or("", |row| row.row));
+        }
     }
 
     /// Prints one ratio.
@@ -403,7 +419,7 @@ impl Run {
 
     fn cores(&self) {
         self.arithmetic();
-        let options = Options::new();
+        let options = Options::new().level(self.asked.level.unwrap_or(Level::detect()));
         let keyed = options.clone().key(Key::new([7; 32]));
         let matrix = options
             .clone()

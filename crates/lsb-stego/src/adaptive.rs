@@ -58,7 +58,7 @@ pub(crate) fn embed<J: Join, S: Sample>(
             available_bytes: frame::payload_bytes(walk.count).unwrap_or(0),
         });
     };
-    let costs = cost::map_at::<J, S>(cover.as_cover(), costs, options.level)?;
+    let costs = cost::map_with::<J, S>(options.level, cover.as_cover(), costs)?;
     let mut stream = vec![0; bits.div_ceil(8)];
     stream[..frame::HEADER].copy_from_slice(&header);
     stream[frame::HEADER..][..payload.len()].copy_from_slice(payload);

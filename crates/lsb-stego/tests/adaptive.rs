@@ -15,8 +15,8 @@ use lsb_stego::{
     extract, read_bits,
 };
 use proptest::prelude::*;
-use reference::Plain;
 use reference::adaptive::Adaptive;
+use reference::{Plain, cost as plain_cost};
 
 fn options(height: u8, costs: Costs) -> Options {
     let trellis = Trellis::new(height).unwrap();
@@ -209,6 +209,96 @@ fn every_level_gives_the_same() {
                 let cover = Cover::new(&stego, layout).unwrap();
                 assert_eq!(lsb_stego::extract_par(cover, &options), Ok(payload));
                 assert_eq!(cost::map_par(cover, model), cost::map(cover, model));
+            }
+        }
+    }
+}
+
+/// At every level the same costs, bit by bit, and those of plain loops in `f64`: widths around the 32 samples that are worked on
+/// at once, pictures smaller than the filters, channels, both ends of the range often.
+#[test]
+fn every_level_costs_what_plain_loops_cost() {
+    fn check_costs<S: Sample>(samples: &[S], layout: Layout) {
+        let cover = Cover::new(samples, layout).unwrap();
+        let value = |place: usize| Into::<u16>::into(samples[place]);
+        let channels = usize::from(layout.channels());
+        for model in [Costs::Uniform, Costs::Hill, Costs::Suniward] {
+            let bits = |level| {
+                let costs = cost::map_at(level, cover, model).unwrap();
+                costs.iter().map(|cost| cost.to_bits()).collect::<Vec<_>>()
+            };
+            let found = cost::map(cover, model).unwrap();
+            let of_found: Vec<u32> = found.iter().map(|cost| cost.to_bits()).collect();
+            for level in Level::available() {
+                assert!(bits(level) == of_found, "{level:?}, {layout:?}, {model:?}");
+            }
+            for channel in 0..channels {
+                let places = (channel..samples.len()).step_by(channels);
+                let plane = plain_cost::Plane {
+                    values: places
+                        .clone()
+                        .map(|at| (value(at) & layout.peak()).into())
+                        .collect(),
+                    columns: layout.columns() as usize,
+                };
+                let expected = match model {
+                    Costs::Hill => plain_cost::hill(&plane),
+                    Costs::Suniward => plain_cost::suniward(&plane),
+                    _ => vec![1.0; plane.values.len()],
+                };
+                for (place, expected) in places.zip(expected) {
+                    let cost = found[place];
+                    if movable(&layout, place, value(place)) {
+                        let off = (f64::from(cost) / expected - 1.0).abs();
+                        // Coefficients round by what the values before them are of.
+                        let most = match model {
+                            Costs::Suniward => 6e-8 * f64::from(layout.peak()),
+                            _ => 1e-6,
+                        };
+                        assert!(off < most, "{cost}, not {expected}, {layout:?}, {model:?}");
+                    } else {
+                        assert_eq!(cost, f32::INFINITY, "{layout:?}, {model:?}");
+                    }
+                }
+            }
+        }
+    }
+    let sizes = [
+        (1, 1),
+        (2, 5),
+        (3, 1),
+        (7, 9),
+        (15, 3),
+        (16, 2),
+        (17, 3),
+        (31, 2),
+        (32, 3),
+        (33, 2),
+    ];
+    for (columns, rows) in sizes
+        .into_iter()
+        .chain([(48, 1), (63, 2), (64, 2), (65, 2), (33, 20)])
+    {
+        for (channels, carrying) in [(1, 1), (4, 0b0101)] {
+            let wide: Vec<u16> = numbers(u64::from(columns) + 7)
+                .take(columns as usize * rows * usize::from(channels))
+                .map(|number| match number >> 61 {
+                    0 => 0,
+                    1 => u16::MAX,
+                    2..=4 => 0x4040 | (number >> 9 & 3) as u16,
+                    _ => (number >> 20 & 0xFFFF) as u16,
+                })
+                .collect();
+            let narrow: Vec<u8> = wide.iter().map(|n| n.to_le_bytes()[1]).collect();
+            let layout = |depth: u8| {
+                let layout = Layout::new(depth).unwrap().with_columns(columns).unwrap();
+                layout.with_channels(channels, carrying).unwrap()
+            };
+            for depth in [5, 8] {
+                check_costs(&narrow, layout(depth));
+            }
+            for depth in [11, 16] {
+                check_costs(&wide, layout(depth));
             }
         }
     }

@@ -30,7 +30,7 @@ def regular_singular(image):
     """RS from the paper (Fridrich, Goljan and Du 2001): groups of four in a row, mask 0 1 1 0."""
 
     def counts(image):
-        groups = image.astype(int).reshape(-1, 4)
+        groups = image[:, : image.shape[1] // 4 * 4].astype(int).reshape(-1, 4)
         noise = lambda groups: np.abs(np.diff(groups, axis=1)).sum(axis=1)
         mask = np.array([False, True, True, False])
         positive = np.where(mask, groups ^ 1, groups)
@@ -44,16 +44,20 @@ def regular_singular(image):
     return z / (z - 0.5)
 
 
-def weighted_stego(image):
+def weighted_stego(*planes):
     """WS from the paper (Ker and Boehme 2008): edges 2, corners -1, over 4; weight 1 / (5 + variance of the neighbours)."""
-    x = image.astype(np.float64)
+    apart, weights = np.sum([weighted_sums(plane.astype(np.float64)) for plane in planes], axis=0)
+    return 2 * apart / weights
+
+
+def weighted_sums(x):
     edges, corners = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]), np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1]])
     near = lambda values, kernel: scipy.signal.convolve2d(values, kernel, mode="valid")
     mean, square = (near(v, edges + corners) / 8 for v in (x, x * x))
     weight = 1 / (5 + square - mean * mean)
     inner = x[1:-1, 1:-1]
     apart = inner - (2 * near(x, edges) - near(x, corners)) / 4
-    return 2 * (weight * apart * np.where(inner % 2 == 0, -1, 1)).sum() / weight.sum()
+    return (weight * apart * np.where(inner % 2 == 0, -1, 1)).sum(), weight.sum()
 
 
 def sample_pairs(image):
@@ -72,6 +76,34 @@ def chi_square(image):
     expected = pairs.sum(axis=1) / 2
     statistic = ((pairs[:, 0] - expected) ** 2 / expected).sum()
     return statistic, len(pairs) - 1, scipy.stats.chi2.sf(statistic, len(pairs) - 1)
+
+
+def coloured(samples, channels):
+    """100 x 126 pixels of channels made of the image: as it is, its columns as rows, upside down, and noise for alpha."""
+    image = samples.reshape(128, 128)
+    noise = (np.arange(128 * 128) * 40503 >> 3).astype(samples.dtype).reshape(128, 128)
+    planes = [image, image.T, image[::-1, ::-1], noise]
+    return np.dstack(planes[2:] if channels == 2 else planes[:channels])[:100, :126]
+
+
+def figures(cover, stego, carrying):
+    """Of the channels that carry: all figures of `metric`, then all of `detect` for the stego image."""
+    a, b = (x[:, :, carrying].astype(np.float64) for x in (cover, stego))
+    yield (a != b).sum()
+    for peak in (np.iinfo(cover.dtype).max, a.max() - a.min()):
+        yield peak_signal_noise_ratio(a, b, data_range=peak)
+        yield structural_similarity(
+            a, b, data_range=peak, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=2
+        )
+    yield np.corrcoef(a.ravel(), b.ravel())[0, 1]
+    counts = [np.bincount(x[:, :, carrying].ravel(), minlength=65536) for x in (cover, stego)]
+    yield np.abs(counts[0] - counts[1]).sum() / 2 / a.size
+    planes = [stego[:, :, channel] for channel in carrying]
+    below = np.vstack(planes)  # neighbours and groups are in rows
+    yield sample_pairs(below)
+    yield regular_singular(below)
+    yield weighted_stego(*planes)
+    yield from chi_square(below)
 
 
 print({name: version(name) for name in ("numpy", "scipy", "scikit-image", "sealwatch", "conseal")})
@@ -102,3 +134,13 @@ for samples in (eight, words):
         costs = model.compute_cost(samples.reshape(128, 128)).astype(np.float64).ravel()
         print(samples.dtype, model.__name__.split(".")[1], np.log(costs).mean(), end=" ")
         print([float(f"{costs[place]:.9g}") for place in (0, 127, 63, 5000, 8256, 10321, 128 * 127, 128 * 128 - 1)])
+# Channels, and which of them carry; alpha is written to as well, which must not show.
+for samples in (eight, words):
+    for channels, carrying in ((1, [0]), (3, [0, 1, 2]), (4, [0, 1, 2]), (4, [1]), (2, [0])):
+        for rate in (10, 60):
+            cover = coloured(samples, channels)
+            stego = replaced(cover.ravel(), rate).reshape(cover.shape)
+            print(samples.dtype, channels, carrying, rate, [float(x) for x in figures(cover, stego, carrying)])
+            if len(carrying) == 1 and samples is eight:
+                plane = np.ascontiguousarray(stego[:, :, carrying[0]])
+                print("sealwatch: spa", sealwatch.spa.attack(plane), "chi2", sealwatch.chi2.attack(plane)[0])

@@ -14,9 +14,11 @@
 )]
 
 use lsb_stego::cost::{self, Costs};
-use lsb_stego::detect::{chi_square, regular_singular, sample_pairs, weighted_stego};
-use lsb_stego::metric::{Peak, compare, ssim};
-use lsb_stego::{Cover, Error, Layout, Sample};
+use lsb_stego::detect::{
+    chi_square, regular_singular, sample_pairs, sample_pairs_at, weighted_stego,
+};
+use lsb_stego::metric::{Peak, compare, compare_at, mse, mse_at, ssim};
+use lsb_stego::{Cover, Error, Layout, Level, Sample};
 
 const CT: &[u8] = include_bytes!("../../../examples/data/CT_small.dcm");
 /// Where its pixel data begins.
@@ -131,6 +133,12 @@ fn metrics_are_those_of_scikit_image() {
 fn costs_are_those_of_conseal() {
     fn check<S: Sample>(samples: &[S], model: Costs, mean: f64, values: [f64; 8]) {
         let costs = cost::map(cover(samples), model).unwrap();
+        for level in Level::available() {
+            assert!(
+                cost::map_at(level, cover(samples), model).unwrap() == costs,
+                "{level:?}"
+            );
+        }
         let logarithms: f64 = costs.iter().map(|&cost| f64::from(cost).ln()).sum();
         let found = logarithms / 16_384.0;
         assert!(
@@ -319,6 +327,78 @@ fn detectors_of_sixteen_bits_are_those_of_numpy() {
     }
 }
 
+/// 100 x 126 pixels of channels made of the image: as it is, its columns as rows, upside down, and noise for alpha, which two
+/// channels have too.
+fn coloured<S: Sample + TryFrom<u32>>(image: &[S], channels: u8) -> Vec<S> {
+    let mask = if S::BITS == 8 { 0xFF } else { 0xFFFF };
+    let value = |channel: u8, row: usize, column: usize| match channel {
+        0 => image[row * COLUMNS + column],
+        1 => image[column * COLUMNS + row],
+        2 => image[image.len() - 1 - (row * COLUMNS + column)],
+        _ => {
+            let place = u32::try_from(row * COLUMNS + column).unwrap();
+            S::try_from((place * 40_503 / 8) & mask).ok().unwrap()
+        }
+    };
+    let first = if channels == 2 { 2 } else { 0 };
+    let pixels = (0..100).flat_map(|row| (0..126).map(move |column| (row, column)));
+    pixels
+        .flat_map(|(row, column)| (first..first + channels).map(move |c| (c, row, column)))
+        .map(|(channel, row, column)| value(channel, row, column))
+        .collect()
+}
+
+/// Grey, RGB, RGBA without its alpha, green of RGBA alone, and grey with alpha, at a width that is no whole number of RS's groups:
+/// channels that do not carry are written to as well, and do not show. Of several that do, what is counted is added, and their
+/// similarities have a mean. `analysis.py` computes all of it with numpy, scikit-image and scipy, and prints for single channels of
+/// eight bits what sealwatch says, too: the same Sample Pairs, and twice the chi-square statistic.
+#[test]
+fn figures_of_channels_are_those_of_numpy() {
+    fn check<S: Sample + TryFrom<u32>>(
+        image: &[S],
+        put: impl Fn(S, u16) -> S,
+        table: &[(u8, u8, u64, [f64; 13])],
+    ) {
+        let bits = if S::BITS == 8 { 8 } else { 16 };
+        for &(channels, carrying, rate, expected) in table {
+            let layout = Layout::new(bits).unwrap().with_columns(126).unwrap();
+            let layout = layout.with_channels(channels, carrying).unwrap();
+            let original = coloured(image, channels);
+            let stego = replaced(&original, rate, &put);
+            let [a, b] = [&original, &stego].map(|samples| Cover::new(samples, layout).unwrap());
+            let compared = compare(a, b).unwrap();
+            let similar = |peak| ssim(a, b, peak).unwrap().unwrap();
+            let equal = chi_square(b).unwrap();
+            #[expect(clippy::cast_precision_loss, reason = "a few thousand samples")]
+            let changed = compared.changed() as f64;
+            let found = [
+                changed,
+                compared.psnr(Peak::Stored),
+                similar(Peak::Stored),
+                compared.psnr(Peak::Range),
+                similar(Peak::Range),
+                compared.ncc(),
+                compared.histogram_distance(),
+                sample_pairs(b).unwrap(),
+                regular_singular(b).unwrap(),
+                weighted_stego(b).unwrap(),
+                equal.statistic,
+                f64::from(equal.degrees),
+                equal.probability,
+            ];
+            for (number, (found, expected)) in found.into_iter().zip(expected).enumerate() {
+                let off = (found - expected).abs();
+                assert!(
+                    off <= 1e-9 * expected.abs().max(1.0),
+                    "figure {number} of {layout:?} at {rate}: {found} is not {expected}"
+                );
+            }
+        }
+    }
+    check(&bytes(), put8, &COLOURED_8);
+    check(&words(), put16, &COLOURED_16);
+}
+
 #[test]
 fn equal_images_are_equal() {
     let original = bytes();
@@ -472,7 +552,7 @@ fn every_core_gives_the_same() {
     use lsb_stego::detect::{
         chi_square_par, regular_singular_par, sample_pairs_par, weighted_stego_par,
     };
-    use lsb_stego::metric::{compare_par, mse, mse_par, ssim_par};
+    use lsb_stego::metric::{compare_par, mse_par, ssim_par};
 
     let ct = bytes();
     for (columns, rows, channels, carrying) in
@@ -537,7 +617,7 @@ fn plain_pairs<S: Sample>(cover: Cover<'_, S>) -> f64 {
     ((-b - root) / (2.0 * a)).min((-b + root) / (2.0 * a))
 }
 
-/// Squares and pairs against plain loops: every length around the lanes, extreme values, bits that are not stored, channels
+/// Squares and pairs at every level, and at the one that is taken unsaid, against plain loops: every length around the lanes, extreme values, bits that are not stored, channels
 /// that do not carry.
 #[test]
 fn fast_loops_count_what_plain_loops_count() {
@@ -552,12 +632,21 @@ fn fast_loops_count_what_plain_loops_count() {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let expected = squares.iter().sum::<i64>() as f64 / squares.len().max(1) as f64;
         let [a, b] = [a, b].map(|samples| Cover::new(samples, layout).unwrap());
-        assert_eq!(lsb_stego::metric::mse(a, b).unwrap(), expected);
-        assert_eq!(compare(a, b).unwrap().mse(), expected);
+        let whole = compare(a, b).unwrap();
+        assert_eq!((mse(a, b).unwrap(), whole.mse()), (expected, expected));
+        for level in Level::available() {
+            assert_eq!(mse_at(level, a, b).unwrap(), expected, "{level:?}");
+            let found = compare_at(level, a, b).unwrap();
+            assert_eq!(format!("{found:?}"), format!("{whole:?}"), "{level:?}");
+        }
         if a.samples().len() >= 2 * channels {
             let pixels = u32::try_from(a.samples().len() / channels).unwrap();
             let wide = Cover::new(a.samples(), layout.with_columns(pixels).unwrap()).unwrap();
-            assert_eq!(sample_pairs(wide).unwrap(), plain_pairs(wide));
+            let expected = plain_pairs(wide);
+            assert_eq!(sample_pairs(wide).unwrap(), expected);
+            for level in Level::available() {
+                assert_eq!(sample_pairs_at(level, wide).unwrap(), expected, "{level:?}");
+            }
         }
     }
     let mut state = 1_u64;
@@ -595,3 +684,413 @@ fn fast_loops_count_what_plain_loops_count() {
         }
     }
 }
+
+/// Channels, which of them carry, the rate, and as `analysis.py` prints them: samples changed; PSNR and SSIM against the stored peak,
+/// then against the range; correlation; distance of histograms; Sample Pairs, RS and WS of the stego image; chi-square, its degrees of
+/// freedom and its probability. Of eight bits.
+const COLOURED_8: [(u8, u8, u64, [f64; 13]); 10] = [
+    (
+        1,
+        0b1,
+        10,
+        [
+            644.0,
+            61.045_650_386_256_61,
+            0.999_564_668_433_489_1,
+            60.111_556_424_375_266,
+            0.999_497_354_460_344_4,
+            0.999_988_419_921_653_4,
+            0.011_428_571_428_571_429,
+            0.114_531_461_770_703_27,
+            0.151_581_846_776_372_38,
+            0.144_763_711_577_229_2,
+            77.061_339_830_774_88,
+            94.0,
+            0.897_796_937_048_051,
+        ],
+    ),
+    (
+        1,
+        0b1,
+        60,
+        [
+            3_772.0,
+            53.368_792_219_201_82,
+            0.997_519_981_295_104_2,
+            52.434_698_257_320_484,
+            0.997_140_695_110_545,
+            0.999_932_167_841_639_2,
+            0.037_936_507_936_507_935,
+            0.565_191_481_985_616_6,
+            0.592_161_495_514_264_4,
+            0.604_688_763_867_366_8,
+            64.053_963_652_513_03,
+            94.0,
+            0.992_274_769_303_188_3,
+        ],
+    ),
+    (
+        3,
+        0b111,
+        10,
+        [
+            1_945.0,
+            61.016_525_550_434_09,
+            0.999_540_164_600_174,
+            60.082_431_588_552_75,
+            0.999_468_379_964_543_5,
+            0.999_985_165_146_421_9,
+            0.008_650_793_650_793_65,
+            0.085_378_324_372_843_73,
+            0.119_499_623_488_129_55,
+            0.126_018_449_481_782_95,
+            246.698_032_073_610_22,
+            101.0,
+            3.372_450_276_010_602e-14,
+        ],
+    ),
+    (
+        3,
+        0b111,
+        60,
+        [
+            11_375.0,
+            53.346_207_553_759_86,
+            0.997_334_315_928_156_6,
+            52.412_113_591_878_516,
+            0.996_919_376_718_695,
+            0.999_913_277_154_475_6,
+            0.031_190_476_190_476_192,
+            0.576_056_196_870_875_5,
+            0.654_361_003_140_679,
+            0.612_303_571_059_895_9,
+            73.107_651_448_016_04,
+            101.0,
+            0.983_465_450_223_530_5,
+        ],
+    ),
+    (
+        4,
+        0b111,
+        10,
+        [
+            1_904.0,
+            61.109_052_166_566_8,
+            0.999_539_112_461_150_6,
+            60.174_958_204_685_46,
+            0.999_466_185_974_619_1,
+            0.999_985_478_636_396_1,
+            0.008_730_158_730_158_73,
+            0.091_129_093_594_194_31,
+            0.114_783_500_031_939_16,
+            0.130_779_813_226_889_7,
+            247.580_273_401_220_44,
+            101.0,
+            2.582_966_533_142_583_3e-14,
+        ],
+    ),
+    (
+        4,
+        0b111,
+        60,
+        [
+            11_302.0,
+            53.374_168_577_432_56,
+            0.997_331_165_602_160_4,
+            52.440_074_615_551_22,
+            0.996_914_692_559_900_5,
+            0.999_913_822_820_360_6,
+            0.034_550_264_550_264_55,
+            0.617_891_036_529_132_4,
+            0.648_002_634_568_974_8,
+            0.625_388_108_630_224_5,
+            91.034_916_713_246_89,
+            101.0,
+            0.751_209_181_324_691_2,
+        ],
+    ),
+    (
+        4,
+        0b10,
+        10,
+        [
+            619.0,
+            61.217_602_569_653_55,
+            0.999_558_109_859_984_1,
+            60.245_495_900_983_53,
+            0.999_485_351_701_174,
+            0.999_984_572_943_478_5,
+            0.012_142_857_142_857_143,
+            0.069_383_098_165_111_57,
+            0.065_426_566_403_372_19,
+            0.141_222_521_334_127_66,
+            84.534_914_336_771_83,
+            88.0,
+            0.584_825_595_787_246_9,
+        ],
+    ),
+    (
+        4,
+        0b10,
+        60,
+        [
+            3_700.0,
+            53.452_491_819_184_786,
+            0.997_366_026_227_062_4,
+            52.480_385_150_514_756,
+            0.996_938_828_178_038_7,
+            0.999_907_783_206_267_6,
+            0.035_396_825_396_825_4,
+            0.528_638_028_161_824_1,
+            0.643_917_213_848_977_4,
+            0.571_607_264_011_313_1,
+            51.080_278_115_327_21,
+            88.0,
+            0.999_435_603_171_845_3,
+        ],
+    ),
+    (
+        2,
+        0b1,
+        10,
+        [
+            658.0,
+            60.952_250_123_715_18,
+            0.999_497_296_803_229_6,
+            59.980_143_455_045_15,
+            0.999_413_982_624_975_7,
+            0.999_980_776_546_943_3,
+            0.013_333_333_333_333_334,
+            0.115_371_388_160_755,
+            0.141_031_407_929_956_55,
+            0.110_988_643_046_290_1,
+            112.356_248_082_233_49,
+            78.0,
+            0.006_598_884_111_469_556,
+        ],
+    ),
+    (
+        2,
+        0b1,
+        60,
+        [
+            3_860.0,
+            53.268_636_013_137_18,
+            0.997_100_645_481_870_4,
+            52.296_529_344_467_15,
+            0.996_620_138_771_449_7,
+            0.999_887_343_031_897_7,
+            0.039_365_079_365_079_37,
+            0.620_214_910_158_505_4,
+            0.666_887_194_670_328_8,
+            0.583_277_674_718_703_3,
+            54.454_738_376_098_355,
+            78.0,
+            0.980_417_948_642_091_2,
+        ],
+    ),
+];
+
+/// The same of sixteen bits.
+const COLOURED_16: [(u8, u8, u64, [f64; 13]); 10] = [
+    (
+        1,
+        0b1,
+        10,
+        [
+            600.0,
+            109.551_659_022_644_19,
+            0.999_999_988_272_958_9,
+            79.512_177_506_802_23,
+            0.999_994_438_612_121_2,
+            0.999_999_866_721_682_8,
+            0.025_714_285_714_285_714,
+            -0.475_081_458_191_664_86,
+            0.078_759_436_088_115_9,
+            0.275_167_331_591_932_85,
+            153.707_354_895_802_8,
+            302.0,
+            0.999_999_999_999_946_8,
+        ],
+    ),
+    (
+        1,
+        0b1,
+        60,
+        [
+            3_799.0,
+            101.536_478_590_933_41,
+            0.999_999_925_733_870_6,
+            71.496_997_075_091_46,
+            0.999_964_464_858_957,
+            0.999_999_156_144_412_6,
+            0.085_793_650_793_650_8,
+            -0.351_318_692_310_044_7,
+            0.152_578_229_264_195_1,
+            0.506_644_088_646_467_4,
+            140.920_214_177_752_43,
+            302.0,
+            0.999_999_999_999_999_9,
+        ],
+    ),
+    (
+        3,
+        0b111,
+        10,
+        [
+            1_999.0,
+            109.096_256_132_496_08,
+            0.999_999_986_710_664_5,
+            79.056_774_616_654_11,
+            0.999_993_269_998_213_5,
+            0.999_999_811_761_033_3,
+            0.019_550_264_550_264_55,
+            0.173_844_858_419_272_89,
+            0.247_263_098_612_514_33,
+            0.163_650_696_655_461_75,
+            583.964_171_858_303_6,
+            504.0,
+            0.007_818_445_643_853_514,
+        ],
+    ),
+    (
+        3,
+        0b111,
+        60,
+        [
+            11_408.0,
+            101.532_288_948_599_34,
+            0.999_999_924_975_403_4,
+            71.492_807_432_757_37,
+            0.999_961_580_035_706_5,
+            0.999_998_925_766_789_1,
+            0.059_894_179_894_179_896,
+            0.347_338_326_729_534_8,
+            -0.040_000_000_000_000_11,
+            0.720_658_184_142_71,
+            329.432_168_181_498_64,
+            504.0,
+            0.999_999_999_832_831_7,
+        ],
+    ),
+    (
+        4,
+        0b111,
+        10,
+        [
+            1_886.0,
+            109.348_967_189_664_15,
+            0.999_999_987_500_381_2,
+            79.309_485_673_822_2,
+            0.999_993_558_029_701_1,
+            0.999_999_822_406_022_7,
+            0.017_142_857_142_857_144,
+            0.280_172_122_655_994_4,
+            -0.013_546_831_349_858_646,
+            0.114_786_159_666_297_32,
+            556.442_151_463_599_7,
+            504.0,
+            0.052_772_029_200_011_554,
+        ],
+    ),
+    (
+        4,
+        0b111,
+        60,
+        [
+            11_182.0,
+            101.619_189_194_450_71,
+            0.999_999_926_299_72,
+            71.579_707_678_608_74,
+            0.999_962_171_107_474_9,
+            0.999_998_947_039_080_7,
+            0.059_417_989_417_989_42,
+            0.583_832_138_038_239_2,
+            0.618_377_999_911_973_6,
+            0.493_250_515_453_233_45,
+            293.185_297_909_071,
+            504.0,
+            0.999_999_999_999_998_2,
+        ],
+    ),
+    (
+        4,
+        0b10,
+        10,
+        [
+            613.0,
+            109.458_566_781_296_47,
+            0.999_999_988_174_315_9,
+            79.372_647_834_787_05,
+            0.999_993_881_105_104_7,
+            0.999_999_811_355_955_8,
+            0.026_428_571_428_571_43,
+            0.776_556_776_556_776_8,
+            -0.034_349_451_102_490_01,
+            -0.048_057_962_154_026_294,
+            156.337_293_990_654_64,
+            295.0,
+            0.999_999_999_998_124_4,
+        ],
+    ),
+    (
+        4,
+        0b10,
+        60,
+        [
+            3_699.0,
+            101.652_328_213_326_68,
+            0.999_999_926_756_361_8,
+            71.566_409_266_817_26,
+            0.999_962_113_018_214_1,
+            0.999_998_861_637_465_4,
+            0.080_079_365_079_365_08,
+            0.774_785_440_758_037_9,
+            1.372_218_907_429_182_8,
+            0.093_324_272_888_617_98,
+            165.852_302_342_256_08,
+            295.0,
+            0.999_999_999_895_018_5,
+        ],
+    ),
+    (
+        2,
+        0b1,
+        10,
+        [
+            647.0,
+            109.224_128_719_793_61,
+            0.999_999_986_965_807_7,
+            79.121_261_690_564_48,
+            0.999_992_868_046_025_5,
+            0.999_999_766_662_259_5,
+            0.027_698_412_698_412_698,
+            0.462_049_296_973_583_1,
+            -0.044_172_226_121_593_765,
+            0.207_305_262_366_599_44,
+            140.545_773_000_307_63,
+            250.0,
+            0.999_999_997_466_158_5,
+        ],
+    ),
+    (
+        2,
+        0b1,
+        60,
+        [
+            3_826.0,
+            101.505_721_869_567_85,
+            0.999_999_923_833_218_6,
+            71.402_854_840_338_72,
+            0.999_958_275_415_948,
+            0.999_998_619_986_963_4,
+            0.083_174_603_174_603_18,
+            0.779_469_668_600_492_8,
+            1.494_939_501_210_182,
+            0.654_644_677_396_799_5,
+            122.190_125_880_037_9,
+            250.0,
+            0.999_999_999_999_465_5,
+        ],
+    ),
+];

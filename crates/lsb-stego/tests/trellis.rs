@@ -6,8 +6,8 @@
     reason = "a test panics, and its numbers are small"
 )]
 
-use lsb_stego::Error;
-use lsb_stego::trellis::{Trellis, embed, extract};
+use lsb_stego::trellis::{Trellis, embed, embed_at, extract};
+use lsb_stego::{Error, Level};
 
 /// Numbers that look random, the same ever after (splitmix64).
 fn numbers(seed: u64) -> impl Iterator<Item = u64> {
@@ -148,6 +148,45 @@ fn any_rate_comes_back() {
             let changed = (0..count).filter(|&place| stego[place] != cover[place]);
             let sum: f64 = changed.map(|place| f64::from(costs[place])).sum();
             assert!((sum - cost).abs() < 1e-6);
+        }
+    }
+}
+
+/// At every level the same elements change, to the same cost, bit by bit: at every height, in as many elements as there are in a
+/// word of decisions, one less and one more, and on both sides of a segment. `every_level_finds_what_plain_loops_find` in
+/// `src/trellis/tests.rs` holds what they find against plain loops.
+#[test]
+fn every_level_changes_the_same_elements() {
+    let few =
+        (7..=12).flat_map(|height| [1, 31, 32, 33, 34, 500, 2049].map(|count| (height, count)));
+    for (height, count) in few.chain([(7, 65_535), (7, 65_537), (7, 140_001)]) {
+        let (cover, payload) = (bits(17, count), bytes(18, count.div_ceil(8)));
+        let mut costs = even(19, count);
+        costs
+            .iter_mut()
+            .skip(5)
+            .step_by(11)
+            .for_each(|cost| *cost = f32::INFINITY);
+        let trellis = Trellis::new(height).unwrap();
+        for bit_len in [count.div_ceil(40), count / 3, count * 3 / 4] {
+            let made = |level| {
+                let mut stego = cover.clone();
+                let cost = embed_at(level, &mut stego, &costs, trellis, &payload, bit_len);
+                (cost.map(f64::to_bits), stego)
+            };
+            let mut stego = cover.clone();
+            let cost = embed(&mut stego, &costs, trellis, &payload, bit_len);
+            for level in Level::available() {
+                assert!(
+                    made(level) == (cost.clone().map(f64::to_bits), stego.clone()),
+                    "{level:?}, {count}"
+                );
+            }
+            if cost.is_ok() {
+                let mut expected = payload[..bit_len.div_ceil(8)].to_vec();
+                put(&mut expected, bit_len);
+                assert_eq!(extract(&stego, trellis, bit_len), Ok(expected));
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use lsb_stego::{Cover, Layout, Sample};
 use medical_image::Samples;
@@ -11,12 +10,12 @@ use serde_json::json;
 
 use crate::file;
 use crate::lab::image::View;
-use crate::lab::measure::{self, Detected, Method, Row};
+use crate::lab::measure::{self, Choice, Detected, Method, Row};
 use crate::lab::report;
 use crate::output::{Outcome, Output};
 use crate::pixels;
 
-/// Runs every scheme at every rate and writes a report.
+/// Runs schemes at several rates and writes a report.
 ///
 /// Writes results.csv, results.json and report.html (one file that needs no other) into a directory: capacity, distortion,
 /// similarity, detectability and throughput, as tables, plots and pictures. The same seed gives the same stego images, as the
@@ -26,10 +25,10 @@ pub(crate) struct Args {
     /// DICOM, PNG or TIFF files.
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// The schemes, separated by commas; all of them unless said.
+    /// The schemes, separated by commas; unless said, each in one way: at one bit per sample, with a key where it takes one.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCHEME,...")]
-    schemes: Vec<Method>,
-    /// The embedding rates in bits per sample, above 0 and at most 1, frames included.
+    schemes: Vec<Choice>,
+    /// The embedding rates in bits per sample, above 0 and at most 4, frames included.
     #[arg(
         long,
         value_delimiter = ',',
@@ -130,14 +129,11 @@ impl Args {
         if let Some(rate) = self
             .rates
             .iter()
-            .find(|rate| !(**rate > 0.0 && **rate <= 1.0))
+            .find(|rate| !(**rate > 0.0 && **rate <= 4.0))
         {
-            bail!("a rate of {rate}: expected above 0 and at most 1 bit per sample");
+            bail!("a rate of {rate}: expected above 0 and at most 4 bits per sample");
         }
-        let methods = match self.schemes.as_slice() {
-            [] => Method::value_variants().to_vec(),
-            chosen => chosen.to_vec(),
-        };
+        let methods = Method::chosen(&self.schemes);
         let mut rates = self.rates.clone();
         rates.sort_by(f64::total_cmp);
         rates.dedup();

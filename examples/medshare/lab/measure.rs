@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use lsb_stego::cost::Costs;
 use lsb_stego::detect::{
     chi_square_par, regular_singular_par, sample_pairs_par, weighted_stego_par,
@@ -11,7 +12,7 @@ use lsb_stego::detect::{
 use lsb_stego::metric::{Peak, compare_par, ssim_par};
 use lsb_stego::trellis::Trellis;
 use lsb_stego::{
-    Cover, CoverMut, Error, Hamming, Key, Layout, Options, Sample, Scheme, capacity, embed,
+    Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Options, Sample, Scheme, capacity, embed,
     extract, framed_bits, recover,
 };
 use medshare_verify::file_digest;
@@ -19,9 +20,9 @@ use serde::{Serialize, Serializer};
 
 use crate::output::figure;
 
-/// What is compared in the laboratory: schemes, and ways to use them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// What is compared in the laboratory: schemes, and ways to use them. By default each scheme once, at one bit per sample, with a
+/// key where it takes one; further ways are told apart by a dash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Method {
     /// LSB replacement, in order.
     Replacement,
@@ -37,50 +38,161 @@ pub(crate) enum Method {
     Hill,
     /// A trellis code of height 10 with the costs of S-UNIWARD, with a key.
     Suniward,
+    /// LSB replacement of two bits per sample, in order.
+    #[value(name = "replacement-2bit")]
+    Replacement2,
+    /// Of three.
+    #[value(name = "replacement-3bit")]
+    Replacement3,
+    /// Of four.
+    #[value(name = "replacement-4bit")]
+    Replacement4,
+    /// LSB replacement of two bits per sample, of samples that a key selects.
+    #[value(name = "keyed-2bit")]
+    Keyed2,
+    /// Of three.
+    #[value(name = "keyed-3bit")]
+    Keyed3,
+    /// Of four.
+    #[value(name = "keyed-4bit")]
+    Keyed4,
+    /// LSB matching, in order.
+    MatchingKeyless,
+    /// Matrix embedding, in order.
+    MatrixKeyless,
+    /// HILL without a key: in an order that everybody knows, and not whitened.
+    HillKeyless,
+    /// S-UNIWARD without a key.
+    SuniwardKeyless,
+}
+
+/// What `--schemes` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    All,
+    One(Method),
+}
+
+impl ValueEnum for Choice {
+    fn value_variants<'a>() -> &'a [Self] {
+        static CHOICES: std::sync::LazyLock<Vec<Choice>> = std::sync::LazyLock::new(|| {
+            let methods = Method::value_variants().iter();
+            let all = std::iter::once(Choice::All);
+            all.chain(methods.map(|&method| Choice::One(method)))
+                .collect()
+        });
+        &CHOICES
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::All => Some(PossibleValue::new("all").help("All of these")),
+            Self::One(method) => method.to_possible_value(),
+        }
+    }
 }
 
 impl Method {
-    pub(crate) fn name(self) -> &'static str {
+    /// Those that are chosen, each once, in their order; each scheme in one way where nothing is.
+    pub(crate) fn chosen(choices: &[Choice]) -> Vec<Self> {
+        let all = Self::value_variants().iter().copied();
+        let chosen = |method: &Self| match choices {
+            [] => method.variant() == 0,
+            choices => choices.contains(&Choice::All) || choices.contains(&Choice::One(*method)),
+        };
+        all.filter(chosen).collect()
+    }
+
+    /// What `--schemes` and the results call it.
+    pub(crate) fn id(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    pub(crate) fn name(self) -> String {
+        let name = match self.base() {
+            Self::Hill => "HILL".to_owned(),
+            Self::Suniward => "S-UNIWARD".to_owned(),
+            base => base.id(),
+        };
+        match (self.bits(), self.variant()) {
+            (_, 0) => name,
+            (Bits::One, _) => format!("{name}, no key"),
+            (bits, _) => format!("{name}, {} bits", bits.get()),
+        }
+    }
+
+    /// The method of the default set that it is a way of.
+    pub(crate) fn base(self) -> Self {
         match self {
-            Self::Replacement => "replacement",
-            Self::Keyed => "keyed",
-            Self::Matching => "matching",
-            Self::Matrix => "matrix",
-            Self::Reversible => "reversible",
-            Self::Hill => "HILL",
-            Self::Suniward => "S-UNIWARD",
+            Self::Replacement2 | Self::Replacement3 | Self::Replacement4 => Self::Replacement,
+            Self::Keyed2 | Self::Keyed3 | Self::Keyed4 => Self::Keyed,
+            Self::MatchingKeyless => Self::Matching,
+            Self::MatrixKeyless => Self::Matrix,
+            Self::HillKeyless => Self::Hill,
+            Self::SuniwardKeyless => Self::Suniward,
+            base => base,
+        }
+    }
+
+    /// Which way of its [`base`](Self::base): 0 the base itself, 2 to 4 of so many bits, 1 without a key.
+    pub(crate) fn variant(self) -> usize {
+        match self.bits() {
+            Bits::One => usize::from(self != self.base()),
+            bits => bits.get().into(),
+        }
+    }
+
+    fn bits(self) -> Bits {
+        match self {
+            Self::Replacement2 | Self::Keyed2 => Bits::Two,
+            Self::Replacement3 | Self::Keyed3 => Bits::Three,
+            Self::Replacement4 | Self::Keyed4 => Bits::Four,
+            _ => Bits::One,
         }
     }
 
     /// What can be tried, the preferred first; the key is made from the seed.
     fn options(self, seed: u64) -> Vec<(Option<usize>, Options)> {
-        let key = || {
-            let mut bytes = [0; 32];
-            bytes
-                .iter_mut()
+        let keyless = match self.base() {
+            Self::Replacement | Self::Reversible => true,
+            Self::Keyed => false,
+            _ => self.variant() == 1,
+        };
+        let of = |scheme| {
+            let options = Options::new().scheme(scheme).bits(self.bits());
+            if keyless {
+                return options;
+            }
+            let mut key = [0; 32];
+            key.iter_mut()
                 .zip(noise(seed))
                 .for_each(|(byte, noise)| *byte = noise);
-            Key::new(bytes)
+            options.key(Key::new(key))
         };
-        let of = |scheme| Options::new().scheme(scheme);
-        let one = |options| vec![(None, options)];
+        let one = |scheme| vec![(None, of(scheme))];
         let adaptive = |costs| {
             let trellis = Trellis::default();
-            one(of(Scheme::Adaptive { costs, trellis }).key(key()))
+            one(Scheme::Adaptive { costs, trellis })
         };
-        match self {
-            Self::Replacement => one(of(Scheme::Replacement)),
-            Self::Keyed => one(of(Scheme::Replacement).key(key())),
-            Self::Matching => one(of(Scheme::Matching).key(key())),
+        match self.base() {
+            Self::Matching => one(Scheme::Matching),
             Self::Matrix => (2..=8)
                 .rev()
                 .filter_map(|bits| Hamming::new(bits).ok())
-                .map(|code| (Some(code.bits()), of(Scheme::Matrix(code)).key(key())))
+                .map(|code| (Some(code.bits()), of(Scheme::Matrix(code))))
                 .collect(),
-            Self::Reversible => one(of(Scheme::Reversible)),
+            Self::Reversible => one(Scheme::Reversible),
             Self::Hill => adaptive(Costs::Hill),
             Self::Suniward => adaptive(Costs::Suniward),
+            _ => one(Scheme::Replacement),
         }
+    }
+}
+
+impl Serialize for Method {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.id())
     }
 }
 

@@ -9,12 +9,30 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 44.0;
 
-/// One line: its name, which gives it colour and marker, and its points.
+/// One line: how it looks, and its points.
 #[derive(Debug)]
 pub(crate) struct Series {
-    /// Index of the colour and the marker.
-    pub(crate) style: usize,
+    pub(crate) style: Style,
     pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    /// Index of the colour and the marker.
+    pub(crate) base: usize,
+    /// Index of the dashes: 0 for none.
+    pub(crate) dashes: usize,
+}
+
+impl Style {
+    /// The classes of a line.
+    pub(crate) fn line(self) -> String {
+        match self.dashes {
+            0 => format!("line s{}", self.base),
+            dashes => format!("line s{} d{dashes}", self.base),
+        }
+    }
 }
 
 /// How values are placed along an axis.
@@ -108,8 +126,8 @@ impl Plot {
             if path.len() > 1 {
                 let _ = write!(
                     svg,
-                    "<path class='line s{}' d='M{}'/>",
-                    series.style,
+                    "<path class='{}' d='M{}'/>",
+                    series.style.line(),
                     path.join("L")
                 );
             }
@@ -123,8 +141,8 @@ impl Plot {
 }
 
 /// A mark of its own shape, so that print without colour tells lines apart.
-pub(crate) fn marker(style: usize, x: f64, y: f64) -> String {
-    let d = match style % 7 {
+pub(crate) fn marker(style: Style, x: f64, y: f64) -> String {
+    let d = match style.base % 7 {
         0 => format!(
             "M{:.1} {y:.1}a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0",
             x - 3.4
@@ -142,7 +160,7 @@ pub(crate) fn marker(style: usize, x: f64, y: f64) -> String {
             y + 3.0
         ),
     };
-    format!("<path class='mark s{style}' d='{d}'/>")
+    format!("<path class='mark s{}' d='{d}'/>", style.base)
 }
 
 struct Range {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::command::lab::{ImageResult, Pictures, Results};
 use crate::lab::measure::{Measured, Method, Row};
-use crate::lab::plot::{Axis, Plot, Scale, Series, marker};
+use crate::lab::plot::{Axis, Plot, Scale, Series, Style, marker};
 
 /// One line per image for the cover, which has no figures but those of the detectors, and per method and rate. Where the
 /// payload does not fit, the last field is `false` and the others are empty.
@@ -32,7 +32,7 @@ pub(crate) fn csv(results: &Results) -> String {
         }
         text.push_str(",true\n");
         for row in results.rows.iter().filter(|row| row.image == image.name) {
-            let _ = write!(text, "\"{name}\",{},{}", row.method.name(), row.rate);
+            let _ = write!(text, "\"{name}\",{},{}", row.method.id(), row.rate);
             for (_, value) in COLUMNS {
                 text.push(',');
                 text.push_str(&row.measured.as_ref().and_then(value).unwrap_or_default());
@@ -202,15 +202,18 @@ fn rates(results: &Results) -> Vec<f64> {
     rates
 }
 
-/// The same everywhere: a method's colour and marker.
-fn style(method: Method) -> usize {
-    method as usize
+/// The same everywhere: the colour and the marker of a method's base, and the dashes of its way.
+fn style(method: Method) -> Style {
+    Style {
+        base: method.base() as usize,
+        dashes: method.variant(),
+    }
 }
 
 fn key(method: Method) -> String {
     format!(
-        "<svg viewBox='0 0 30 14'><path class='line s{0}' d='M1 7H29'/>{1}</svg>",
-        style(method),
+        "<svg viewBox='0 0 30 14'><path class='{}' d='M1 7H29'/>{}</svg>",
+        style(method).line(),
         marker(style(method), 15.0, 7.0)
     )
 }

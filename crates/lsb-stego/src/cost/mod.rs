@@ -55,14 +55,25 @@ pub enum Costs {
 /// What a change of each sample by one costs: finite for those that the adaptive scheme may move, infinite for all others
 /// (values at an end of the stored range or beside it with no way to move, reserved values, channels that do not carry).
 ///
-/// Samples count as whole numbers from 0 to the largest stored value, whatever the bits stored; `f32` all through, within
-/// 0.01 % of the same in `f64`. Memory: the result, and a few dozen rows.
+/// Samples count as whole numbers from 0 to the largest stored value, whatever the bits stored. It is `f32` all through: within
+/// 0.0001 % of the same in `f64`, under S-UNIWARD within 0.002 % at 8 bits stored, and within 0.4 % in noise from one end of 16
+/// bits to the other. Memory: the result, and a few dozen rows.
 ///
 /// # Errors
 ///
 /// [`Error::Columns`] when the layout names no columns.
 pub fn map<S: Sample>(cover: Cover<'_, S>, model: Costs) -> Result<Vec<f32>> {
-    map_at::<Serial, S>(cover, model, Level::default())
+    map_at(Level::default(), cover, model)
+}
+
+/// [`map`] at a level of SIMD instructions, for tests and measurements; every level gives the same costs, to the last bit: the
+/// same operations on `f32` in the same order, none of them fused.
+///
+/// # Errors
+///
+/// As [`map`].
+pub fn map_at<S: Sample>(level: Level, cover: Cover<'_, S>, model: Costs) -> Result<Vec<f32>> {
+    map_with::<Serial, S>(level, cover, model)
 }
 
 /// [`map`] on every core.
@@ -72,13 +83,13 @@ pub fn map<S: Sample>(cover: Cover<'_, S>, model: Costs) -> Result<Vec<f32>> {
 /// As [`map`].
 #[cfg(feature = "rayon")]
 pub fn map_par<S: Sample>(cover: Cover<'_, S>, model: Costs) -> Result<Vec<f32>> {
-    map_at::<crate::join::Rayon, S>(cover, model, Level::default())
+    map_with::<crate::join::Rayon, S>(Level::default(), cover, model)
 }
 
-pub(crate) fn map_at<J: Join, S: Sample>(
+pub(crate) fn map_with<J: Join, S: Sample>(
+    level: Level,
     cover: Cover<'_, S>,
     model: Costs,
-    level: Level,
 ) -> Result<Vec<f32>> {
     let columns = columns(cover)?;
     let layout = cover.layout();

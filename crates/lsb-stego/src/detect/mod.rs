@@ -4,6 +4,9 @@
 //! for sequential or scattered replacement of the lowest bit; other schemes are hidden from them to the extent that the
 //! figures show. A figure near zero is no proof of innocence.
 //!
+//! Of several carrying channels what is counted is added, as if each were an image below the one before; channels that do not carry,
+//! and bits that are not stored, are not looked at.
+//!
 //! ```
 //! use lsb_stego::detect::sample_pairs;
 //! use lsb_stego::{Cover, Layout};
@@ -37,9 +40,9 @@ mod weighted;
 #[cfg(feature = "rayon")]
 pub use chi_square::chi_square_par;
 pub use chi_square::{ChiSquare, chi_square};
-pub use pairs::sample_pairs;
 #[cfg(feature = "rayon")]
 pub use pairs::sample_pairs_par;
+pub use pairs::{sample_pairs, sample_pairs_at};
 pub use regular::regular_singular;
 #[cfg(feature = "rayon")]
 pub use regular::regular_singular_par;

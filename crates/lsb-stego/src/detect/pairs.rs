@@ -19,7 +19,16 @@ use crate::{Cover, Level, Result, Sample};
 ///
 /// [`Error::Columns`](crate::Error::Columns) when the layout names no columns.
 pub fn sample_pairs<S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
-    sample_pairs_with::<Serial, S>(cover)
+    sample_pairs_at(Level::default(), cover)
+}
+
+/// [`sample_pairs`] at a level of SIMD instructions, for tests and measurements; every level gives the same, to the last bit.
+///
+/// # Errors
+///
+/// As [`sample_pairs`].
+pub fn sample_pairs_at<S: Sample>(level: Level, cover: Cover<'_, S>) -> Result<f64> {
+    sample_pairs_with::<Serial, S>(level, cover)
 }
 
 /// [`sample_pairs`] on every core, which pays from half a million samples on; below, it is the same.
@@ -29,11 +38,11 @@ pub fn sample_pairs<S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
 /// As [`sample_pairs`].
 #[cfg(feature = "rayon")]
 pub fn sample_pairs_par<S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
-    sample_pairs_with::<crate::join::Rayon, S>(cover)
+    sample_pairs_with::<crate::join::Rayon, S>(Level::default(), cover)
 }
 
-fn sample_pairs_with<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
-    let counts = count_pairs::<J, S>(cover)?;
+fn sample_pairs_with<J: Join, S: Sample>(level: Level, cover: Cover<'_, S>) -> Result<f64> {
+    let counts = count_pairs::<J, S>(level, cover)?;
     let [pairs, equal, close, x] =
         [counts.pairs, counts.equal, counts.close, counts.x].map(|count| count as f64);
     let y = pairs - equal - x;
@@ -41,7 +50,7 @@ fn sample_pairs_with<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
     Ok(roots.map_or(0.0, |[a, b]| a.min(b)))
 }
 
-fn count_pairs<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<Counts> {
+fn count_pairs<J: Join, S: Sample>(level: Level, cover: Cover<'_, S>) -> Result<Counts> {
     let layout = cover.layout();
     let (columns, channels) = (layout.columns(), usize::from(layout.channels()));
     let every = layout.carrying().count_ones() == u32::from(layout.channels());
@@ -55,7 +64,7 @@ fn count_pairs<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<Counts> {
             channels,
             stored: layout.peak(),
         };
-        return Ok(image.count::<J>());
+        return Ok(image.count::<J>(level));
     }
     let mut counts = Counts::default();
     for plane in planes(cover)? {
@@ -65,7 +74,7 @@ fn count_pairs<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<Counts> {
             channels: 1,
             stored: layout.peak(),
         };
-        counts = counts.add(image.count::<J>());
+        counts = counts.add(image.count::<J>(level));
     }
     Ok(counts)
 }
@@ -110,11 +119,7 @@ struct Image<'a, S> {
 }
 
 impl<S: Sample> Image<'_, S> {
-    fn count<J: Join>(&self) -> Counts {
-        self.count_at::<J>(Level::detect())
-    }
-
-    fn count_at<J: Join>(&self, level: Level) -> Counts {
+    fn count<J: Join>(&self, level: Level) -> Counts {
         let stride = self.columns * self.channels;
         let rows = self.samples.len() / stride;
         let part = |rows: Range<usize>| {
@@ -247,7 +252,7 @@ mod tests {
                 stored,
             };
             for level in Level::available() {
-                let found = image.count_at::<Serial>(level);
+                let found = image.count::<Serial>(level);
                 let size = (samples.len(), columns, channels);
                 assert_eq!(found, expected, "{level:?}, {size:?}");
             }

@@ -25,7 +25,7 @@ use std::vec::Vec;
 
 use crate::join::{Join, Serial};
 use crate::plane::{PART, fold};
-use crate::{Cover, Error, Result, Sample};
+use crate::{Cover, Error, Level, Result, Sample};
 
 mod squares;
 mod ssim;
@@ -66,7 +66,20 @@ pub struct Comparison {
 ///
 /// [`Error::Lengths`] when one has more samples than the other. The layout is the cover's.
 pub fn compare<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<Comparison> {
-    compare_with::<Serial, S>(cover, stego)
+    compare_at(Level::default(), cover, stego)
+}
+
+/// [`compare`] at a level of SIMD instructions, for tests and measurements; every level gives the same figures, to the last bit.
+///
+/// # Errors
+///
+/// As [`compare`].
+pub fn compare_at<S: Sample>(
+    level: Level,
+    cover: Cover<'_, S>,
+    stego: Cover<'_, S>,
+) -> Result<Comparison> {
+    compare_with::<Serial, S>(level, cover, stego)
 }
 
 /// [`compare`] on every core, which pays from half a million samples on; below, it is the same.
@@ -76,7 +89,7 @@ pub fn compare<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<Co
 /// As [`compare`].
 #[cfg(feature = "rayon")]
 pub fn compare_par<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<Comparison> {
-    compare_with::<crate::join::Rayon, S>(cover, stego)
+    compare_with::<crate::join::Rayon, S>(Level::default(), cover, stego)
 }
 
 /// Mean squared error alone, at the speed of reading both images.
@@ -94,7 +107,28 @@ pub fn compare_par<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Resul
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
 pub fn mse<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<f64> {
-    mse_with::<Serial, S>(cover, stego)
+    mse_at(Level::default(), cover, stego)
+}
+
+/// [`mse`] at a level of SIMD instructions, for tests and measurements; every level gives the same, to the last bit.
+///
+/// # Errors
+///
+/// As [`compare`].
+///
+/// ```
+/// use lsb_stego::{Cover, Layout, Level, metric};
+///
+/// let layout = Layout::new(8)?;
+/// let (cover, stego) = ([10u8, 20, 30, 40], [12u8, 20, 30, 40]);
+/// let [cover, stego] = [&cover, &stego].map(|samples| Cover::new(samples, layout).unwrap());
+/// for level in Level::available() {
+///     assert_eq!(metric::mse_at(level, cover, stego)?, 1.0);
+/// }
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn mse_at<S: Sample>(level: Level, cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<f64> {
+    mse_with::<Serial, S>(level, cover, stego)
 }
 
 /// [`mse`] on every core, which pays from half a million samples on; below, it is the same.
@@ -104,7 +138,7 @@ pub fn mse<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<f64> {
 /// As [`compare`].
 #[cfg(feature = "rayon")]
 pub fn mse_par<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<f64> {
-    mse_with::<crate::join::Rayon, S>(cover, stego)
+    mse_with::<crate::join::Rayon, S>(Level::default(), cover, stego)
 }
 
 /// Peak signal-to-noise ratio in decibels for a mean squared error, `10 log10(peak^2 / mse)`; infinite when nothing differs,
@@ -134,18 +168,23 @@ fn lengths<S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<()> {
     }
 }
 
-fn mse_with<J: Join, S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> Result<f64> {
+fn mse_with<J: Join, S: Sample>(
+    level: Level,
+    cover: Cover<'_, S>,
+    stego: Cover<'_, S>,
+) -> Result<f64> {
     lengths(cover, stego)?;
     let layout = cover.layout();
     let pixels = cover.samples().len() / usize::from(layout.channels());
     let carrying = pixels as u64 * u64::from(layout.carrying().count_ones());
     Ok(ratio(
-        squares::squares::<J, S>(cover, stego) as f64,
+        squares::squares::<J, S>(level, cover, stego) as f64,
         carrying,
     ))
 }
 
 fn compare_with<J: Join, S: Sample>(
+    level: Level,
     cover: Cover<'_, S>,
     stego: Cover<'_, S>,
 ) -> Result<Comparison> {
@@ -173,7 +212,7 @@ fn compare_with<J: Join, S: Sample>(
         samples: u64::try_from(whole.sums.n).unwrap_or(u64::MAX),
         changed: whole.changed,
         largest: whole.largest,
-        squares: squares::squares::<J, S>(cover, stego),
+        squares: squares::squares::<J, S>(level, cover, stego),
         stored: layout.peak(),
         low: whole.low,
         high: whole.high,

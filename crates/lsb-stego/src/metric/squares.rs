@@ -13,11 +13,11 @@ use crate::{Cover, Layout, Level, Sample};
 const CHUNK: usize = 1 << 14;
 
 /// The sum over the carrying channels; both covers have the layout of the first and as many samples.
-pub(super) fn squares<J: Join, S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>) -> u128 {
-    squares_at::<J, S>(cover, stego, Level::detect())
-}
-
-fn squares_at<J: Join, S: Sample>(cover: Cover<'_, S>, stego: Cover<'_, S>, level: Level) -> u128 {
+pub(super) fn squares<J: Join, S: Sample>(
+    level: Level,
+    cover: Cover<'_, S>,
+    stego: Cover<'_, S>,
+) -> u128 {
     let layout = cover.layout();
     let (a, b) = (cover.samples(), stego.samples());
     let mask = Mask::<S>::new(&layout);
@@ -162,7 +162,7 @@ mod tests {
             let [a, b] = [0, 1].map(|at| samples.iter().map(|pair| pair[at]).collect::<Vec<S>>());
             let [a, b] = [&a, &b].map(|samples| Cover::new(samples, layout).unwrap());
             for level in Level::available() {
-                let found = squares_at::<Serial, S>(a, b, level);
+                let found = squares::<Serial, S>(level, a, b);
                 assert_eq!(found, expected, "{level:?}, {} samples", samples.len());
             }
         }
@@ -219,7 +219,7 @@ mod tests {
         for level in Level::available() {
             for [a, b] in [[a, b], [b, a]] {
                 let [a, b] = [a, b].map(|samples| Cover::new(samples, layout).unwrap());
-                let found = squares_at::<Serial, S>(a, b, level);
+                let found = squares::<Serial, S>(level, a, b);
                 assert_eq!(found, expected, "{level:?}");
             }
         }

@@ -96,7 +96,23 @@ pub fn embed(
     payload: &[u8],
     bit_len: usize,
 ) -> Result<f64> {
-    embed_with::<Serial>(bits, costs, trellis, payload, bit_len)
+    embed_at(Level::default(), bits, costs, trellis, payload, bit_len)
+}
+
+/// [`embed`] at a level of SIMD instructions, for tests and measurements; every level changes the same elements.
+///
+/// # Errors
+///
+/// As [`embed`].
+pub fn embed_at(
+    level: Level,
+    bits: &mut [u8],
+    costs: &[f32],
+    trellis: Trellis,
+    payload: &[u8],
+    bit_len: usize,
+) -> Result<f64> {
+    embed_with::<Serial>(level, bits, costs, trellis, payload, bit_len)
 }
 
 /// [`embed`] on every core.
@@ -112,10 +128,11 @@ pub fn embed_par(
     payload: &[u8],
     bit_len: usize,
 ) -> Result<f64> {
-    embed_with::<crate::join::Rayon>(bits, costs, trellis, payload, bit_len)
+    embed_with::<crate::join::Rayon>(Level::default(), bits, costs, trellis, payload, bit_len)
 }
 
 fn embed_with<J: Join>(
+    level: Level,
     bits: &mut [u8],
     costs: &[f32],
     trellis: Trellis,
@@ -140,7 +157,7 @@ fn embed_with<J: Join>(
     let cuts = Cuts::new(bits.len(), bit_len)?;
     let elements = &*bits;
     let part = |segments: Range<usize>| {
-        let mut worker = Worker::new(trellis, Level::default());
+        let mut worker = Worker::new(trellis, level);
         for index in segments {
             let (from, carried) = (cuts.elements(index), cuts.bits(index));
             let wanted = carried.clone().map(|bit| bit_of(payload, bit));

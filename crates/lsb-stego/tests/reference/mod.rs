@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod adaptive;
+pub(crate) mod cost;
 pub(crate) mod keyed;
 pub(crate) mod reversible;
 
