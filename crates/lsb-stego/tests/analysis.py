@@ -1,4 +1,4 @@
-"""Prints the figures that tests/analysis.rs expects, computed by others from the same samples.
+"""Prints the figures that tests/analysis expects, computed by others from the same samples.
 
 pip install numpy==2.4.6 scipy==1.17.1 scikit-image==0.26.0 sealwatch conseal && python tests/analysis.py
 """

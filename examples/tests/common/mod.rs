@@ -7,6 +7,7 @@
     reason = "each test program uses its part"
 )]
 
+pub mod images;
 pub mod served;
 
 use std::ffi::OsStr;
