@@ -15,6 +15,11 @@ pub(crate) struct Adaptive {
     pub(crate) key: Option<[u8; 32]>,
 }
 
+/// `a * b / c`, of which the product is larger than what 32 bits hold.
+fn share(a: usize, b: usize, c: usize) -> usize {
+    (a as u64 * b as u64 / c as u64) as usize
+}
+
 /// A sample that carries: its place in the cover, its segment, its block among those of the stream, its number in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Element {
@@ -82,7 +87,7 @@ impl Adaptive {
     /// The bits of the stream that has a frame of so many bits, which fit.
     pub(crate) fn length(&self, samples: &[u32], frame_bits: usize) -> usize {
         let all = self.capacity(samples);
-        let lengths = (0..40).flat_map(|e| (0..32).map(move |m| (32 + m) << e));
+        let lengths = (0..26).flat_map(|e| (0..32).map(move |m| (32 + m) << e));
         let mut shorter = lengths.filter(|&length| length < all);
         shorter.find(|&length| length >= frame_bits).unwrap_or(all)
     }
@@ -104,8 +109,8 @@ impl Adaptive {
         let before = |granule: usize| granules[..granule].iter().map(Vec::len).sum::<usize>();
         (0..s)
             .map(|i| {
-                let (from, to) = (i * g / s, (i + 1) * g / s);
-                let (first_bit, last_bit) = (k * before(from) / n, k * before(to) / n);
+                let (from, to) = (share(i, g, s), share(i + 1, g, s));
+                let (first_bit, last_bit) = (share(k, before(from), n), share(k, before(to), n));
                 Segment {
                     elements: granules[from..to].concat(),
                     first_bit,
@@ -121,7 +126,7 @@ impl Adaptive {
         for (segment, part) in self.segments(samples, k).into_iter().enumerate() {
             let (n, mut block, mut within) = (part.elements.len(), 0, 0);
             for (index, &place) in part.elements.iter().enumerate() {
-                while block < part.bits && index == (block + 1) * n / part.bits {
+                while block < part.bits && index == share(block + 1, n, part.bits) {
                     (block, within) = (block + 1, 0);
                 }
                 found.push(Element {

@@ -32,7 +32,8 @@ pub(crate) enum Density {
 
 /// From the thinnest to the densest.
 pub(crate) fn densities(carriers: usize) -> Vec<Density> {
-    let mut strata: Vec<usize> = (0..40)
+    // as far as 32 bits reach
+    let mut strata: Vec<usize> = (0..24)
         .flat_map(|octave| (0..8).map(move |step| (256 + 32 * step) << octave))
         .filter(|&stratum| stratum > 256 && stratum <= carriers)
         .collect();
@@ -57,7 +58,9 @@ pub(crate) fn selected(key: [u8; 32], density: Density, carriers: usize) -> Vec<
         Density::Strata(stratum) => (0..carriers / stratum)
             .map(|index| {
                 let word: [u8; 4] = keystream(key, 1, 4 * index, 4).try_into().unwrap();
-                index * stratum + ((u32::from_le_bytes(word) as usize * stratum) >> 32)
+                // 64 bits, whatever the machine has
+                let within = (u64::from(u32::from_le_bytes(word)) * stratum as u64) >> 32;
+                index * stratum + within as usize
             })
             .collect(),
         Density::Blocks(count) => (0..carriers / 256 * 4)
