@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// A key that you have, as `key generate` makes it, in place of a new one.
     #[arg(long, value_name = "KEY", conflicts_with_all = ["profile", "passphrase_file", "no_passphrase"])]
     key: Option<PathBuf>,
-    /// The cert of another authority of the ledger that is founded here; may be repeated. It is never named later.
+    /// The cert of another authority of the ledger that is founded here; may be repeated. None can be named later.
     #[arg(long, value_name = "CERT")]
     authority: Vec<PathBuf>,
     /// How many authorities have to agree to a member: `enroll --draft` and `approve`.
