@@ -205,6 +205,14 @@ fn the_laboratory_knows_every_way() {
         let most = (1 << bits) - 1;
         assert_eq!(low["largest_change"], most, "{low}");
         assert_eq!(high["psnr_stored"].is_number(), bits > 1, "{high}");
+        assert_eq!(
+            (&low["fits"], &high["fits"]),
+            (&true.into(), &(bits > 1).into())
+        );
+        assert_eq!(
+            (&low["bits"], &low["keyed"]),
+            (&bits.into(), &method.starts_with("keyed").into())
+        );
         assert_ne!(digest(method), digest(like));
         assert!(
             csv.contains(&format!("\"CT_small.dcm\",{method},0.05,")),
@@ -217,6 +225,37 @@ fn the_laboratory_knows_every_way() {
         let alone = format!("lab @CT_small.dcm --schemes {method} --rates 0.05 --out alone");
         assert_eq!(json(&dir, &alone)["measurements"], 1);
     }
+}
+
+/// Rates were of all samples, with an alpha that carries nothing: a full image was said not to fit, and estimates were a third too high.
+#[test]
+fn rates_are_of_the_samples_that_carry() {
+    let dir = directory();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 64, 64);
+    encoder.set_color(png::ColorType::Rgba);
+    let samples: Vec<u8> = (0..64_u32 * 64 * 4)
+        .map(|i| (i * i % 251 + i % 5).to_le_bytes()[0])
+        .collect();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&samples).unwrap();
+    writer.finish().unwrap();
+    fs::write(dir.path().join("rgba.png"), bytes).unwrap();
+    json(
+        &dir,
+        "lab rgba.png --schemes replacement --rates 1 --out results",
+    );
+    let text = fs::read_to_string(dir.path().join("results/results.json")).unwrap();
+    let results: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(results["images"][0]["samples"], 64 * 64 * 3);
+    let row = &results["rows"][1];
+    assert_eq!(
+        (&row["fits"], &row["frame_bits"]),
+        (&true.into(), &(64 * 64 * 3).into()),
+        "{row}"
+    );
+    let changed = row["changed_share"].as_f64().unwrap();
+    assert!((changed - 0.5).abs() < 0.02, "{row}");
 }
 
 /// The same seed gives the same stego images, another seed others.

@@ -327,8 +327,8 @@ fn carry_in_trellis(data: &[u8]) {
     }
 }
 
-/// Figures of two images, the halves of the samples: within their bounds, the same both ways, on one core and on all, at every level. The
-/// eighth byte is the number of columns.
+/// Figures of two images, the halves of the samples: within their bounds, the same both ways, on one core and on all, at every level.
+/// The eighth byte is the number of columns.
 pub fn metrics(data: &[u8]) {
     with_columns(data, measure, measure);
 }
@@ -391,7 +391,8 @@ fn plain_mse<S: Sample>(case: &Case, first: &[S], second: &[S]) -> f64 {
     mean
 }
 
-/// What detectors say of arbitrary samples is a number, and the same on all cores and at every level, as are costs. The eighth byte is the number of columns.
+/// What detectors say of arbitrary samples is a number, and the same on all cores and at every level, as are costs. The eighth byte is
+/// the number of columns.
 pub fn detectors(data: &[u8]) {
     with_columns(data, look, look);
 }

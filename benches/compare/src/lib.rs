@@ -99,8 +99,9 @@ pub fn rounds(
     rounds[rounds.len() / 2]
 }
 
-/// Over so many rounds, in each of which all are run, the medians of how many times faster than the first each other is, and of
-/// its times. The first takes long: it is run once per round, and the others for a few milliseconds at least.
+/// Over an odd number of rounds, in each of which all are run, the medians of how many times faster than the first each other is, and
+/// the times in those rounds. The first takes long: it is run once per round, and once before, and the others for a few milliseconds
+/// at least.
 pub fn against<const N: usize>(
     first: &mut dyn FnMut(),
     others: [&mut dyn FnMut(); N],
@@ -111,6 +112,7 @@ pub fn against<const N: usize>(
         let one = once(other, 1).as_nanos().max(1);
         (other, (4_000_000 / one).clamp(10, 100_000) as u32)
     });
+    first();
     let mut found = [const { Vec::new() }; N];
     for _ in 0..count {
         let whole = once(first, 1);

@@ -164,14 +164,14 @@ fn every_scheme_makes_the_stego_samples_that_it_made() {
 }
 
 /// What `.ci/miri` runs as another byte order, where a second of here is minutes: raw bits, which are read without a search, in
-/// covers as small as there are that have a path. Keyed replacement along strata and along masks, every sample whitened,
-/// matching, and matrix embedding along a key.
+/// covers as small as there are that have a path. Keyed replacement along strata and along masks of each width, every
+/// sample whitened, matching, and matrix embedding along a key.
 #[test]
 fn small_covers_hold_the_raw_bits_that_they_held() {
     fn raw<S: Sample + TryFrom<u64>>(options: &Options, bit_len: usize) -> u64 {
         let mut samples = cover::<S>(8, 40, 5);
         let layout = Layout::new(if S::BITS == 8 { 8 } else { 12 }).unwrap();
-        let payload: Vec<u8> = (0..40).map(|i| (i * 37 % 256) as u8).collect();
+        let payload: Vec<u8> = (0..80).map(|i| (i * 37 % 256) as u8).collect();
         let stego = CoverMut::new(&mut samples, layout).unwrap();
         write_bits(stego, options, &payload, bit_len).unwrap();
         let stego = Cover::new(&samples, layout).unwrap();
@@ -184,8 +184,12 @@ fn small_covers_hold_the_raw_bits_that_they_held() {
     for level in Level::available() {
         let found = [
             raw::<u16>(&keyed().level(level), 1),
+            raw::<u8>(&keyed().level(level), 24),
+            raw::<u16>(&keyed().level(level), 56),
             raw::<u8>(&keyed().level(level), 96),
+            raw::<u8>(&keyed().level(level), 320),
             raw::<u16>(&keyed().bits(Bits::Two).level(level), 320),
+            raw::<u16>(&keyed().bits(Bits::Two).level(level), 640),
             raw::<u16>(&Options::new().scheme(Scheme::Matching).level(level), 160),
             raw::<u8>(&keyed().scheme(matrix).level(level), 64),
         ];
@@ -220,10 +224,14 @@ fn small_covers_hold_the_frames_that_they_held() {
     }
 }
 
-const RAW: [u64; 5] = [
+const RAW: [u64; 9] = [
     0x6606_4c85_307b_3d89,
+    0xd6ed_ac4d_e510_df91,
+    0xcabc_c90e_68d1_d4f5,
     0xb638_65da_fd98_e051,
+    0x6b04_92ce_23df_8c00,
     0xc29b_b314_524f_04ed,
+    0xd876_1c00_91f3_0716,
     0x3de6_db73_e2a4_0dca,
     0xa043_a43e_b407_2e10,
 ];

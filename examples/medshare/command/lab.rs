@@ -19,7 +19,8 @@ use crate::pixels;
 ///
 /// Writes results.csv, results.json and report.html (one file that needs no other) into a directory: capacity, distortion,
 /// similarity, detectability and throughput, as tables, plots and pictures. The same seed gives the same stego images, as the
-/// SHA-256 of their samples shows. A figure that is infinite is inf, and one that there is none of is empty, null in JSON.
+/// SHA-256 of their samples shows. A figure that is infinite is inf, and one that there is none of is empty, null in JSON; where a payload does not fit there are none, and
+/// JSON leaves them out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// DICOM, PNG or TIFF files.
@@ -120,7 +121,7 @@ const SIZES: [usize; 6] = [16, 64, 256, 1024, 4096, 16384];
 /// Seconds after which no larger size is measured.
 const SLOW: f64 = 0.4;
 /// The rate at which throughput is measured and pictures are made.
-const SHOWN_RATE: f64 = 0.2;
+pub(crate) const SHOWN_RATE: f64 = 0.2;
 /// Values of a histogram that are shown.
 const HISTOGRAM: u16 = 48;
 
@@ -298,7 +299,7 @@ impl Subject<'_> {
             sha256: self.sha256.clone(),
             samples_sha256: measure::digest(samples),
             summary: self.summary.clone(),
-            samples: samples.len(),
+            samples: measure::carrying(cover)?,
             bits_stored: self.layout.bits_stored(),
             cover: Detected::of(cover)?,
             capacity: Vec::new(),
@@ -328,6 +329,9 @@ impl Subject<'_> {
                     image,
                     method,
                     rate,
+                    bits: method.bits().get(),
+                    keyed: method.is_keyed(),
+                    fits: measured.is_some(),
                     measured,
                 });
                 self.bar.inc(1);

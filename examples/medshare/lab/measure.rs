@@ -41,19 +41,19 @@ pub(crate) enum Method {
     /// LSB replacement of two bits per sample, in order.
     #[value(name = "replacement-2bit")]
     Replacement2,
-    /// Of three.
+    /// LSB replacement of three bits per sample, in order.
     #[value(name = "replacement-3bit")]
     Replacement3,
-    /// Of four.
+    /// LSB replacement of four bits per sample, in order.
     #[value(name = "replacement-4bit")]
     Replacement4,
     /// LSB replacement of two bits per sample, of samples that a key selects.
     #[value(name = "keyed-2bit")]
     Keyed2,
-    /// Of three.
+    /// LSB replacement of three bits per sample, of samples that a key selects.
     #[value(name = "keyed-3bit")]
     Keyed3,
-    /// Of four.
+    /// LSB replacement of four bits per sample, of samples that a key selects.
     #[value(name = "keyed-4bit")]
     Keyed4,
     /// LSB matching, in order.
@@ -143,7 +143,16 @@ impl Method {
         }
     }
 
-    fn bits(self) -> Bits {
+    /// Whether what it embeds follows a key.
+    pub(crate) fn is_keyed(self) -> bool {
+        match self.base() {
+            Self::Replacement | Self::Reversible => false,
+            Self::Keyed => true,
+            _ => self.variant() != 1,
+        }
+    }
+
+    pub(crate) fn bits(self) -> Bits {
         match self {
             Self::Replacement2 | Self::Keyed2 => Bits::Two,
             Self::Replacement3 | Self::Keyed3 => Bits::Three,
@@ -154,14 +163,9 @@ impl Method {
 
     /// What can be tried, the preferred first; the key is made from the seed.
     fn options(self, seed: u64) -> Vec<(Option<usize>, Options)> {
-        let keyless = match self.base() {
-            Self::Replacement | Self::Reversible => true,
-            Self::Keyed => false,
-            _ => self.variant() == 1,
-        };
         let of = |scheme| {
             let options = Options::new().scheme(scheme).bits(self.bits());
-            if keyless {
+            if !self.is_keyed() {
                 return options;
             }
             let mut key = [0; 32];
@@ -231,9 +235,14 @@ impl Detected {
 pub(crate) struct Row {
     pub(crate) image: String,
     pub(crate) method: Method,
-    /// What was asked for, in bits per sample, the frame included.
+    /// What was asked for, in bits per sample that may carry, the frame included.
     pub(crate) rate: f64,
-    /// None where the image does not hold as much.
+    /// The lowest bits that carry, of each sample.
+    pub(crate) bits: u8,
+    pub(crate) keyed: bool,
+    /// Whether the image holds as much.
+    pub(crate) fits: bool,
+    /// None where it does not.
     #[serde(flatten)]
     pub(crate) measured: Option<Measured>,
 }
@@ -282,6 +291,11 @@ pub(crate) fn digest<S: Sample>(samples: &[S]) -> String {
     file_digest(&bytes.collect::<Vec<u8>>()).to_string()
 }
 
+/// Samples that may carry: what rates are counted in, as detectors and shares of changed samples are.
+pub(crate) fn carrying<S: Sample>(cover: Cover<'_, S>) -> Result<usize> {
+    Ok(capacity(cover, &Options::new())?.bits())
+}
+
 /// Bits that a method holds at most, frames included.
 pub(crate) fn capacity_bits<S: Sample>(
     cover: Cover<'_, S>,
@@ -303,7 +317,7 @@ pub(crate) fn measure<S: Sample + PartialEq>(
     seed: u64,
 ) -> Result<Option<(Measured, Vec<S>)>> {
     let cover = Cover::new(samples, layout)?;
-    let Some(payload) = payload(samples.len(), rate, seed) else {
+    let Some(payload) = payload(carrying(cover)?, rate, seed) else {
         return Ok(None);
     };
     let Some((parity, options, stego)) = embedded(samples, layout, method, &payload, seed)? else {
@@ -363,7 +377,7 @@ pub(crate) fn throughput<S: Sample>(
     rate: f64,
     seed: u64,
 ) -> Result<Option<f64>> {
-    let Some(payload) = payload(samples.len(), rate, seed) else {
+    let Some(payload) = payload(carrying(Cover::new(samples, layout)?)?, rate, seed) else {
         return Ok(None);
     };
     let Some((_, options, _)) = embedded(samples, layout, method, &payload, seed)? else {
@@ -380,7 +394,7 @@ pub(crate) fn throughput<S: Sample>(
     Ok(Some(speed(samples, time)))
 }
 
-/// The payload whose frame has the rate; none when not even an empty frame is that short.
+/// The payload whose frame has the rate, of so many samples that carry; none when not even an empty frame is that short.
 fn payload(samples: usize, rate: f64, seed: u64) -> Option<Vec<u8>> {
     #[expect(
         clippy::cast_possible_truncation,

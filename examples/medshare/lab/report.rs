@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::command::lab::{ImageResult, Pictures, Results};
+use crate::command::lab::{ImageResult, Pictures, Results, SHOWN_RATE};
 use crate::lab::measure::{Measured, Method, Row};
 use crate::lab::plot::{Axis, Plot, Scale, Series, Style, marker};
 
@@ -12,12 +12,12 @@ use crate::lab::plot::{Axis, Plot, Scale, Series, Style, marker};
 /// payload does not fit, the last field is `false` and the others are empty.
 pub(crate) fn csv(results: &Results) -> String {
     let mut text = format!(
-        "image,method,rate,{},fits\n",
+        "image,method,rate,bits,keyed,{},fits\n",
         COLUMNS.map(|(name, _)| name).join(",")
     );
     for image in &results.images {
         let name = image.name.replace('"', "\"\"");
-        let _ = write!(text, "\"{name}\",cover,0");
+        let _ = write!(text, "\"{name}\",cover,0,,");
         let detected = image.cover;
         for (column, _) in COLUMNS {
             text.push(',');
@@ -32,12 +32,19 @@ pub(crate) fn csv(results: &Results) -> String {
         }
         text.push_str(",true\n");
         for row in results.rows.iter().filter(|row| row.image == image.name) {
-            let _ = write!(text, "\"{name}\",{},{}", row.method.id(), row.rate);
+            let _ = write!(
+                text,
+                "\"{name}\",{},{},{},{}",
+                row.method.id(),
+                row.rate,
+                row.bits,
+                row.keyed
+            );
             for (_, value) in COLUMNS {
                 text.push(',');
                 text.push_str(&row.measured.as_ref().and_then(value).unwrap_or_default());
             }
-            let _ = writeln!(text, ",{}", row.measured.is_some());
+            let _ = writeln!(text, ",{}", row.fits);
         }
     }
     text
@@ -52,6 +59,7 @@ pub(crate) fn json(results: &Results) -> serde_json::Result<String> {
             "image": image.name,
             "method": "cover",
             "rate": 0,
+            "fits": true,
             "regular_singular": image.cover.regular_singular,
             "sample_pairs": image.cover.sample_pairs,
             "weighted_stego": image.cover.weighted_stego,
@@ -68,7 +76,7 @@ pub(crate) fn json(results: &Results) -> serde_json::Result<String> {
 
 type Value = fn(&Measured) -> Option<String>;
 
-/// What results.csv holds besides image, method, rate and whether the payload fits.
+/// What results.csv holds besides image, method, rate, bits, key and whether the payload fits.
 const COLUMNS: [(&str, Value); 19] = [
     ("payload_bytes", |m| Some(m.payload_bytes.to_string())),
     ("frame_bits", |m| Some(m.frame_bits.to_string())),
@@ -133,13 +141,13 @@ pub(crate) fn html(results: &Results) -> String {
     };
     let _ = write!(
         page,
-        "<p class='soft'>{several}Rates are bits per sample, frame included. The dashed line is where an estimate is right.</p>{}<div class='plots'>",
+        "<p class='soft'>{several}Rates are bits per sample that may carry, frame included. The grey dashed line is where an estimate is right that a scheme of one bit per sample leaves; one of k bits touches a k-th of the samples for the same rate.</p>{}<div class='plots'>",
         legend(results)
     );
     for plot in plots(results) {
         let _ = write!(page, "<figure>{}</figure>", plot.svg());
     }
-    page.push_str("</div><h2>Pictures</h2><p class='soft'>Lowest bits are the plane that carries, white for 1. In the difference, orange samples went up and blue ones down; a pixel shows the largest change of the samples it stands for. In the histogram, grey is the cover and the orange line the stego image, around the most frequent value.</p>");
+    page.push_str("</div><h2>Pictures</h2><p class='soft'>Lowest bits are the lowest plane, white for 1; of k bits the k lowest carry. In the difference, orange samples went up and blue ones down; a pixel shows the largest change of the samples it stands for. In the histogram, grey is the cover and the orange line the stego image, around the most frequent value.</p>");
     for image in &results.images {
         page.push_str(&pictures(image));
     }
@@ -182,7 +190,7 @@ const READING: &str = "<h2>How to read this</h2>\
 <p>PSNR is against the largest value that the bits stored allow, and, where it says so, against the range that the cover uses; \
 the two differ by tens of decibels in images of 12 to 16 bits. SSIM has Wang's window of 11 x 11, against the bits stored. \
 Efficiency is payload bits per changed sample.</p>\
-<p>RS, Sample Pairs and WS estimate the rate of LSB replacement in bits per sample; what they say of the cover is their error \
+<p>RS, Sample Pairs and WS estimate the rate of LSB replacement in bits per sample, and of k bits per sample a k-th of it; what they say of the cover is their error \
 on this image. Schemes that are not replacement are hidden from them to the extent that the lines stay flat, and other \
 detectors find them: a low figure is no proof of innocence. Chi-square is the probability that pairs of values are equally \
 frequent; it needs a payload that fills the image, and sparse histograms of 16 bits mislead it.</p>\
@@ -377,7 +385,7 @@ fn plots(results: &Results) -> Vec<Plot> {
     let right = Some("the estimate is right");
     let unit = || vec![0.0, 1.0];
     let speed = Plot {
-        title: "Throughput against size".to_owned(),
+        title: format!("Throughput against size, {SHOWN_RATE} bits per sample"),
         x: Axis {
             label: "samples",
             scale: Scale::Binary,

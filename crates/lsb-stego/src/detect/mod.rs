@@ -4,8 +4,8 @@
 //! for sequential or scattered replacement of the lowest bit; other schemes are hidden from them to the extent that the
 //! figures show. A figure near zero is no proof of innocence.
 //!
-//! Of several carrying channels what is counted is added, as if each were an image below the one before; channels that do not carry,
-//! and bits that are not stored, are not looked at.
+//! Of several carrying channels what is counted in each is added, and no sample is a neighbour of one in another channel; channels that
+//! do not carry, and bits that are not stored, are not looked at.
 //!
 //! ```
 //! use lsb_stego::detect::sample_pairs;

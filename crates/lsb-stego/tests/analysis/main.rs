@@ -547,8 +547,8 @@ fn plain_pairs<S: Sample>(cover: Cover<'_, S>) -> f64 {
     ((-b - root) / (2.0 * a)).min((-b + root) / (2.0 * a))
 }
 
-/// Squares and pairs at every level, and at the one that is taken unsaid, against plain loops: every length around the lanes, extreme values, bits that are not stored, channels
-/// that do not carry.
+/// Squares and pairs at every level, and at the one that is taken unsaid, against plain loops: every length around the lanes, extreme
+/// values, bits that are not stored, channels that do not carry.
 #[test]
 fn fast_loops_count_what_plain_loops_count() {
     fn check<S: Sample + From<u8>>(a: &[S], b: &[S], layout: Layout) {
