@@ -64,7 +64,9 @@ impl DraftArgs {
     pub(crate) fn check(&self, ledger: &Access, own: &Address) -> Result<()> {
         let genesis = ledger.genesis();
         if !genesis.is_authority(own) {
-            bail!("{own} is no authority of this ledger, which decides about its members");
+            bail!(
+                "the ledger refuses this: {own} is no authority of it, and they decide about members"
+            );
         }
         match (&self.draft, genesis.threshold) {
             (None, needed) if needed > 1 => bail!(
