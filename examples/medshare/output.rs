@@ -27,6 +27,8 @@ pub(crate) enum Format {
 pub(crate) enum Outcome {
     /// Exit code 0. The fields are the object that `--json` prints.
     Done(Map<String, Value>),
+    /// Exit code 0, where [`Output::tell`] has printed the object already.
+    Told,
     /// Exit code 3. Gets `verdict`, `step` and `reason` beside the fields.
     Rejected {
         step: Option<u8>,
@@ -150,6 +152,7 @@ impl Output {
                 self.object(fields.clone());
                 ExitCode::SUCCESS
             }
+            Outcome::Told => ExitCode::SUCCESS,
             Outcome::Rejected {
                 step,
                 reason,
@@ -189,6 +192,11 @@ impl Output {
             self.object(Map::from_iter([("error".to_owned(), Value::String(text))]));
         }
         ExitCode::FAILURE
+    }
+
+    /// Prints the object of `--json` before the command ends: a program goes on with it meanwhile.
+    pub(crate) fn tell(&self, fields: Value) {
+        self.object(object(fields));
     }
 
     fn object(&self, fields: Map<String, Value>) {

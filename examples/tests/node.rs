@@ -284,6 +284,50 @@ fn whoever_runs_a_node_is_told_who_asked_what() {
     );
 }
 
+/// A program that starts a node on a free port heard only when the node ended where it had been.
+#[test]
+fn a_program_hears_where_a_node_serves() {
+    let place = Place::empty();
+    place.init("city").ok();
+    let mut child = program(place.directory.path())
+        .args([
+            "node",
+            "--home",
+            "city",
+            "--listen",
+            "127.0.0.1:0",
+            "--json",
+            "--log",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(get(text(&told, "url"), "/health").starts_with("HTTP/1.1 200 "));
+    assert_eq!(text(&told, "trust"), trust(&place, "city"));
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    line.clear();
+    log.read_line(&mut line).unwrap();
+    let asked: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&asked["path"], &asked["status"]),
+        (&"/health".into(), &200.into())
+    );
+    assert!(
+        asked["member"].is_null() && asked["milliseconds"].is_number(),
+        "{asked}"
+    );
+    let stop = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(stop.unwrap().success() && child.wait().unwrap().success());
+    // one object, and no other
+    line.clear();
+    assert_eq!(out.read_line(&mut line).unwrap(), 0, "{line}");
+}
+
 #[test]
 fn what_a_node_is_told_to_allow_is_checked() {
     let place = Place::empty();

@@ -20,7 +20,7 @@ use crate::output::{Outcome, Output};
 /// Serves the ledger of a home to others, over HTTP, until it is interrupted.
 ///
 /// Nobody has to trust it: `--ledger URL` on another home checks the proof of every answer. A browser shows the ledger at
-/// the same address, and `/openapi.json` describes the API for Postman and others.
+/// the same address, and `/openapi.json` describes the API for Postman and others. With `--json` the object is printed when it serves.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -129,6 +129,7 @@ impl Args {
         if let Some(key) = &witness {
             output.line(format_args!("witness {key}@{url}"));
         }
+        output.tell(json!({ "url": url, "trust": trust.to_string(), "witness": witness }));
         let ended = server.run();
         if let Some(logging) = logging {
             // the last lines; a logger that panicked has said so
@@ -136,9 +137,7 @@ impl Args {
         }
         ended?;
         output.note("stopped; everything that was answered is on disk");
-        Ok(Outcome::done(
-            json!({ "url": url, "trust": trust.to_string(), "witness": witness }),
-        ))
+        Ok(Outcome::Told)
     }
 }
 
