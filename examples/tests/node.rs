@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -231,31 +231,29 @@ fn whoever_asks_too_often_is_told_when_to_ask_again() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
-#[test]
-fn whoever_runs_a_node_is_told_who_asked_what() {
-    let place = Place::new();
-    let mut child = program(place.directory.path())
-        .args([
-            "node",
-            "--home",
-            "city",
-            "--listen",
-            "127.0.0.1:0",
-            "--log",
-            "--members-only",
-        ])
-        .args([
-            "--behind",
-            "127.0.0.1",
-            "--connections",
-            "9",
-            "--timeout",
-            "20s",
-        ])
+/// A node of the city's that logs; whoever has it reads what it says and ends it.
+fn logging(place: &Place, more: &[&str]) -> Child {
+    program(place.directory.path())
+        .args(["node", "--home", "city", "--listen", "127.0.0.1:0", "--log"])
+        .args(more)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn whoever_runs_a_node_is_told_who_asked_what() {
+    let place = Place::new();
+    let allowed = [
+        "--behind",
+        "127.0.0.1",
+        "--connections",
+        "9",
+        "--timeout",
+        "20s",
+    ];
+    let mut child = logging(&place, &[&allowed[..], &["--members-only"]].concat());
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let url = lines.next().unwrap().unwrap();
     let url = url.strip_prefix("serving ").unwrap();
@@ -289,20 +287,7 @@ fn whoever_runs_a_node_is_told_who_asked_what() {
 fn a_program_hears_where_a_node_serves() {
     let place = Place::empty();
     place.init("city").ok();
-    let mut child = program(place.directory.path())
-        .args([
-            "node",
-            "--home",
-            "city",
-            "--listen",
-            "127.0.0.1:0",
-            "--json",
-            "--log",
-        ])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = logging(&place, &["--json"]);
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     out.read_line(&mut line).unwrap();

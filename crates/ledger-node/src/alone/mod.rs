@@ -252,8 +252,8 @@ impl Node {
         }
     }
 
-    /// Puts several transactions into one block, with one durable write; those that are refused are left out. More than
-    /// [`MAX_BLOCK_TRANSACTIONS`], or than fit into 8 MiB, are put into several blocks, one after the other.
+    /// Puts several transactions into one block, with one durable write; those that are refused are left out. A block takes
+    /// no further one after [`MAX_BLOCK_TRANSACTIONS`] or 8 MiB: what is more is put into several, one after the other.
     ///
     /// # Errors
     ///
