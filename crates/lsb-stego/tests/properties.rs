@@ -228,6 +228,33 @@ proptest! {
     }
 }
 
+/// Around what is written at several places in turns: three times 16 KiB.
+#[test]
+fn as_the_reference_in_long_covers() {
+    const APART: usize = 16384;
+    for length in [3 * APART - 1, 3 * APART, 3 * APART + 1, 7 * APART + 77] {
+        for (bits, share) in [(1, 1.0), (2, 0.999), (3, 1.0), (4, 1.0)] {
+            let samples = (0..length as u32).map(|i| i.wrapping_mul(2_654_435_761) >> 24);
+            let payload = (0..length as u32).map(|i| (i.wrapping_mul(40_503) >> 5) as u8);
+            let case = Case {
+                layout: Layout::new(8).unwrap(),
+                plain: Plain {
+                    bits_stored: 8,
+                    channels: 1,
+                    carrying: 1,
+                    reserved: None,
+                },
+                samples: samples.collect(),
+                bits,
+                payload: payload.collect(),
+                share,
+            };
+            check::<u8>(&case);
+            check::<u16>(&case);
+        }
+    }
+}
+
 #[test]
 fn layouts_that_cannot_be_are_refused() {
     assert!(matches!(Layout::new(0), Err(Error::BitsStored { .. })));

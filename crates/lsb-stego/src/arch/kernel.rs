@@ -88,7 +88,7 @@ impl<S: Lane, const K: usize> Task for WriteAll<'_, S, K> {
             let blocks = samples[start..end].as_chunks_mut::<BLOCK>().0;
             let payload = self.payload.get(start / 8 * K..).unwrap_or_default();
             let groups = payload.as_chunks::<8>().0.as_chunks::<K>().0;
-            for (block, group) in blocks.iter_mut().zip(groups) {
+            let write = |block: &mut [S; BLOCK], group: &[[u8; 8]; K]| {
                 let bits = group.map(u64::from_le_bytes);
                 if K == 1 {
                     S::replace(simd, block, bits[0]);
@@ -96,7 +96,40 @@ impl<S: Lane, const K: usize> Task for WriteAll<'_, S, K> {
                     simd.ahead(block);
                     S::insert(simd, block, simd.spread(bits), mask);
                 }
+            };
+            if V::ABREAST {
+                abreast(blocks, groups, write);
+            } else {
+                for (block, group) in blocks.iter_mut().zip(groups) {
+                    write(block, group);
+                }
             }
+        }
+    }
+}
+
+/// How far apart [`abreast`] works, in bytes.
+const APART: usize = 16384;
+
+/// Each block with its bits, at three places in turns.
+///
+/// Along one, memory stands still at each page, because the CPU by itself looks no farther; at three, the others are read meanwhile.
+#[inline(always)]
+fn abreast<S, B>(blocks: &mut [[S; BLOCK]], bits: &[B], write: impl Fn(&mut [S; BLOCK], &B)) {
+    let apart = APART / size_of::<[S; BLOCK]>();
+    for (blocks, bits) in blocks.chunks_mut(3 * apart).zip(bits.chunks(3 * apart)) {
+        let whole = blocks.len() == 3 * apart && bits.len() == 3 * apart;
+        let apart = if whole { apart } else { 0 };
+        let (first, rest) = blocks.split_at_mut(apart);
+        let (second, rest) = rest.split_at_mut(apart);
+        let (third, rest) = rest.split_at_mut(apart);
+        for at in 0..apart {
+            write(&mut first[at], &bits[at]);
+            write(&mut second[at], &bits[apart + at]);
+            write(&mut third[at], &bits[2 * apart + at]);
+        }
+        for (block, bits) in rest.iter_mut().zip(&bits[3 * apart..]) {
+            write(block, bits);
         }
     }
 }

@@ -80,6 +80,8 @@ impl Simd for Portable {
     type Narrow = Plain<u8>;
     type Wide = Plain<u16>;
 
+    const ABREAST: bool = true;
+
     #[inline(always)]
     fn splat(self, value: u8) -> Self::Bytes {
         [repeat(u64::from(value)); 8]
