@@ -25,7 +25,7 @@ pub(super) fn http() -> Result<()> {
     let alone = median(alone.collect::<Result<_>>()?);
     let submitters = thread::available_parallelism()?.get() + 1;
     let most = rate(&mut source, 60, submitters)?;
-    let (saturating, paced) = (100, 40);
+    let (saturating, paced) = (100, 400);
     let queues = queues(&source.sign(&node, SENDERS as usize * (saturating + paced)));
     let settings = Settings::new().rate(None).connections(1024, 1024);
     let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings)?;

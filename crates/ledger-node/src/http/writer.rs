@@ -1,7 +1,8 @@
 //! The one thread that writes: whatever waits shares the next block and its one durable write.
 //!
-//! While a block is being written, further transactions gather; none waits for company when the disk is idle. So a lone
-//! submitter has the disk's own latency, and many have blocks of up to a thousand transactions.
+//! While a block is being written, further transactions gather, and where several come at a time the next block waits a moment for
+//! more of them. A lone submitter never waits for company: it has the disk's own latency. Many have blocks of up to a thousand
+//! transactions.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -29,6 +30,12 @@ pub(super) struct Submission {
 /// For how long after a write that failed nothing is sent here. Then another one shows whether there is room again: whoever waits
 /// for the server to be ready sends none before.
 const REST: Duration = Duration::from_secs(5);
+
+/// For how long a block waits for transactions that come together with others, and how often it looks for them.
+const WINDOW: Duration = Duration::from_millis(2);
+const STEP: Duration = Duration::from_micros(250);
+/// How many are not waited for longer: more of them cost less each, but no longer much less.
+const ENOUGH: usize = 32;
 
 /// What the writer says: how many transactions are recorded, and when a write failed, if the last one did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,22 +66,42 @@ pub(super) fn start(
     thread::Builder::new()
         .name("ledger-writer".to_owned())
         .spawn(move || {
+            let mut company = false;
             while let Some(first) = queue.blocking_recv() {
-                let mut bytes = first.tx.as_bytes().len();
-                let mut group = vec![first];
-                while group.len() < GROUP && bytes < GROUP_BYTES {
-                    match queue.try_recv() {
-                        Ok(next) => {
-                            bytes += next.tx.as_bytes().len();
-                            group.push(next);
-                        }
-                        Err(_) => break,
-                    }
-                }
+                let open = || usize::try_from(metrics.connections.get()).unwrap_or(0);
+                let group = gather(first, &mut queue, company, open);
+                company = group.len() > 1;
                 metrics.waiting(queue.len());
                 write(&node, group, &progress, &metrics, &runtime);
             }
         })
+}
+
+/// What goes into one block: this transaction, and what else is in the queue. In company, which is when the block before had more than
+/// one, also what comes within [`WINDOW`], until each of the open connections has one in the block.
+fn gather(
+    first: Submission,
+    queue: &mut mpsc::Receiver<Submission>,
+    company: bool,
+    open: impl Fn() -> usize,
+) -> Vec<Submission> {
+    let begun = Instant::now();
+    let mut bytes = first.tx.as_bytes().len();
+    let mut group = vec![first];
+    let mut last_look = !company;
+    loop {
+        while group.len() < GROUP && bytes < GROUP_BYTES {
+            let Ok(next) = queue.try_recv() else { break };
+            bytes += next.tx.as_bytes().len();
+            group.push(next);
+        }
+        let enough = group.len() >= ENOUGH || bytes >= GROUP_BYTES;
+        if enough || last_look || group.len() >= open() {
+            return group;
+        }
+        thread::sleep(STEP);
+        last_look = begun.elapsed() >= WINDOW;
+    }
 }
 
 fn write(
@@ -142,37 +169,53 @@ fn write(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use ledger_core::testing::{Person, share};
     use ledger_core::{Body, Height, Unsigned};
 
     use super::*;
     use crate::Founding;
 
+    fn founded() -> (tempfile::TempDir, Arc<Node>) {
+        let folder = tempfile::tempdir().unwrap();
+        let founding = Founding::new("test", Person::new(0).authority());
+        let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
+        (folder, Arc::new(node))
+    }
+
+    /// The founder's share of this number, with so long a description, and where its receipt comes.
+    fn submission(
+        node: &Node,
+        sequence: u64,
+        description: usize,
+    ) -> (Submission, oneshot::Receiver<Result<Receipt, Problem>>) {
+        let person = Person::new(0);
+        let mut body = share(sequence, &[&person]);
+        if let Body::Share(share) = &mut body {
+            share.description = Some("x".repeat(description));
+        }
+        let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
+        let tx = tx.sign(&person.key);
+        let (answer, answered) = oneshot::channel();
+        let submission = Submission {
+            verified: node.verify_ahead(&tx),
+            tx,
+            answer,
+            room: None,
+        };
+        (submission, answered)
+    }
+
     /// What a writer makes of so many transactions, with so long a description, that all wait when it begins: the heights of
     /// their blocks.
     fn written(many: u64, description: usize) -> (tempfile::TempDir, Arc<Node>, Vec<Height>) {
-        let folder = tempfile::tempdir().unwrap();
-        let person = Person::new(0);
-        let founding = Founding::new("test", person.authority());
-        let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
-        let node = Arc::new(node);
+        let (folder, node) = founded();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (queue, waiting) = mpsc::channel(3000);
         let answers: Vec<_> = (0..many)
             .map(|sequence| {
-                let mut body = share(sequence, &[&person]);
-                if let Body::Share(share) = &mut body {
-                    share.description = Some("x".repeat(description));
-                }
-                let tx = Unsigned::new(node.chain(), person.address, sequence, node.now(), body);
-                let tx = tx.sign(&person.key);
-                let (answer, answered) = oneshot::channel();
-                let submission = Submission {
-                    verified: node.verify_ahead(&tx),
-                    tx,
-                    answer,
-                    room: None,
-                };
+                let (submission, answered) = submission(&node, sequence, description);
                 assert!(queue.try_send(submission).is_ok());
                 answered
             })
@@ -202,6 +245,39 @@ mod tests {
             assert!(bytes < GROUP_BYTES + 65_536, "{bytes}");
         }
         assert_eq!(heights.last(), Some(&Height(2)));
+    }
+
+    /// Each look at how many connections are open brings one transaction more, of five in all.
+    fn gathered(company: bool, open: usize) -> usize {
+        let (_folder, node) = founded();
+        let (sender, mut queue) = mpsc::channel(5);
+        let mut submissions = (0..5).map(|sequence| submission(&node, sequence, 0).0);
+        let first = submissions.next().unwrap();
+        let rest = RefCell::new(submissions);
+        let look = || {
+            if let Some(next) = rest.borrow_mut().next() {
+                assert!(sender.try_send(next).is_ok());
+            }
+            open
+        };
+        gather(first, &mut queue, company, look).len()
+    }
+
+    #[test]
+    fn who_is_alone_does_not_wait_for_company() {
+        assert_eq!(gathered(false, 5), 1);
+    }
+
+    #[test]
+    fn in_company_a_block_waits_for_those_that_come() {
+        // at least the look after the first wait, however long that took
+        assert!(gathered(true, 6) >= 2);
+    }
+
+    #[test]
+    fn a_block_that_has_one_of_each_connection_waits_for_no_more() {
+        assert_eq!(gathered(true, 1), 1);
+        assert!(gathered(true, 2) <= 2);
     }
 
     /// What waits when the thread begins: 2,003 transactions, and nobody waits for the last three to become more.

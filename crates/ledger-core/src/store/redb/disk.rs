@@ -14,11 +14,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// After how many bytes they are synced while commits go on and there is time: a commit's own sync then never waits behind
 /// tens of MiB, and the core is free meanwhile.
 const BEHIND: usize = 256 << 10;
+/// For how long the disk then is the commits' alone: about what such a sync takes.
+const REST: Duration = Duration::from_millis(1);
 /// What all of it is, for shares of it.
 const ALL: usize = 1 << 10;
 /// Of the way to the tables the share that is done when every change is handed to redb, and its pages are to be written.
 const HANDED: usize = ALL / 2;
-/// By how much the tables must be ahead for a rest.
+/// By how much the tables may be behind and still rest.
 const MARGIN: usize = ALL / 8;
 
 /// A disk that waits for room instead of failing, as long as it is told to be patient.
@@ -67,11 +69,11 @@ impl Patience {
         self.filled.store(usize::MAX, Ordering::Release);
     }
 
-    /// Whether less has filled again than has been written: then the tables are done before the overlay is full, and
+    /// Whether hardly more has filled again than has been written: then the tables are done when the overlay is full, and
     /// have time. Behind that, every rest would be paid by commits that wait, and by the memory of what they wait for.
     pub(super) fn ahead(&self) -> bool {
         let filled = self.filled.load(Ordering::Acquire);
-        self.written.load(Ordering::Acquire) > filled.saturating_add(MARGIN)
+        self.written.load(Ordering::Acquire).saturating_add(MARGIN) > filled
     }
 }
 
@@ -130,7 +132,8 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
         let unsynced = self.unsynced.fetch_add(data.len(), Ordering::Relaxed) + data.len();
         let beside = self.patience.patient.load(Ordering::Acquire);
         if beside && unsynced >= BEHIND && self.patience.ahead() {
-            return self.sync_data();
+            self.sync_data()?;
+            thread::sleep(REST);
         }
         Ok(())
     }
@@ -165,5 +168,32 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.disk.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_time_until_the_overlay_fills_faster_than_the_tables() {
+        let patience = Patience::default();
+        let full = 1 << 20;
+        let ahead = |filled: usize, handed: usize| {
+            patience.filled(filled, full);
+            patience.handed(handed, 100);
+            patience.ahead()
+        };
+        // from the first change on
+        assert!(ahead(0, 0) && ahead(full / 16, 0));
+        assert!(!ahead(full / 4, 0));
+        assert!(ahead(full / 4, 50));
+        // handed to redb: half of the way
+        assert!(ahead(full / 2, 100));
+        assert!(!ahead(full, 100));
+        patience.written();
+        assert!(patience.ahead());
+        patience.hurry();
+        assert!(!patience.ahead());
     }
 }
