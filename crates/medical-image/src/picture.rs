@@ -382,8 +382,8 @@ impl Samples {
     /// The largest, if there is one.
     pub fn max(&self) -> Option<u16> {
         match self {
-            Self::U8(samples) => samples.iter().max().copied().map(u16::from),
-            Self::U16(samples) => samples.iter().max().copied(),
+            Self::U8(samples) => samples.iter().copied().reduce(u8::max).map(u16::from),
+            Self::U16(samples) => samples.iter().copied().reduce(u16::max),
         }
     }
 

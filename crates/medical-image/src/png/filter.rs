@@ -212,45 +212,88 @@ impl Scanlines {
 }
 
 /// Undoes a filter in place; false when there is no such filter.
-#[allow(
-    clippy::indexing_slicing,
-    reason = "a loop over bytes whose left neighbour was visited before"
-)]
 fn unfilter(filter: u8, line: &mut [u8], above: &[u8], pixel: usize) -> bool {
     match filter {
         NONE => {}
-        SUB => (pixel..line.len()).for_each(|i| line[i] = line[i].wrapping_add(line[i - pixel])),
         UP => line
             .iter_mut()
             .zip(above)
             .for_each(|(x, b)| *x = x.wrapping_add(*b)),
-        AVERAGE => {
-            for (i, b) in above.iter().enumerate().take(line.len()) {
-                let a = if i < pixel { 0 } else { line[i - pixel] };
-                line[i] = line[i].wrapping_add(a.midpoint(*b));
-            }
-        }
-        PAETH => {
-            for (i, b) in above.iter().enumerate().take(line.len()) {
-                let (a, c) = if i < pixel {
-                    (0, 0)
-                } else {
-                    (line[i - pixel], above[i - pixel])
-                };
-                line[i] = line[i].wrapping_add(paeth(a, *b, c));
-            }
-        }
+        SUB => by_pixel(pixel, line, above, Sub),
+        AVERAGE => by_pixel(pixel, line, above, Average),
+        PAETH => by_pixel(pixel, line, above, Paeth),
         _ => return false,
     }
     true
 }
 
+/// What a filter predicts of a byte from those of the pixels to the left, above, and above to the left.
+trait Predictor {
+    fn predict(a: u8, b: u8, c: u8) -> u8;
+}
+
+struct Sub;
+struct Average;
+struct Paeth;
+
+impl Predictor for Sub {
+    fn predict(a: u8, _: u8, _: u8) -> u8 {
+        a
+    }
+}
+
+impl Predictor for Average {
+    fn predict(a: u8, b: u8, _: u8) -> u8 {
+        a.midpoint(b)
+    }
+}
+
+impl Predictor for Paeth {
+    fn predict(a: u8, b: u8, c: u8) -> u8 {
+        paeth(a, b, c)
+    }
+}
+
+/// Undoes a filter that looks to the left, pixel by pixel: of the 1 to 4 channels of 8 or 16 bits that a PNG has.
+fn by_pixel<P: Predictor>(pixel: usize, line: &mut [u8], above: &[u8], predictor: P) {
+    let undo = match pixel {
+        1 => undo::<P, 1>,
+        2 => undo::<P, 2>,
+        3 => undo::<P, 3>,
+        4 => undo::<P, 4>,
+        6 => undo::<P, 6>,
+        _ => undo::<P, 8>,
+    };
+    undo(line, above, predictor);
+}
+
+/// A pixel has its bytes in registers, so that they are worked on together and none is read that was just written.
+fn undo<P: Predictor, const N: usize>(line: &mut [u8], above: &[u8], _: P) {
+    let (mut a, mut c) = ([0; N], [0; N]);
+    let above = above.as_chunks::<N>().0;
+    for (x, b) in line.as_chunks_mut::<N>().0.iter_mut().zip(above) {
+        for (((x, a), b), c) in x.iter_mut().zip(a).zip(b).zip(c) {
+            *x = x.wrapping_add(P::predict(a, *b, c));
+        }
+        (a, c) = (*x, *b);
+    }
+}
+
 /// Applies a filter to `target`, which holds a copy of `line`.
 fn refilter(filter: u8, target: &mut [u8], line: &[u8], above: &[u8], pixel: usize) {
-    let zeros = core::iter::repeat_n(&0, pixel);
-    let left = zeros.clone().chain(line);
-    let corner = zeros.chain(above);
-    let neighbours = left.zip(above).zip(corner);
+    let (first, target) = target.split_at_mut_checked(pixel).unwrap_or_default();
+    let (first_above, here) = above.split_at_checked(pixel).unwrap_or_default();
+    // to the left of the first pixel all is zero
+    let predicted = |b: u8| match filter {
+        UP | PAETH => b,
+        AVERAGE => b / 2,
+        _ => 0,
+    };
+    for (x, b) in first.iter_mut().zip(first_above) {
+        *x = x.wrapping_sub(predicted(*b));
+    }
+    // lines of their own for the three neighbours, which compilers make vectors of
+    let neighbours = line.iter().zip(here).zip(above);
     let target = target.iter_mut().zip(neighbours);
     match filter {
         SUB => target.for_each(|(x, ((a, _), _))| *x = x.wrapping_sub(*a)),
