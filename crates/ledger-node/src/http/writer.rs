@@ -1,7 +1,7 @@
 //! The one thread that writes: whatever waits shares the next block and its one durable write.
 //!
-//! While a block is being written, further transactions gather, and where several come at a time the next block waits a moment for
-//! more of them. A lone submitter never waits for company: it has the disk's own latency. Many have blocks of up to a thousand
+//! While a block is being written, further transactions gather, and where many come at a time the next block waits a moment for more of
+//! them. One or a few submitters never wait for company: they have the disk's own latency. Many have blocks of up to a thousand
 //! transactions.
 
 use std::sync::Arc;
@@ -31,11 +31,16 @@ pub(super) struct Submission {
 /// for the server to be ready sends none before.
 const REST: Duration = Duration::from_secs(5);
 
-/// For how long a block waits for transactions that come together with others, and how often it looks for them.
+/// For how long a block waits for transactions that come together with others.
 const WINDOW: Duration = Duration::from_millis(2);
+/// How often it looks for them.
 const STEP: Duration = Duration::from_micros(250);
-/// How many are not waited for longer: more of them cost less each, but no longer much less.
+/// A block of so many waits no longer: more would cost less each, but hardly.
 const ENOUGH: usize = 32;
+/// How many in one block are company for the next, as `PostgreSQL`'s `commit_siblings`: a few who each wait for an answer gain nothing.
+const SIBLINGS: usize = 5;
+/// After how long nobody is company any more.
+const APART: Duration = Duration::from_millis(10);
 
 /// What the writer says: how many transactions are recorded, and when a write failed, if the last one did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,19 +71,21 @@ pub(super) fn start(
     thread::Builder::new()
         .name("ledger-writer".to_owned())
         .spawn(move || {
-            let mut company = false;
+            let (mut siblings, mut written) = (0, Instant::now());
             while let Some(first) = queue.blocking_recv() {
                 let open = || usize::try_from(metrics.connections.get()).unwrap_or(0);
+                let company = siblings >= SIBLINGS && written.elapsed() < APART;
                 let group = gather(first, &mut queue, company, open);
-                company = group.len() > 1;
+                siblings = group.len();
                 metrics.waiting(queue.len());
                 write(&node, group, &progress, &metrics, &runtime);
+                written = Instant::now();
             }
         })
 }
 
-/// What goes into one block: this transaction, and what else is in the queue. In company, which is when the block before had more than
-/// one, also what comes within [`WINDOW`], until each of the open connections has one in the block.
+/// What goes into one block: this transaction, and what else is in the queue. In company, which is when the block before had
+/// [`SIBLINGS`] a moment ago, also what comes within [`WINDOW`], until there are [`ENOUGH`], or one of each open connection.
 fn gather(
     first: Submission,
     queue: &mut mpsc::Receiver<Submission>,

@@ -13,6 +13,7 @@
 //! 2. A mask counts payload bits, not samples, so that a bit count may end within a sample.
 //! 3. The last samples, fewer than a block, are worked on in a copy of a whole block.
 //! 4. Where every sample carries, blocks begin at lines of the cache: [`pieces`].
+//! 5. There the portable level replaces one bit per sample at three places in turns: [`abreast`].
 
 use core::ops::Range;
 
@@ -97,7 +98,7 @@ impl<S: Lane, const K: usize> Task for WriteAll<'_, S, K> {
                     S::insert(simd, block, simd.spread(bits), mask);
                 }
             };
-            if V::ABREAST {
+            if V::ABREAST && K == 1 {
                 abreast(blocks, groups, write);
             } else {
                 for (block, group) in blocks.iter_mut().zip(groups) {
@@ -113,7 +114,8 @@ const APART: usize = 16384;
 
 /// Each block with its bits, at three places in turns.
 ///
-/// Along one, memory stands still at each page, because the CPU by itself looks no farther; at three, the others are read meanwhile.
+/// Along one, memory stands still at each page, because the CPU by itself looks no farther; at three, the others are read meanwhile. Of
+/// more bits per sample, which take more steps, samples of 16 bits became slower.
 #[inline(always)]
 fn abreast<S, B>(blocks: &mut [[S; BLOCK]], bits: &[B], write: impl Fn(&mut [S; BLOCK], &B)) {
     let apart = APART / size_of::<[S; BLOCK]>();

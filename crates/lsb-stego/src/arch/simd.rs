@@ -25,7 +25,7 @@ pub trait Simd: Copy + Send + Sync {
     /// A block of samples of sixteen bits.
     type Wide: Lanes<Sample = u16, Token = Self>;
 
-    /// Whether a cover is written at three places in turns: where no instruction asks memory ahead of the walk.
+    /// Whether one bit per sample is written at three places in turns: where no instruction asks memory ahead of the walk.
     const ABREAST: bool = false;
 
     /// Every lane has this value.

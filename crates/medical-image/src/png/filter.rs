@@ -219,9 +219,9 @@ fn unfilter(filter: u8, line: &mut [u8], above: &[u8], pixel: usize) -> bool {
             .iter_mut()
             .zip(above)
             .for_each(|(x, b)| *x = x.wrapping_add(*b)),
-        SUB => by_pixel(pixel, line, above, Sub),
-        AVERAGE => by_pixel(pixel, line, above, Average),
-        PAETH => by_pixel(pixel, line, above, Paeth),
+        SUB => by_pixel::<Sub>(pixel, line, above),
+        AVERAGE => by_pixel::<Average>(pixel, line, above),
+        PAETH => by_pixel::<Paeth>(pixel, line, above),
         _ => return false,
     }
     true
@@ -255,7 +255,7 @@ impl Predictor for Paeth {
 }
 
 /// Undoes a filter that looks to the left, pixel by pixel: of the 1 to 4 channels of 8 or 16 bits that a PNG has.
-fn by_pixel<P: Predictor>(pixel: usize, line: &mut [u8], above: &[u8], predictor: P) {
+fn by_pixel<P: Predictor>(pixel: usize, line: &mut [u8], above: &[u8]) {
     let undo = match pixel {
         1 => undo::<P, 1>,
         2 => undo::<P, 2>,
@@ -264,11 +264,11 @@ fn by_pixel<P: Predictor>(pixel: usize, line: &mut [u8], above: &[u8], predictor
         6 => undo::<P, 6>,
         _ => undo::<P, 8>,
     };
-    undo(line, above, predictor);
+    undo(line, above);
 }
 
 /// A pixel has its bytes in registers, so that they are worked on together and none is read that was just written.
-fn undo<P: Predictor, const N: usize>(line: &mut [u8], above: &[u8], _: P) {
+fn undo<P: Predictor, const N: usize>(line: &mut [u8], above: &[u8]) {
     let (mut a, mut c) = ([0; N], [0; N]);
     let above = above.as_chunks::<N>().0;
     for (x, b) in line.as_chunks_mut::<N>().0.iter_mut().zip(above) {
@@ -314,5 +314,76 @@ fn paeth(a: u8, b: u8, c: u8) -> u8 {
         b
     } else {
         c
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every filter, pixel and way to cut an image that there is comes back, and is what clause 9.2 says.
+    #[test]
+    fn scanlines_come_back() {
+        let mut state = 7u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_le_bytes()[3]
+        };
+        for (width, channels) in [Width::Eight, Width::Sixteen]
+            .into_iter()
+            .flat_map(|width| (1..=4).map(move |channels| (width, channels)))
+        {
+            for (columns, rows) in (1..=9).flat_map(|x| (1..=9).map(move |y| (x, y))) {
+                let geometry = Geometry {
+                    rows,
+                    columns,
+                    frames: 1,
+                    channels,
+                    bits_stored: 8,
+                    signed: false,
+                };
+                let count = (columns * rows) as usize * usize::from(channels);
+                let samples = match width {
+                    Width::Eight => Samples::U8((0..count).map(|_| byte()).collect()),
+                    Width::Sixteen => Samples::U16(
+                        (0..count)
+                            .map(|_| u16::from_be_bytes([byte(), byte()]))
+                            .collect(),
+                    ),
+                };
+                for scanlines in [
+                    Scanlines::progressive(geometry, width),
+                    Scanlines::interlaced(geometry, width),
+                ] {
+                    let filters: Vec<u8> = (0..scanlines.count()).map(|_| byte() % 5).collect();
+                    let plain = scanlines.filter(&samples, &filters);
+                    assert_eq!(plain.len() as u64, scanlines.len());
+                    let (again, found) = scanlines.unfilter(plain).unwrap();
+                    assert!(again == samples && found == filters, "{geometry:?}");
+                }
+            }
+        }
+    }
+
+    /// Of RGB, two pixels in a second row, by hand from clause 9.2.
+    #[test]
+    fn filters_are_those_of_the_standard() {
+        let above = [10, 20, 30, 13, 25, 30];
+        let line = [12, 20, 35, 14, 29, 33];
+        let expected = [
+            (NONE, line),
+            (SUB, [12, 20, 35, 2, 9, 254]),
+            (UP, [2, 0, 5, 1, 4, 3]),
+            (AVERAGE, [7, 10, 20, 2, 7, 1]),
+            (PAETH, [2, 0, 5, 1, 4, 254]),
+        ];
+        for (filter, filtered) in expected {
+            let mut target = line;
+            refilter(filter, &mut target, &line, &above, 3);
+            assert_eq!(target, filtered, "{filter}");
+            assert!(unfilter(filter, &mut target, &above, 3));
+            assert_eq!(target, line, "{filter}");
+        }
+        assert!(!unfilter(5, &mut [0; 3], &[0; 3], 3));
     }
 }

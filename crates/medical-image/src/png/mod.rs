@@ -337,11 +337,26 @@ fn inflate(zlib: &[u8], expected: u64) -> Result<(Vec<u8>, usize)> {
     };
     let mut plain = vec![0; len];
     let mut inflater = Decompress::new(true);
-    let status = inflater
-        .decompress(zlib, &mut plain, FlushDecompress::Finish)
-        .map_err(|error| Error::malformed("IDAT", "a zlib stream", error.to_string()))?;
-    match (status, usize::try_from(inflater.total_in())) {
-        (Status::StreamEnd, Ok(used)) if inflater.total_out() == expected => Ok((plain, used)),
+    let (mut used, mut made) = (0, 0);
+    // one step takes 4 GiB at most
+    let status = loop {
+        let (rest, room) = (zlib.get(used..), plain.get_mut(made..));
+        let status = inflater
+            .decompress(
+                rest.unwrap_or_default(),
+                room.unwrap_or_default(),
+                FlushDecompress::Finish,
+            )
+            .map_err(|error| Error::malformed("IDAT", "a zlib stream", error.to_string()))?;
+        let before = (used, made);
+        let totals = [inflater.total_in(), inflater.total_out()];
+        [used, made] = totals.map(|total| usize::try_from(total).unwrap_or(usize::MAX));
+        if status == Status::StreamEnd || (used, made) == before {
+            break status;
+        }
+    };
+    match status {
+        Status::StreamEnd if made == len => Ok((plain, used)),
         _ => Err(Error::malformed(
             "IDAT",
             format!("a zlib stream of {expected} bytes of scanlines"),

@@ -71,7 +71,7 @@ impl Patience {
 
     /// Whether hardly more has filled again than has been written: then the tables are done when the overlay is full, and
     /// have time. Behind that, every rest would be paid by commits that wait, and by the memory of what they wait for.
-    pub(super) fn ahead(&self) -> bool {
+    pub(super) fn has_time(&self) -> bool {
         let filled = self.filled.load(Ordering::Acquire);
         self.written.load(Ordering::Acquire).saturating_add(MARGIN) > filled
     }
@@ -131,7 +131,7 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
         self.wait(|disk| disk.write(offset, data))?;
         let unsynced = self.unsynced.fetch_add(data.len(), Ordering::Relaxed) + data.len();
         let beside = self.patience.patient.load(Ordering::Acquire);
-        if beside && unsynced >= BEHIND && self.patience.ahead() {
+        if beside && unsynced >= BEHIND && self.patience.has_time() {
             self.sync_data()?;
             thread::sleep(REST);
         }
@@ -179,21 +179,21 @@ mod tests {
     fn there_is_time_until_the_overlay_fills_faster_than_the_tables() {
         let patience = Patience::default();
         let full = 1 << 20;
-        let ahead = |filled: usize, handed: usize| {
+        let has_time = |filled: usize, handed: usize| {
             patience.filled(filled, full);
             patience.handed(handed, 100);
-            patience.ahead()
+            patience.has_time()
         };
         // from the first change on
-        assert!(ahead(0, 0) && ahead(full / 16, 0));
-        assert!(!ahead(full / 4, 0));
-        assert!(ahead(full / 4, 50));
+        assert!(has_time(0, 0) && has_time(full / 16, 0));
+        assert!(!has_time(full / 4, 0));
+        assert!(has_time(full / 4, 50));
         // handed to redb: half of the way
-        assert!(ahead(full / 2, 100));
-        assert!(!ahead(full, 100));
+        assert!(has_time(full / 2, 100));
+        assert!(!has_time(full, 100));
         patience.written();
-        assert!(patience.ahead());
+        assert!(patience.has_time());
         patience.hurry();
-        assert!(!patience.ahead());
+        assert!(!patience.has_time());
     }
 }

@@ -328,12 +328,14 @@ impl RedbStore {
         }
         if lock(&self.shared.view).leaving.is_none() {
             self.shared.turn(&mut writer.journal);
+            self.shared.patience.filled(0, self.full);
         }
         match self.flushing {
             Flushing::Aside => {
                 let shared = Arc::clone(&self.shared);
+                // before it begins: closing takes it back, and must not be overtaken
+                shared.patience.patient.store(true, Ordering::Release);
                 let flush = move || {
-                    shared.patience.patient.store(true, Ordering::Release);
                     shared.patience.handed(0, 1);
                     let left = shared.flush(|handed, all| {
                         if handed.is_multiple_of(STRETCH) {
@@ -513,9 +515,9 @@ impl Shared {
     }
 }
 
-/// Rests half of the time while the tables are ahead of the commits: whoever commits meanwhile finds a core that is free.
+/// Rests half of the time while the tables keep up with the commits: whoever commits meanwhile finds a core that is free.
 fn rest(done: usize, patience: &Patience) {
-    if done.is_multiple_of(STRETCH) && patience.ahead() {
+    if done.is_multiple_of(STRETCH) && patience.has_time() {
         thread::sleep(REST);
     }
 }
