@@ -382,6 +382,7 @@ impl Samples {
     /// The largest, if there is one.
     pub fn max(&self) -> Option<u16> {
         match self {
+            // of values and not of references: compilers make vectors of it
             Self::U8(samples) => samples.iter().copied().reduce(u8::max).map(u16::from),
             Self::U16(samples) => samples.iter().copied().reduce(u16::max),
         }
