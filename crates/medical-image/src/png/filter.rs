@@ -219,61 +219,34 @@ fn unfilter(filter: u8, line: &mut [u8], above: &[u8], pixel: usize) -> bool {
             .iter_mut()
             .zip(above)
             .for_each(|(x, b)| *x = x.wrapping_add(*b)),
-        SUB => by_pixel::<Sub>(pixel, line, above),
-        AVERAGE => by_pixel::<Average>(pixel, line, above),
-        PAETH => by_pixel::<Paeth>(pixel, line, above),
+        SUB => by_pixel(pixel, line, above, |a, _, _| a),
+        AVERAGE => by_pixel(pixel, line, above, |a, b, _| a.midpoint(b)),
+        PAETH => by_pixel(pixel, line, above, paeth),
         _ => return false,
     }
     true
 }
 
-/// What a filter predicts of a byte from those of the pixels to the left, above, and above to the left.
-trait Predictor {
-    fn predict(a: u8, b: u8, c: u8) -> u8;
-}
-
-struct Sub;
-struct Average;
-struct Paeth;
-
-impl Predictor for Sub {
-    fn predict(a: u8, _: u8, _: u8) -> u8 {
-        a
+/// Undoes a filter that looks to the left, pixel by pixel: of the 1 to 4 channels of 8 or 16 bits that a PNG has. It predicts a byte from
+/// those of the pixels to the left, above, and above to the left.
+fn by_pixel(pixel: usize, line: &mut [u8], above: &[u8], predict: impl Fn(u8, u8, u8) -> u8) {
+    match pixel {
+        1 => undo::<1>(line, above, predict),
+        2 => undo::<2>(line, above, predict),
+        3 => undo::<3>(line, above, predict),
+        4 => undo::<4>(line, above, predict),
+        6 => undo::<6>(line, above, predict),
+        _ => undo::<8>(line, above, predict),
     }
-}
-
-impl Predictor for Average {
-    fn predict(a: u8, b: u8, _: u8) -> u8 {
-        a.midpoint(b)
-    }
-}
-
-impl Predictor for Paeth {
-    fn predict(a: u8, b: u8, c: u8) -> u8 {
-        paeth(a, b, c)
-    }
-}
-
-/// Undoes a filter that looks to the left, pixel by pixel: of the 1 to 4 channels of 8 or 16 bits that a PNG has.
-fn by_pixel<P: Predictor>(pixel: usize, line: &mut [u8], above: &[u8]) {
-    let undo = match pixel {
-        1 => undo::<P, 1>,
-        2 => undo::<P, 2>,
-        3 => undo::<P, 3>,
-        4 => undo::<P, 4>,
-        6 => undo::<P, 6>,
-        _ => undo::<P, 8>,
-    };
-    undo(line, above);
 }
 
 /// A pixel has its bytes in registers, so that they are worked on together and none is read that was just written.
-fn undo<P: Predictor, const N: usize>(line: &mut [u8], above: &[u8]) {
+fn undo<const N: usize>(line: &mut [u8], above: &[u8], predict: impl Fn(u8, u8, u8) -> u8) {
     let (mut a, mut c) = ([0; N], [0; N]);
     let above = above.as_chunks::<N>().0;
     for (x, b) in line.as_chunks_mut::<N>().0.iter_mut().zip(above) {
         for (((x, a), b), c) in x.iter_mut().zip(a).zip(b).zip(c) {
-            *x = x.wrapping_add(P::predict(a, *b, c));
+            *x = x.wrapping_add(predict(a, *b, c));
         }
         (a, c) = (*x, *b);
     }
@@ -321,7 +294,7 @@ fn paeth(a: u8, b: u8, c: u8) -> u8 {
 mod tests {
     use super::*;
 
-    /// Every filter, pixel and way to cut an image that there is comes back, and is what clause 9.2 says.
+    /// Every filter, pixel and way to cut an image that there is comes back.
     #[test]
     fn scanlines_come_back() {
         let mut state = 7u32;

@@ -167,9 +167,9 @@ pub(crate) fn attach(file: &[u8], restore: &[u8], at: usize) -> Vec<u8> {
 
 /// A zlib stream of scanlines whose samples have changed; the one before had so many bytes.
 ///
-/// fdeflate is made for filtered scanlines: five times as fast as the first level of zlib-rs that makes codes of its own, and as small
-/// where they are noise. But of what is the same again it finds runs of zeros alone. So where it takes an eighth more than the stream
-/// before, that level is tried too, and the smaller one is taken.
+/// fdeflate is made for filtered scanlines: fast, and small where they are noise. But of what is the same again it finds runs of zeros
+/// alone. So where it takes an eighth more than the stream before, zlib-rs is tried too, at its first level that makes codes of its
+/// own, and the smaller one is taken.
 fn deflate(plain: &[u8], before: usize) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| {
         Error::malformed("scanlines", "deflate to take them", error.to_string())
