@@ -44,18 +44,28 @@ impl<const BITS: usize, const PASSES: usize> Multiples<BITS, PASSES> {
     /// kP.
     pub(crate) fn times(&self, k: &Scalar) -> EdwardsPoint {
         let digits = Self::digits(k);
+        let digits = digits.iter().take(Self::DIGITS);
+        // The points are copied before the first is added: a table is larger than a fast cache, and so they wait for memory
+        // together, where each sum would wait for its own.
+        let rows = self.0.chunks(Self::HALF);
+        let rows = rows.flat_map(|row| std::iter::repeat_n(row, PASSES));
+        let point = |(row, digit): (&[EdwardsPoint], &i16)| {
+            // none for zero
+            let place = usize::from(digit.unsigned_abs()).wrapping_sub(1);
+            row.get(place).copied().unwrap_or_default()
+        };
+        let points: Vec<_> = rows.zip(digits.clone()).map(point).collect();
         let mut sum = EdwardsPoint::identity();
         for pass in (0..PASSES).rev() {
             if pass + 1 < PASSES {
                 sum = doubled(sum, BITS);
             }
-            for (row, digits) in self.0.chunks(Self::HALF).zip(digits.chunks(PASSES)) {
-                let digit = digits.get(pass).copied().unwrap_or_default();
-                // none for zero
-                match row.get(usize::from(digit.unsigned_abs()).wrapping_sub(1)) {
-                    Some(point) if digit > 0 => sum += point,
-                    Some(point) => sum -= point,
-                    None => {}
+            let terms = digits.clone().zip(&points);
+            for (digit, point) in terms.skip(pass).step_by(PASSES) {
+                match digit.signum() {
+                    1 => sum += point,
+                    -1 => sum -= point,
+                    _ => {}
                 }
             }
         }

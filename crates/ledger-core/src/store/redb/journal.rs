@@ -41,8 +41,9 @@ use crate::{Error, Result};
 
 const PAGE: usize = 4096;
 const HEADER: usize = 32;
-const ROOM: usize = PAGE - HEADER;
 const MAGIC: [u8; 4] = *b"mslj";
+/// How many bytes a commit's memory keeps for the next.
+const REUSED: usize = 4 << 20;
 /// What stands before the body of a record.
 const FRONT: usize = 72;
 
@@ -215,6 +216,8 @@ pub(super) struct Journal {
     /// Pages of this generation.
     end: u64,
     mark: Mark,
+    /// The pages of the last commit: memory for the next.
+    bytes: Vec<u8>,
 }
 
 impl Journal {
@@ -233,6 +236,7 @@ impl Journal {
             generation: next,
             end: 0,
             mark,
+            bytes: Vec::new(),
         };
         if beside == Some(Beside::Closed) {
             return Ok(journal);
@@ -397,7 +401,7 @@ impl Journal {
     /// The mark after a commit that goes straight to the tables: its digest is that of its content, so that no other store's
     /// journal continues it.
     pub(super) fn after(&self, batch: &Batch) -> Mark {
-        encode(batch, self.generation, self.mark).1
+        encode(batch, self.generation, self.mark, &mut Vec::new())
     }
 
     /// Goes on after a commit that the tables have.
@@ -408,8 +412,8 @@ impl Journal {
     /// Appends a commit, durably; its number.
     pub(super) fn append(&mut self, batch: &Batch) -> Result<u64> {
         let failed = |error| failed_disk("writing a block", error);
-        let (mut bytes, mark) = encode(batch, self.generation, self.mark);
-        let pages = bytes.len() as u64 / PAGE as u64;
+        let mark = encode(batch, self.generation, self.mark, &mut self.bytes);
+        let pages = self.bytes.len() as u64 / PAGE as u64;
         let disk = self.disk(self.generation);
         let mut length = disk.len().map_err(failed)? / PAGE as u64;
         let end = self.end + pages;
@@ -421,10 +425,15 @@ impl Journal {
             disk.write(end * PAGE as u64, &vec![0; zeros])
                 .map_err(failed)?;
         }
-        allocate(&mut bytes, length);
-        disk.write(self.end * PAGE as u64, &bytes).map_err(failed)?;
+        allocate(&mut self.bytes, length);
+        let disk = self.disk(self.generation);
+        disk.write(self.end * PAGE as u64, &self.bytes)
+            .map_err(failed)?;
         disk.sync().map_err(failed)?;
         (self.end, self.mark) = (end, mark);
+        // a large commit is rare
+        self.bytes.clear();
+        self.bytes.shrink_to(REUSED);
         Ok(mark.commit)
     }
 
@@ -531,53 +540,74 @@ fn record(
     Ok(read)
 }
 
-/// The pages of a commit, and the mark after it.
-fn encode(batch: &Batch, generation: u64, before: Mark) -> (Vec<u8>, Mark) {
+/// Content that is laid out in pages, each with room for its header.
+struct Pages<'a>(&'a mut Vec<u8>);
+
+impl Pages<'_> {
+    fn extend(&mut self, mut content: &[u8]) {
+        while !content.is_empty() {
+            if self.0.len().is_multiple_of(PAGE) {
+                self.0.extend([0; HEADER]);
+            }
+            let room = PAGE - self.0.len() % PAGE;
+            let (now, later) = content.split_at(room.min(content.len()));
+            self.0.extend_from_slice(now);
+            content = later;
+        }
+    }
+}
+
+/// Writes the pages of a commit over what was there; the mark after it.
+fn encode(batch: &Batch, generation: u64, before: Mark, bytes: &mut Vec<u8>) -> Mark {
     let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
-    let mut record = Vec::with_capacity(batch.bytes() * 9 / 8 + PAGE);
-    record.extend(before.digest);
-    record.resize(FRONT, 0);
-    for (table, changes) in batch.changes() {
-        record.push(table as u8);
-        let count = record.len();
-        record.extend([0; 4]);
-        let mut entries = 0_usize;
+    bytes.clear();
+    let mut pages = Pages(bytes);
+    pages.extend(&before.digest);
+    pages.extend(&[0; FRONT - 32]);
+    for ((table, changes), (_, again)) in batch.changes().zip(batch.changes()) {
+        pages.extend(&[table as u8]);
+        pages.extend(&length(again.count()));
         for (key, value) in changes {
-            entries += 1;
-            record.extend(length(key.len()));
-            record.extend(key);
-            record.extend(length(value.map_or(0, |value| value.len() + 1)));
-            record.extend(value.unwrap_or_default());
-        }
-        if let Some(place) = record.get_mut(count..count + 4) {
-            place.copy_from_slice(&length(entries));
+            pages.extend(&length(key.len()));
+            pages.extend(key);
+            pages.extend(&length(value.map_or(0, |value| value.len() + 1)));
+            pages.extend(value.unwrap_or_default());
         }
     }
-    let body = record.get(FRONT..).unwrap_or_default();
-    let digest = sha256(&[&before.digest, body]);
-    let size = u64::try_from(body.len()).unwrap_or(u64::MAX).to_be_bytes();
-    for (to, from) in record.iter_mut().skip(32).zip(digest.iter().chain(&size)) {
-        *to = *from;
-    }
+    let parts = bytes.len().div_ceil(PAGE);
+    let body = bytes.len() - parts * HEADER - FRONT;
+    let contents = bytes
+        .chunks(PAGE)
+        .map(|page| page.get(HEADER..).unwrap_or_default());
+    let skipped = [FRONT].into_iter().chain(std::iter::repeat(0));
+    let bodies = contents
+        .zip(skipped)
+        .map(|(content, front)| content.get(front..).unwrap_or_default());
+    let hashed: Vec<_> = [before.digest.as_slice()].into_iter().chain(bodies).collect();
+    let digest = sha256(&hashed);
     let mark = Mark {
         commit: before.commit + 1,
         digest,
     };
-    let parts = u32::try_from(record.len().div_ceil(ROOM)).unwrap_or(u32::MAX);
-    let mut pages = Vec::with_capacity(record.len().div_ceil(ROOM) * PAGE);
-    for (part, content) in (0..).zip(record.chunks(ROOM)) {
+    let size = u64::try_from(body).unwrap_or(u64::MAX).to_be_bytes();
+    let front = bytes.iter_mut().skip(HEADER + 32);
+    for (to, from) in front.zip(digest.iter().chain(&size)) {
+        *to = *from;
+    }
+    bytes.resize(parts * PAGE, 0);
+    for (part, page) in (0..).zip(bytes.chunks_mut(PAGE)) {
         let header = Header {
             part,
-            parts,
+            parts: u32::try_from(parts).unwrap_or(u32::MAX),
             generation,
             number: mark.commit,
             allocated: 0,
         };
-        pages.extend(header.bytes());
-        pages.extend(content);
+        if let Some(place) = page.first_chunk_mut() {
+            *place = header.bytes();
+        }
     }
-    pages.resize(pages.len().next_multiple_of(PAGE), 0);
-    (pages, mark)
+    mark
 }
 
 /// Notes in each page how many the file has.
@@ -637,7 +667,8 @@ mod tests {
             commit: 41,
             digest: [9; 32],
         };
-        let (mut bytes, mark) = encode(&batch(), 6, before);
+        let mut bytes = vec![1; 5];
+        let mark = encode(&batch(), 6, before, &mut bytes);
         assert_eq!((bytes.len(), mark.commit), (4 * PAGE, 42));
         allocate(&mut bytes, 1000);
         let read = |page: u64| {
@@ -663,7 +694,8 @@ mod tests {
 
     #[test]
     fn a_body_that_ends_early_is_none() {
-        let (bytes, _) = encode(&batch(), 0, Mark::default());
+        let mut bytes = Vec::new();
+        encode(&batch(), 0, Mark::default(), &mut bytes);
         let body: Vec<_> = bytes
             .chunks(PAGE)
             .flat_map(|page| &page[HEADER..])
