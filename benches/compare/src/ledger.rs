@@ -14,7 +14,7 @@ use std::{env, fs, thread};
 use anyhow::{Context, Result, ensure};
 use ledger_core::store::{Batch, MemoryStore, Table};
 use ledger_core::testing::{Chain, Person, share};
-use ledger_core::{Transaction, Unsigned, signed_digest};
+use ledger_core::{Transaction, Unsigned, UnpackedKey, signed_digest};
 use ledger_node::{Founding, Node};
 use redb::{Database, TableDefinition};
 
@@ -215,9 +215,12 @@ fn write(database: &Database, batch: &Batch, two_phases: bool) -> Result<()> {
 
 fn path() -> Result<()> {
     let submitters = thread::available_parallelism()?.get() + 1;
-    for (group, blocks) in [(100, 180), (1000, 24)] {
+    for (group, blocks) in [(100, 360), (1000, 48)] {
         let folder = tempfile::tempdir_in(".")?;
         let (mut source, node) = Source::new(folder.path())?;
+        // as in a node that runs: whoever signs often has signed before
+        let before = source.sign(&node, (SENDERS * UnpackedKey::OFTEN) as usize);
+        submitted(&node, &before, group, submitters)?;
         let txs = source.sign(&node, group * blocks);
         let (before, cpu_before) = strict(&txs[0], &source)?;
         let cpu = cpu_seconds()?;

@@ -54,7 +54,8 @@ impl<const BITS: usize, const PASSES: usize> Multiples<BITS, PASSES> {
             let place = usize::from(digit.unsigned_abs()).wrapping_sub(1);
             row.get(place).copied().unwrap_or_default()
         };
-        let points: Vec<_> = rows.zip(digits.clone()).map(point).collect();
+        let mut points = Vec::with_capacity(Self::DIGITS);
+        points.extend(rows.zip(digits.clone()).map(point));
         let mut sum = EdwardsPoint::identity();
         for pass in (0..PASSES).rev() {
             if pass + 1 < PASSES {

@@ -583,7 +583,10 @@ fn encode(batch: &Batch, generation: u64, before: Mark, bytes: &mut Vec<u8>) -> 
     let bodies = contents
         .zip(skipped)
         .map(|(content, front)| content.get(front..).unwrap_or_default());
-    let hashed: Vec<_> = [before.digest.as_slice()].into_iter().chain(bodies).collect();
+    let hashed: Vec<_> = [before.digest.as_slice()]
+        .into_iter()
+        .chain(bodies)
+        .collect();
     let digest = sha256(&hashed);
     let mark = Mark {
         commit: before.commit + 1,
