@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use ledger_core::{Address, Body, Enroll, PublicKey, Transaction, Unsigned};
 use pgp_envelope::{Cert, Key, Policy, Signer};
+use serde_json::Value;
 
 mod common;
 use common::{PASSPHRASE, Place, Ran, text};
@@ -68,6 +69,49 @@ fn founded() -> Place {
         .run(["cert", "--home", "alice", "--out", "alice.pgp"])
         .ok();
     place
+}
+
+/// The key's user ID says whose it is, unless something else is said.
+#[test]
+fn a_home_of_a_key_that_was_made_before_has_its_name() {
+    let place = Place::empty();
+    let revocation = ["--revocation", "east.rev"];
+    for (userid, more, expected) in [
+        (
+            "Dr. East <east@hospital.example>",
+            &[][..],
+            ["Dr. East", "east@hospital.example"],
+        ),
+        ("Radiology, East", &[], ["Radiology, East", ""]),
+        (
+            "<east@hospital.example>",
+            &[],
+            ["", "east@hospital.example"],
+        ),
+        (
+            "Dr. East <east@hospital.example>",
+            &["--name", "East"],
+            ["East", "east@hospital.example"],
+        ),
+    ] {
+        let made = ["key", "generate", userid, "--out", "east.key"];
+        place.run(made.iter().chain(&revocation)).ok();
+        let init = ["init", "--home", "east", "--key", "east.key"];
+        place.run(init.iter().chain(more)).ok();
+        let config = fs::read(place.path("east/config.json")).unwrap();
+        let config: Value = serde_json::from_slice(&config).unwrap();
+        assert_eq!([&config["name"], &config["email"]], expected, "{userid}");
+        for left in ["east", "east.key", "east.rev"] {
+            let left = place.path(left);
+            fs::remove_dir_all(&left)
+                .or_else(|_| fs::remove_file(&left))
+                .unwrap();
+        }
+    }
+    let nobody = ["init", "--home", "east"];
+    place
+        .run(nobody)
+        .fails(2, &["--name <NAME>", "--email <EMAIL>"]);
 }
 
 fn members(place: &Place) -> Vec<(String, String)> {
@@ -221,7 +265,7 @@ fn an_authority_that_lies_gets_no_approval() {
     let read = |file: &str| fs::read(place.path(file)).unwrap();
     let north = signer(&read("north/key.pgp"));
     let alice = Cert::read(&read("alice.pgp")).unwrap();
-    let config: serde_json::Value = serde_json::from_slice(&read("north/config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&read("north/config.json")).unwrap();
     let [chain, north_address] = ["chain", "fingerprint"].map(|name| text(&config, name));
     let [north_address, alice_address] = [north_address, &alice.fingerprint().to_string()]
         .map(|address| address.parse::<Address>().unwrap());

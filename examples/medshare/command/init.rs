@@ -25,12 +25,12 @@ use crate::witnesses::WitnessArgs;
 pub(crate) struct Args {
     #[command(flatten)]
     home: HomeArgs,
-    /// Your name, or your institution's, for the OpenPGP cert that is made.
-    #[arg(long, value_name = "NAME")]
-    name: String,
-    /// Your e-mail address, for the OpenPGP cert that is made.
-    #[arg(long, value_name = "EMAIL")]
-    email: String,
+    /// Your name, or your institution's, for the OpenPGP cert that is made; with `--key` that of its user ID, unless it is said here
+    #[arg(long, value_name = "NAME", required_unless_present = "key")]
+    name: Option<String>,
+    /// Your e-mail address, as the name.
+    #[arg(long, value_name = "EMAIL", required_unless_present = "key")]
+    email: Option<String>,
     /// The ledger's file, which several homes may use, or the URL of a node [default: HOME/ledger.redb]
     #[arg(long, value_name = "PATH|URL")]
     ledger: Option<PathBuf>,
@@ -107,6 +107,8 @@ impl Args {
                 .note("--no-passphrase: the secret key is protected by the mode of its file alone");
         }
         let (key, stored, revocation) = self.keys(output)?;
+        let cert = key.cert();
+        let (name, email) = self.who(&cert)?;
 
         file::private_directory(path)?;
         file::write(&home::key_path(path), stored.to_armored().as_bytes())?;
@@ -131,7 +133,6 @@ impl Args {
         if quorum > 0 && matches!(home::location(&ledger), Location::Path(_)) {
             bail!("--witness is for the ledger of a node: name its URL with --ledger");
         }
-        let cert = key.cert();
         let store = home::open_store(&place, path, Reach::Local)?;
         let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
         store.pin(&added.cid)?;
@@ -158,8 +159,8 @@ impl Args {
         }
         let config = Config {
             format: home::FORMAT,
-            name: self.name.clone(),
-            email: self.email.clone(),
+            name,
+            email,
             fingerprint: cert.fingerprint().to_string(),
             ledger,
             chain: node.chain().to_string(),
@@ -236,19 +237,41 @@ impl Args {
             }
             return Ok((key.clone(), key, None));
         }
-        let options =
-            KeyOptions::new(format!("{} <{}>", self.name, self.email)).profile(self.profile.into());
+        let (name, email) = (self.name.as_deref(), self.email.as_deref());
+        let (name, email) = name
+            .zip(email)
+            .context("expected --name and --email, or --key")?;
+        let options = KeyOptions::new(format!("{name} <{email}>")).profile(self.profile.into());
         let generated = Key::generate(&options).context("cannot make the keys")?;
         let key = generated.key;
         let stored = if self.no_passphrase {
             key.clone()
         } else {
-            let secret = self
-                .passphrase
-                .chosen(&format!("the key of {}", self.name))?;
+            let secret = self.passphrase.chosen(&format!("the key of {name}"))?;
             key.clone().lock(&secret.as_str().into())?
         };
         Ok((key, stored, Some(generated.revocation)))
+    }
+
+    /// Whose home it is: name and e-mail address as they were given, or as the cert's first user ID has them.
+    fn who(&self, cert: &Cert) -> Result<(String, String)> {
+        let userid = cert.userids().into_iter().next();
+        let (name, email) = match &userid {
+            Some(userid) => userid
+                .strip_suffix('>')
+                .and_then(|userid| userid.rsplit_once('<'))
+                .map_or((userid.trim(), ""), |(name, email)| (name.trim(), email)),
+            None => ("", ""),
+        };
+        let given = |given: &Option<String>, found: &str| given.clone().unwrap_or(found.to_owned());
+        let (name, email) = (given(&self.name, name), given(&self.email, email));
+        if name.is_empty() && email.is_empty() {
+            bail!(
+                "{} has no user ID: say whose it is with --name or --email",
+                cert.fingerprint()
+            );
+        }
+        Ok((name, email))
     }
 
     /// Refuses to write into a directory that has something in it.
