@@ -212,9 +212,14 @@ impl Secret {
         if let Some(secret) = self.passphrase()? {
             key = key
                 .unlock(&secret.as_str().into())
-                .with_context(|| format!("cannot unlock the key of {}", self.owner))?;
+                .with_context(|| format!("cannot unlock {}", self.key_name()))?;
         }
         Ok(self.unlocked.get_or_init(|| key).clone())
+    }
+
+    /// The key, for a person who reads it; the owner's name may come from a file.
+    fn key_name(&self) -> String {
+        format!("the key of {}", self.owner.escape_debug())
     }
 
     /// What the stored key is locked with, if it is: asked for once.
@@ -223,9 +228,7 @@ impl Secret {
             return Ok(None);
         }
         if self.given.get().is_none() {
-            let given = self
-                .passphrase
-                .existing(&format!("the key of {}", self.owner))?;
+            let given = self.passphrase.existing(&self.key_name())?;
             // another thread may have been faster
             let _ = self.given.set(given);
         }

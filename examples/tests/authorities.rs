@@ -74,41 +74,54 @@ fn founded() -> Place {
 /// The key's user ID says whose it is, unless something else is said.
 #[test]
 fn a_home_of_a_key_that_was_made_before_has_its_name() {
-    let place = Place::empty();
-    let revocation = ["--revocation", "east.rev"];
+    let east = "Dr. East <east@hospital.example>";
     for (userid, more, expected) in [
+        (east, &[][..], ["Dr. East", "east@hospital.example"]),
+        (east, &["--name", "East"], ["East", "east@hospital.example"]),
         (
-            "Dr. East <east@hospital.example>",
-            &[][..],
-            ["Dr. East", "east@hospital.example"],
+            east,
+            &["--email", "e@x.example"],
+            ["Dr. East", "e@x.example"],
         ),
         ("Radiology, East", &[], ["Radiology, East", ""]),
-        (
-            "<east@hospital.example>",
-            &[],
-            ["", "east@hospital.example"],
-        ),
-        (
-            "Dr. East <east@hospital.example>",
-            &["--name", "East"],
-            ["East", "east@hospital.example"],
-        ),
+        // who is asked for a passphrase hears whose
+        ("<east@hospital.example>", &[], ["east@hospital.example"; 2]),
+        ("east@hospital.example", &[], ["east@hospital.example"; 2]),
     ] {
-        let made = ["key", "generate", userid, "--out", "east.key"];
-        place.run(made.iter().chain(&revocation)).ok();
+        let place = Place::empty();
+        let made = [
+            "key",
+            "generate",
+            userid,
+            "--out",
+            "east.key",
+            "--revocation",
+            "east.rev",
+        ];
+        place.run(made).ok();
         let init = ["init", "--home", "east", "--key", "east.key"];
         place.run(init.iter().chain(more)).ok();
         let config = fs::read(place.path("east/config.json")).unwrap();
         let config: Value = serde_json::from_slice(&config).unwrap();
         assert_eq!([&config["name"], &config["email"]], expected, "{userid}");
-        for left in ["east", "east.key", "east.rev"] {
-            let left = place.path(left);
-            fs::remove_dir_all(&left)
-                .or_else(|_| fs::remove_file(&left))
-                .unwrap();
-        }
     }
-    let nobody = ["init", "--home", "east"];
+    let place = Place::empty();
+    let made = [
+        "key",
+        "generate",
+        "<>",
+        "--out",
+        "east.key",
+        "--revocation",
+        "east.rev",
+    ];
+    place.run(made).ok();
+    let init = ["init", "--home", "east", "--key", "east.key"];
+    place
+        .run(init)
+        .fails(1, &["no user ID with a name", "--name"]);
+    place.run(init.iter().chain(&["--name", "East"])).ok();
+    let nobody = ["init", "--home", "west"];
     place
         .run(nobody)
         .fails(2, &["--name <NAME>", "--email <EMAIL>"]);

@@ -124,6 +124,25 @@ impl Cert {
             .collect()
     }
 
+    /// The name and the e-mail address in the user ID that the cert calls its primary one at the policy's time, where it has
+    /// them; nobody has checked them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cert::ledger_key`], without a signing key being asked for.
+    pub fn owner(&self, policy: &Policy) -> Result<(Option<String>, Option<String>)> {
+        let valid = self.valid(policy)?;
+        guarded("looking at a user ID", || {
+            let Ok(primary) = valid.primary_userid() else {
+                return Ok((None, None));
+            };
+            let userid = primary.userid();
+            // a user ID that follows no convention has neither
+            let part = |part: openpgp::Result<Option<&str>>| part.ok().flatten().map(str::to_owned);
+            Ok((part(userid.name()), part(userid.email())))
+        })
+    }
+
     /// The edition of OpenPGP that the cert's own key has.
     #[must_use]
     pub fn profile(&self) -> Profile {

@@ -25,10 +25,10 @@ use crate::witnesses::WitnessArgs;
 pub(crate) struct Args {
     #[command(flatten)]
     home: HomeArgs,
-    /// Your name, or your institution's, for the OpenPGP cert that is made; with `--key` that of its user ID, unless it is said here
+    /// Your name, or your institution's, for the OpenPGP cert that is made [default with --key: that of its user ID]
     #[arg(long, value_name = "NAME", required_unless_present = "key")]
     name: Option<String>,
-    /// Your e-mail address, as the name.
+    /// Your e-mail address, for the OpenPGP cert that is made [default with --key: that of its user ID]
     #[arg(long, value_name = "EMAIL", required_unless_present = "key")]
     email: Option<String>,
     /// The ledger's file, which several homes may use, or the URL of a node [default: HOME/ledger.redb]
@@ -253,21 +253,24 @@ impl Args {
         Ok((key, stored, Some(generated.revocation)))
     }
 
-    /// Whose home it is: name and e-mail address as they were given, or as the cert's first user ID has them.
+    /// Whose home it is: name and e-mail address as they were given, or as the cert's primary user ID has them.
     fn who(&self, cert: &Cert) -> Result<(String, String)> {
-        let userid = cert.userids().into_iter().next();
-        let (name, email) = match &userid {
-            Some(userid) => userid
-                .strip_suffix('>')
-                .and_then(|userid| userid.rsplit_once('<'))
-                .map_or((userid.trim(), ""), |(name, email)| (name.trim(), email)),
-            None => ("", ""),
-        };
-        let given = |given: &Option<String>, found: &str| given.clone().unwrap_or(found.to_owned());
-        let (name, email) = (given(&self.name, name), given(&self.email, email));
-        if name.is_empty() && email.is_empty() {
+        let (mut name, mut email) = (self.name.clone(), self.email.clone());
+        if name.is_none() || email.is_none() {
+            let found = cert.owner(&home::pgp_policy());
+            let (found_name, found_email) =
+                found.context("cannot tell whose key it is: say it with --name and --email")?;
+            name = name.or(found_name);
+            email = email.or(found_email);
+        }
+        let email = email.unwrap_or_default();
+        // what is asked for names somebody
+        let name = name
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| email.clone());
+        if name.is_empty() {
             bail!(
-                "{} has no user ID: say whose it is with --name or --email",
+                "the key {} has no user ID with a name: say whose it is with --name",
                 cert.fingerprint()
             );
         }

@@ -91,7 +91,7 @@ impl Batch {
     /// The changes by table, keys in order; tables without changes are left out.
     pub fn changes(
         &self,
-    ) -> impl Iterator<Item = (Table, impl Iterator<Item = (&[u8], Option<&[u8]>)>)> {
+    ) -> impl Iterator<Item = (Table, impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)>)> {
         self.places().map(|(table, changes)| {
             // within: each was noted as its value was added
             let value = |place: &Range<usize>| self.values.get(place.clone()).unwrap_or_default();
@@ -105,7 +105,12 @@ impl Batch {
     /// As [`Batch::changes`], with the place of each value in [`Batch::values`].
     pub(super) fn places(
         &self,
-    ) -> impl Iterator<Item = (Table, impl Iterator<Item = (&Key, Option<&Range<usize>>)>)> {
+    ) -> impl Iterator<
+        Item = (
+            Table,
+            impl ExactSizeIterator<Item = (&Key, Option<&Range<usize>>)>,
+        ),
+    > {
         let tables = Table::ALL.into_iter().zip(&self.changes);
         let changed = tables.filter(|(_, changes)| !changes.is_empty());
         changed.map(|(table, changes)| {

@@ -216,7 +216,7 @@ pub(super) struct Journal {
     /// Pages of this generation.
     end: u64,
     mark: Mark,
-    /// The pages of the last commit: memory for the next.
+    /// Memory for a commit's pages, from the last one.
     bytes: Vec<u8>,
 }
 
@@ -412,8 +412,9 @@ impl Journal {
     /// Appends a commit, durably; its number.
     pub(super) fn append(&mut self, batch: &Batch) -> Result<u64> {
         let failed = |error| failed_disk("writing a block", error);
-        let mark = encode(batch, self.generation, self.mark, &mut self.bytes);
-        let pages = self.bytes.len() as u64 / PAGE as u64;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let mark = encode(batch, self.generation, self.mark, &mut bytes);
+        let pages = bytes.len() as u64 / PAGE as u64;
         let disk = self.disk(self.generation);
         let mut length = disk.len().map_err(failed)? / PAGE as u64;
         let end = self.end + pages;
@@ -425,15 +426,14 @@ impl Journal {
             disk.write(end * PAGE as u64, &vec![0; zeros])
                 .map_err(failed)?;
         }
-        allocate(&mut self.bytes, length);
-        let disk = self.disk(self.generation);
-        disk.write(self.end * PAGE as u64, &self.bytes)
-            .map_err(failed)?;
+        allocate(&mut bytes, length);
+        disk.write(self.end * PAGE as u64, &bytes).map_err(failed)?;
         disk.sync().map_err(failed)?;
         (self.end, self.mark) = (end, mark);
         // a large commit is rare
-        self.bytes.clear();
-        self.bytes.shrink_to(REUSED);
+        bytes.clear();
+        bytes.shrink_to(REUSED);
+        self.bytes = bytes;
         Ok(mark.commit)
     }
 
@@ -564,9 +564,9 @@ fn encode(batch: &Batch, generation: u64, before: Mark, bytes: &mut Vec<u8>) -> 
     let mut pages = Pages(bytes);
     pages.extend(&before.digest);
     pages.extend(&[0; FRONT - 32]);
-    for ((table, changes), (_, again)) in batch.changes().zip(batch.changes()) {
+    for (table, changes) in batch.changes() {
         pages.extend(&[table as u8]);
-        pages.extend(&length(again.count()));
+        pages.extend(&length(changes.len()));
         for (key, value) in changes {
             pages.extend(&length(key.len()));
             pages.extend(key);
@@ -576,13 +576,10 @@ fn encode(batch: &Batch, generation: u64, before: Mark, bytes: &mut Vec<u8>) -> 
     }
     let parts = bytes.len().div_ceil(PAGE);
     let body = bytes.len() - parts * HEADER - FRONT;
-    let contents = bytes
-        .chunks(PAGE)
-        .map(|page| page.get(HEADER..).unwrap_or_default());
-    let skipped = [FRONT].into_iter().chain(std::iter::repeat(0));
-    let bodies = contents
-        .zip(skipped)
-        .map(|(content, front)| content.get(front..).unwrap_or_default());
+    let bodies = bytes.chunks(PAGE).enumerate().map(|(part, page)| {
+        let front = HEADER + if part == 0 { FRONT } else { 0 };
+        page.get(front..).unwrap_or_default()
+    });
     let hashed: Vec<_> = [before.digest.as_slice()]
         .into_iter()
         .chain(bodies)
@@ -662,6 +659,62 @@ mod tests {
         batch.put(Table::Transaction, [7; 8], vec![3; 3 * PAGE]);
         batch.remove(Table::State, [1; 32]);
         batch
+    }
+
+    /// The pages of a commit as the drawing has them, without a page before the record is whole.
+    fn drawn(batch: &Batch, generation: u64, before: Mark) -> Vec<u8> {
+        let length = |bytes: usize| u32::try_from(bytes).unwrap().to_be_bytes();
+        let mut body = Vec::new();
+        for (table, changes) in batch.changes() {
+            body.push(table as u8);
+            body.extend(length(changes.len()));
+            for (key, value) in changes {
+                body.extend(length(key.len()));
+                body.extend(key);
+                body.extend(length(value.map_or(0, |value| value.len() + 1)));
+                body.extend(value.unwrap_or_default());
+            }
+        }
+        let digest = sha256(&[&before.digest, &body]);
+        let size = u64::try_from(body.len()).unwrap().to_be_bytes();
+        let record = [&before.digest[..], &digest, &size, &body].concat();
+        let contents: Vec<_> = record.chunks(PAGE - HEADER).collect();
+        let parts = u32::try_from(contents.len()).unwrap();
+        let pages = (0..).zip(&contents).flat_map(|(part, content)| {
+            let header = Header {
+                part,
+                parts,
+                generation,
+                number: before.commit + 1,
+                allocated: 0,
+            };
+            let mut page = [&header.bytes(), *content].concat();
+            page.resize(PAGE, 0);
+            page
+        });
+        pages.collect()
+    }
+
+    /// Records that end a little before a page does, with it and behind it, in memory that had something else in it.
+    #[test]
+    fn a_commit_of_any_length_is_laid_out_as_it_is_drawn() {
+        let before = Mark {
+            commit: 3,
+            digest: [5; 32],
+        };
+        let mut bytes = vec![1; 9 * PAGE];
+        for pages in [1, 2, 3] {
+            for end in 0..60 {
+                let mut batch = Batch::new();
+                batch.remove(Table::State, [7; 3]);
+                // 72 bytes of front, two tables of 5 and their entries of 11 stand before the value
+                batch.put(Table::Involved, [7; 3], vec![9; pages * 4064 - 104 - 30 + end]);
+                encode(&batch, 8, before, &mut bytes);
+                assert!(bytes == drawn(&batch, 8, before), "{pages} pages, {end}");
+            }
+        }
+        encode(&Batch::new(), 8, before, &mut bytes);
+        assert!(bytes == drawn(&Batch::new(), 8, before));
     }
 
     #[test]
