@@ -1,7 +1,7 @@
 //! What the ledger's answers and verification's verdicts become: proofs that are checked, steps that are printed.
 
 use anyhow::Result;
-use ledger_core::{ShareFilter, ShareId};
+use ledger_core::{ShareFilter, ShareId, ShareIdPrefix};
 use ledger_node::Access;
 use medshare_verify::{Check, Rejected, Step};
 use serde_json::{Value, json};
@@ -18,16 +18,18 @@ pub(crate) fn find_share(ledger: &Access, text: &str) -> Result<Result<ShareId, 
             None => Err(not_recorded(&text)),
         });
     }
-    if text.len() < 4 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    let begins: Option<ShareIdPrefix> = text.parse().ok().filter(|_| text.len() >= 4);
+    if begins.is_none() {
         anyhow::bail!(
             "expected a share id of 64 hexadecimal digits, or at least its first 4, found {text:?}"
         );
     }
-    let mut found = ledger
-        .shares(&ShareFilter::default())?
-        .into_iter()
-        .map(|(share_id, _)| share_id)
-        .filter(|share_id| share_id.to_string().starts_with(&text));
+    let filter = ShareFilter {
+        begins,
+        ..ShareFilter::default()
+    };
+    let found = ledger.shares(&filter)?;
+    let mut found = found.into_iter().map(|(share_id, _)| share_id);
     match (found.next(), found.next()) {
         (Some(share_id), None) => Ok(Ok(share_id)),
         (None, _) => Ok(Err(not_recorded(&text))),

@@ -46,7 +46,7 @@ pub use proof::{
 };
 pub use read::Reading;
 pub use refusal::Refusal;
-pub use search::{MAX_SEARCH, ShareFilter, SharePage, StatusKind};
+pub use search::{MAX_SEARCH, ShareFilter, ShareIdPrefix, SharePage, StatusKind};
 pub use state::{
     KeySpan, MAX_MEMBER_KEYS, MAX_SHARE_EVENTS, MAX_SHARE_RECEIVERS, MemberState, ReceiverState,
     ShareState, Status,

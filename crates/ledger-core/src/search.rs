@@ -1,6 +1,10 @@
 //! Looking for shares: by sender, by receiver, by what became of them, a page at a time.
 
-use crate::store::{Order, Snapshot};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::state::share_key;
+use crate::store::{Order, Snapshot, Table};
 use crate::{
     Address, Body, Cid, Error, Reading, ReceiverState, Result, ShareId, ShareState, Status,
 };
@@ -24,6 +28,59 @@ pub struct ShareFilter {
     pub content: Option<Cid>,
     /// Accepted, or not, by the receiver that is asked for; without one, by everybody whose grant stands, who must be somebody.
     pub accepted: Option<bool>,
+    /// Whose id begins so.
+    pub begins: Option<ShareIdPrefix>,
+}
+
+/// The first hexadecimal digits of a share id, as a person types it: 1 to 64 of them.
+///
+/// ```
+/// use ledger_core::{ShareId, ShareIdPrefix};
+///
+/// let prefix: ShareIdPrefix = "c0ffee1".parse()?;
+/// assert!(prefix.begins(&ShareId::new([0xc0, 0xff, 0xee, 0x1d].repeat(8).try_into().unwrap())));
+/// assert_eq!(prefix.to_string(), "c0ffee1");
+/// # Ok::<(), ledger_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShareIdPrefix {
+    /// The first and the last id that begin so.
+    first: ShareId,
+    last: ShareId,
+    digits: usize,
+}
+
+impl ShareIdPrefix {
+    /// Whether an id begins so.
+    #[must_use]
+    pub fn begins(&self, id: &ShareId) -> bool {
+        (self.first..=self.last).contains(id)
+    }
+}
+
+impl FromStr for ShareIdPrefix {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let digits = text.len();
+        if !(1..=64).contains(&digits) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Error::Malformed {
+                what: "the beginning of a share id",
+                reason: format!("expected 1 to 64 hexadecimal digits, found {digits} characters"),
+            });
+        }
+        Ok(Self {
+            first: format!("{text:0<64}").parse()?,
+            last: format!("{text:f<64}").parse()?,
+            digits,
+        })
+    }
+}
+
+impl fmt::Display for ShareIdPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*}", self.digits, self.first.to_string())
+    }
 }
 
 /// A [`Status`] without its particulars.
@@ -53,8 +110,9 @@ impl StatusKind {
 impl ShareFilter {
     /// Whether a share is one of those.
     #[must_use]
-    pub fn matches(&self, share: &ShareState) -> bool {
-        self.sender.is_none_or(|sender| sender == share.sender)
+    pub fn matches(&self, id: &ShareId, share: &ShareState) -> bool {
+        self.begins.is_none_or(|prefix| prefix.begins(id))
+            && self.sender.is_none_or(|sender| sender == share.sender)
             && self
                 .receiver
                 .is_none_or(|receiver| share.receiver(&receiver).is_some())
@@ -68,6 +126,15 @@ impl ShareFilter {
             && self
                 .accepted
                 .is_none_or(|accepted| accepted == self.is_accepted(share))
+    }
+
+    /// The transaction at which a share is found: each one at exactly one, so that no page repeats it. A receiver whose grant was
+    /// taken back and given again is found at the newest.
+    fn place(&self, share: &ShareState) -> Option<u64> {
+        match &self.receiver {
+            Some(receiver) => share.receiver(receiver).map(|receiver| receiver.granted),
+            None => Some(share.index),
+        }
     }
 
     fn is_accepted(&self, share: &ShareState) -> bool {
@@ -104,6 +171,11 @@ impl<R: Snapshot> Reading<R> {
         from: u64,
         limit: usize,
     ) -> Result<SharePage> {
+        if let Some(prefix) = &filter.begins
+            && let Some(page) = self.beginning(prefix, filter, order, from, limit)?
+        {
+            return Ok(page);
+        }
         let mut shares = Vec::new();
         let mut next = from;
         for _ in 0..MAX_SEARCH / CHUNK {
@@ -119,7 +191,7 @@ impl<R: Snapshot> Reading<R> {
                     Order::Descending => index,
                 };
                 if let Some((id, state)) = self.named_at(index, filter)?
-                    && filter.matches(&state)
+                    && filter.matches(&id, &state)
                 {
                     shares.push((id, state));
                 }
@@ -147,7 +219,52 @@ impl<R: Snapshot> Reading<R> {
         }
     }
 
-    /// The share that is found at this transaction: each one at exactly one, so that no page repeats it.
+    /// As [`Reading::find_shares`] among those whose id begins so, which the state map has together; none when they are more than one
+    /// question looks at, and the log is looked through as for any other condition.
+    fn beginning(
+        &self,
+        prefix: &ShareIdPrefix,
+        filter: &ShareFilter,
+        order: Order,
+        from: u64,
+        limit: usize,
+    ) -> Result<Option<SharePage>> {
+        let (first, mut end) = (share_key(&prefix.first), share_key(&prefix.last));
+        // a range ends before its last key
+        end.push(0);
+        let snapshot = self.snapshot();
+        let entries = snapshot.range(Table::State, &first, &end, Order::Ascending, MAX_SEARCH)?;
+        if entries.len() >= MAX_SEARCH {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        for (key, _) in entries {
+            let id = key.last_chunk().copied().map(ShareId::new);
+            let id = id.ok_or_else(|| Error::damaged("a key of the state"))?;
+            let missing = || Error::damaged(format!("share {id} has no state"));
+            let state = self.share(&id)?.ok_or_else(missing)?;
+            let place = filter.place(&state).filter(|place| match order {
+                Order::Ascending => *place >= from,
+                Order::Descending => *place < from,
+            });
+            if let Some(place) = place.filter(|_| filter.matches(&id, &state)) {
+                found.push((place, id, state));
+            }
+        }
+        found.sort_unstable_by_key(|(place, ..)| *place);
+        if order == Order::Descending {
+            found.reverse();
+        }
+        let next = found.get(limit).map(|(place, ..)| match order {
+            Order::Ascending => *place,
+            Order::Descending => place.saturating_add(1),
+        });
+        let shares = found.into_iter().take(limit);
+        let shares = shares.map(|(_, id, state)| (id, state)).collect();
+        Ok(Some(SharePage { shares, next }))
+    }
+
+    /// The share that is found at this transaction.
     fn named_at(&self, index: u64, filter: &ShareFilter) -> Result<Option<(ShareId, ShareState)>> {
         let missing = || Error::damaged(format!("transaction {index} is missing"));
         let tx = self.transaction(index)?.ok_or_else(missing)?;
@@ -159,12 +276,7 @@ impl<R: Snapshot> Reading<R> {
         let state = self
             .share(&id)?
             .ok_or_else(|| Error::damaged(format!("share {id} has no state")))?;
-        let named = match &filter.receiver {
-            // a receiver whose grant was taken back and given again is found at the newest
-            Some(receiver) => state.receiver(receiver).map(|receiver| receiver.granted),
-            None => Some(state.index),
-        };
-        Ok((named == Some(index)).then_some((id, state)))
+        Ok((filter.place(&state) == Some(index)).then_some((id, state)))
     }
 }
 
@@ -172,6 +284,104 @@ impl<R: Snapshot> Reading<R> {
 mod tests {
     use super::*;
     use crate::testing::{Chain, Person, share, share_id};
+
+    /// Among others whose ids begin otherwise, from either end, a page at a time, and with another condition beside.
+    #[test]
+    fn a_beginning_finds_those_whose_ids_begin_so() {
+        let mut chain = Chain::new(2);
+        let receiver = Person::new(0);
+        for number in 0..600 {
+            let sender = Person::new(1 + u32::from(number % 3 == 0));
+            chain.send(&sender, share(number, &[&receiver])).unwrap();
+        }
+        let reading = chain.ledger.view().unwrap();
+        let mut several = 0;
+        for text in ["0", "7", "f", "FF", "a5", "00", "c"] {
+            let begins: ShareIdPrefix = text.parse().unwrap();
+            let begin = |id: &ShareId| id.to_string().starts_with(&text.to_lowercase());
+            assert_eq!(begins.to_string(), text.to_lowercase());
+            for (receiver, sender) in [
+                (None, None),
+                (Some(0), None),
+                (None, Some(2)),
+                (Some(1), None),
+            ] {
+                let address =
+                    |person: Option<u32>| person.map(|person| Person::new(person).address);
+                let filter = ShareFilter {
+                    begins: Some(begins),
+                    receiver: address(receiver),
+                    sender: address(sender),
+                    ..ShareFilter::default()
+                };
+                let mut expected: Vec<_> = (0..600_u64)
+                    .filter(|number| begin(&share_id(*number)) && receiver != Some(1))
+                    .filter(|number| sender.is_none() || number % 3 == 0)
+                    .map(share_id)
+                    .collect();
+                several += usize::from(expected.len() > 4);
+                for (order, start) in [(Order::Ascending, 0), (Order::Descending, u64::MAX)] {
+                    let (mut found, mut next) = (Vec::new(), Some(start));
+                    while let Some(from) = next {
+                        let page = reading.find_shares(&filter, order, from, 4).unwrap();
+                        assert!(page.shares.len() == 4 || page.next.is_none());
+                        found.extend(page.shares.iter().map(|(id, _)| *id));
+                        next = page.next;
+                    }
+                    assert_eq!(found, expected, "{text} {order:?}");
+                    expected.reverse();
+                }
+            }
+        }
+        assert!(several > 10, "{several}");
+    }
+
+    #[test]
+    fn a_beginning_is_one_to_sixty_four_digits() {
+        let id = share_id(3);
+        let text = id.to_string();
+        for digits in 1..=64 {
+            let prefix: ShareIdPrefix = text[..digits].parse().unwrap();
+            assert!(prefix.begins(&id));
+            assert_eq!(prefix.to_string(), text[..digits]);
+            assert!(!prefix.begins(&share_id(4)) || digits < 3);
+        }
+        let long = format!("{text}0");
+        for wrong in ["", "g", "0x12", " 12", "12 ", "é", &long] {
+            assert!(wrong.parse::<ShareIdPrefix>().is_err(), "{wrong:?}");
+        }
+    }
+
+    /// More than one question looks at begin with a digit: the log is looked through.
+    #[test]
+    fn pages_go_on_where_too_many_begin_so() {
+        let many = u64::try_from(MAX_SEARCH + 3 * CHUNK / 2).unwrap();
+        let mut chain = Chain::new(1);
+        let sender = Person::new(0);
+        for number in 0..many {
+            let mut body = share(number, &[&sender]);
+            if let Body::Share(share) = &mut body {
+                let mut id = *share.share_id.as_bytes();
+                id[0] = 0x5a;
+                share.share_id = ShareId::new(id);
+            }
+            chain.send(&sender, body).unwrap();
+        }
+        let reading = chain.ledger.view().unwrap();
+        let filter = ShareFilter {
+            begins: Some("5a".parse().unwrap()),
+            ..ShareFilter::default()
+        };
+        let (mut found, mut next) = (0, Some(0));
+        while let Some(from) = next {
+            let page = reading
+                .find_shares(&filter, Order::Ascending, from, 1000)
+                .unwrap();
+            found += page.shares.len() as u64;
+            next = page.next;
+        }
+        assert_eq!(found, many);
+    }
 
     /// More transactions than one question looks at, of which few match: pages are short or empty, go on where they say, and miss
     /// nothing from either end.

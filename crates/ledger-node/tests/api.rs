@@ -151,6 +151,8 @@ fn every_refusal_is_a_problem_with_its_code() {
         ("/v1/shares?colour=red", 400, "malformed"),
         ("/v1/shares?status=lost", 400, "malformed"),
         ("/v1/shares?accepted=perhaps", 400, "malformed"),
+        ("/v1/shares?begins=", 400, "malformed"),
+        ("/v1/shares?begins=c0ffeg", 400, "malformed"),
         ("/v1/blocks/99", 404, "unknown-block"),
         ("/v1/blocks/-1", 400, "malformed"),
         ("/v1/inclusion?index=3&size=4", 409, "beyond"),

@@ -73,6 +73,10 @@ fn everything(access: &Access) -> Result<Vec<String>, Error> {
             ..ShareFilter::default()
         },
         ShareFilter {
+            begins: share_id(1).to_string()[..4].parse().ok(),
+            ..ShareFilter::default()
+        },
+        ShareFilter {
             receiver: Some(Person::new(2).address),
             accepted: Some(false),
             ..ShareFilter::default()

@@ -81,6 +81,12 @@ fn lists_are_filtered_and_paged() {
     assert_eq!(shares("&accepted=false"), shares(""));
     assert_eq!(shares("&accepted=true"), ids(&[]));
     assert_eq!(shares(&format!("&content={}", content(6))), ids(&[6]));
+    let begins = &share_id(5).to_string()[..6];
+    assert_eq!(shares(&format!("&begins={begins}")), ids(&[5]));
+    assert_eq!(
+        shares(&format!("&begins={begins}&status=rejected")),
+        ids(&[])
+    );
 
     let page = json(
         &running,

@@ -96,13 +96,14 @@ impl Client<'_> {
             "accepted",
             filter.accepted.map(|accepted| accepted.to_string()),
         );
+        add("begins", filter.begins.map(|prefix| prefix.to_string()));
         let mut found = BTreeMap::new();
         let mut cursor = 0;
         loop {
             let path = format!("{query}&cursor={cursor}");
             let (answer, next) = self.ask(&path)?;
             for (id, state) in answer.shares() {
-                if !filter.matches(state) {
+                if !filter.matches(id, state) {
                     return Err(self.unanswered(&path, "a share of another kind"));
                 }
                 let receiver = filter

@@ -37,6 +37,9 @@ pub(super) struct Listed {
     content: Option<String>,
     /// Accepted, or not, by the receiver that is asked for; without one, by everybody whose grant stands.
     accepted: Option<bool>,
+    /// Whose id begins with these digits.
+    #[param(pattern = "^[0-9a-fA-F]{1,64}$")]
+    begins: Option<String>,
     /// Which come first, in the order in which they were recorded or granted to the receiver.
     #[serde(default)]
     #[param(inline)]
@@ -87,6 +90,7 @@ pub(super) async fn list(
         }),
         content: read_some::<Cid>(listed.content.as_ref())?,
         accepted: listed.accepted,
+        begins: read_some(listed.begins.as_ref())?,
     };
     let list = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let found = reading.find_shares(&filter, order, from, limit)?;

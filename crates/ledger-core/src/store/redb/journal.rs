@@ -708,7 +708,11 @@ mod tests {
                 let mut batch = Batch::new();
                 batch.remove(Table::State, [7; 3]);
                 // 72 bytes of front, two tables of 5 and their entries of 11 stand before the value
-                batch.put(Table::Involved, [7; 3], vec![9; pages * 4064 - 104 - 30 + end]);
+                batch.put(
+                    Table::Involved,
+                    [7; 3],
+                    vec![9; pages * 4064 - 104 - 30 + end],
+                );
                 encode(&batch, 8, before, &mut bytes);
                 assert!(bytes == drawn(&batch, 8, before), "{pages} pages, {end}");
             }
