@@ -36,6 +36,8 @@ fn the_search_finds_shares_contents_members_and_says_when_there_is_nothing() {
     search(&share(3), &share(3), &of_share(3));
     // in capitals, as some print it
     search(&share(4).to_uppercase(), &share(4), &of_share(4));
+    // the first digits
+    search(&share(5)[..12], &share(5), &of_share(5));
     search(
         &member.to_lowercase(),
         "Received",
@@ -51,6 +53,11 @@ fn the_search_finds_shares_contents_members_and_says_when_there_is_nothing() {
     search("Zürich", "The ledger has nothing of this name.", "block/4");
     search(
         &share(99),
+        "The ledger has nothing of this name.",
+        "block/4",
+    );
+    search(
+        &share(99)[..12],
         "The ledger has nothing of this name.",
         "block/4",
     );

@@ -370,6 +370,12 @@ async function find(text) {
       try { await ask(path); return place; } catch (error) { if (error.status !== 404) throw error; }
     }
   }
+  // an id in part, as medshare takes it
+  if (/^[0-9a-f]{4,63}$/i.test(query)) {
+    const { items } = await ask(`v1/shares?limit=2&begins=${query}`);
+    if (items.length === 1) return `share/${items[0].share_id}`;
+    if (items.length > 1) throw new Nothing("More than one share has an id that begins so: give more of it.");
+  }
   // CIDs of version 1 in lower case, and of version 0
   if (/^(b[a-z2-7]{50,120}|Qm[1-9A-HJ-NP-Za-km-z]{44})$/.test(query)) return `content/${query}`;
   throw new Nothing("The ledger has nothing of this name.");
