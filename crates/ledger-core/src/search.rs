@@ -13,6 +13,8 @@ use crate::{
 pub const MAX_SEARCH: usize = 4096;
 /// How many are read at a time.
 const CHUNK: usize = 256;
+/// How many states are in memory together while their ids are looked at: one with the most receivers has a few hundred kilobytes.
+const STATES: usize = 16;
 
 /// Which shares; without a condition, every one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -229,39 +231,52 @@ impl<R: Snapshot> Reading<R> {
         from: u64,
         limit: usize,
     ) -> Result<Option<SharePage>> {
-        let (first, mut end) = (share_key(&prefix.first), share_key(&prefix.last));
+        let (mut start, mut end) = (share_key(&prefix.first), share_key(&prefix.last));
         // a range ends before its last key
         end.push(0);
-        let snapshot = self.snapshot();
-        let entries = snapshot.range(Table::State, &first, &end, Order::Ascending, MAX_SEARCH)?;
-        if entries.len() >= MAX_SEARCH {
-            return Ok(None);
-        }
-        let mut found = Vec::new();
-        for (key, _) in entries {
-            let id = key.last_chunk().copied().map(ShareId::new);
-            let id = id.ok_or_else(|| Error::damaged("a key of the state"))?;
-            let missing = || Error::damaged(format!("share {id} has no state"));
-            let state = self.share(&id)?.ok_or_else(missing)?;
-            let place = filter.place(&state).filter(|place| match order {
-                Order::Ascending => *place >= from,
-                Order::Descending => *place < from,
-            });
-            if let Some(place) = place.filter(|_| filter.matches(&id, &state)) {
-                found.push((place, id, state));
+        let (mut looked, mut found) = (0, Vec::new());
+        loop {
+            let snapshot = self.snapshot();
+            let entries = snapshot.range(Table::State, &start, &end, Order::Ascending, STATES)?;
+            let Some((last, _)) = entries.last() else {
+                break;
+            };
+            start = [last.as_slice(), &[0]].concat();
+            looked += entries.len();
+            if looked > MAX_SEARCH {
+                return Ok(None);
+            }
+            for (key, _) in entries {
+                let id = key.last_chunk().copied().map(ShareId::new);
+                let id = id.ok_or_else(|| Error::damaged("a key of the state"))?;
+                let state = self.found(&id)?;
+                let place = filter.place(&state).filter(|place| match order {
+                    Order::Ascending => *place >= from,
+                    Order::Descending => *place < from,
+                });
+                if let Some(place) = place.filter(|_| filter.matches(&id, &state)) {
+                    found.push((place, id));
+                }
             }
         }
-        found.sort_unstable_by_key(|(place, ..)| *place);
+        found.sort_unstable_by_key(|(place, _)| *place);
         if order == Order::Descending {
             found.reverse();
         }
-        let next = found.get(limit).map(|(place, ..)| match order {
+        let next = found.get(limit).map(|(place, _)| match order {
             Order::Ascending => *place,
             Order::Descending => place.saturating_add(1),
         });
         let shares = found.into_iter().take(limit);
-        let shares = shares.map(|(_, id, state)| (id, state)).collect();
+        let shares = shares.map(|(_, id)| Ok((id, self.found(&id)?)));
+        let shares = shares.collect::<Result<_>>()?;
         Ok(Some(SharePage { shares, next }))
+    }
+
+    /// The state of a share that is there.
+    fn found(&self, id: &ShareId) -> Result<ShareState> {
+        let missing = || Error::damaged(format!("share {id} has no state"));
+        self.share(id)?.ok_or_else(missing)
     }
 
     /// The share that is found at this transaction.
@@ -273,9 +288,7 @@ impl<R: Snapshot> Reading<R> {
             Body::Grant(grant) => grant.share_id,
             _ => return Ok(None),
         };
-        let state = self
-            .share(&id)?
-            .ok_or_else(|| Error::damaged(format!("share {id} has no state")))?;
+        let state = self.found(&id)?;
         Ok((filter.place(&state) == Some(index)).then_some((id, state)))
     }
 }

@@ -103,7 +103,7 @@ fn shares_are_found_by_sender_by_receiver_and_by_what_became_of_them() {
             ..ShareFilter::default()
         };
         let shares = access.shares(&filter).unwrap();
-        assert!(shares.iter().all(|(_, state)| filter.matches(state)));
+        assert!(shares.iter().all(|(id, state)| filter.matches(id, state)));
         shares.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
     };
     assert_eq!(found(None, None, None), [1, 2, 3].map(share_id));
