@@ -217,9 +217,11 @@ impl Secret {
         Ok(self.unlocked.get_or_init(|| key).clone())
     }
 
-    /// The key, for a person who reads it; the owner's name may come from a file.
+    /// The key, for a person who reads it; the owner's name may come from a file, and is to show as one line.
     fn key_name(&self) -> String {
-        format!("the key of {}", self.owner.escape_debug())
+        let shown = |c: char| if c.is_control() { ' ' } else { c };
+        let owner: String = self.owner.chars().map(shown).collect();
+        format!("the key of {owner}")
     }
 
     /// What the stored key is locked with, if it is: asked for once.

@@ -520,10 +520,12 @@ pub(crate) fn stored_share<R: Snapshot>(
     share: &ShareId,
 ) -> Result<Option<ShareState>> {
     let bytes = snapshot.get(Table::State, &share_key(share))?;
-    let read = |bytes: Vec<u8>| {
-        ShareState::from_bytes(&bytes).map_err(|error| named("a share's state", &error))
-    };
-    bytes.map(read).transpose()
+    bytes.map(|bytes| read_share(&bytes)).transpose()
+}
+
+/// A share as its table has it.
+pub(crate) fn read_share(bytes: &[u8]) -> Result<ShareState> {
+    ShareState::from_bytes(bytes).map_err(|error| named("a share's state", &error))
 }
 
 /// The key under which a transaction is listed for a member: the address, padded, and the index.

@@ -3,16 +3,20 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::ledger::read_share;
 use crate::state::share_key;
 use crate::store::{Order, Snapshot, Table};
 use crate::{
     Address, Body, Cid, Error, Reading, ReceiverState, Result, ShareId, ShareState, Status,
 };
 
-/// How many transactions are looked at for one page, found or not: what bounds the work of one question.
+/// How many transactions are looked at for one page, found or not: what bounds the work of one question. Where it is about the
+/// beginning of an id, 513 states are looked at first.
 pub const MAX_SEARCH: usize = 4096;
 /// How many are read at a time.
 const CHUNK: usize = 256;
+/// How many ids may begin alike for the state map to be asked for them, and not the log.
+const ALIKE: usize = 512;
 /// How many states are in memory together while their ids are looked at: one with the most receivers has a few hundred kilobytes.
 const STATES: usize = 16;
 
@@ -161,7 +165,7 @@ pub struct SharePage {
 
 impl<R: Snapshot> Reading<R> {
     /// At most `limit` shares that match, among the transactions from an index on (or, descending, before it). A page may hold
-    /// fewer, even none, and say where to go on, because one question looks at [`MAX_SEARCH`] transactions at most.
+    /// fewer, even none, and say where to go on: see [`MAX_SEARCH`].
     ///
     /// # Errors
     ///
@@ -173,7 +177,9 @@ impl<R: Snapshot> Reading<R> {
         from: u64,
         limit: usize,
     ) -> Result<SharePage> {
+        // whom few transactions concern is found sooner by those
         if let Some(prefix) = &filter.begins
+            && filter.receiver.or(filter.sender).is_none()
             && let Some(page) = self.beginning(prefix, filter, order, from, limit)?
         {
             return Ok(page);
@@ -221,8 +227,8 @@ impl<R: Snapshot> Reading<R> {
         }
     }
 
-    /// As [`Reading::find_shares`] among those whose id begins so, which the state map has together; none when they are more than one
-    /// question looks at, and the log is looked through as for any other condition.
+    /// As [`Reading::find_shares`] among those whose id begins so, which the state map has together; none when they are more than
+    /// [`ALIKE`], and the log is looked through as for any other condition.
     fn beginning(
         &self,
         prefix: &ShareIdPrefix,
@@ -243,13 +249,13 @@ impl<R: Snapshot> Reading<R> {
             };
             start = [last.as_slice(), &[0]].concat();
             looked += entries.len();
-            if looked > MAX_SEARCH {
+            if looked > ALIKE {
                 return Ok(None);
             }
-            for (key, _) in entries {
+            for (key, state) in entries {
                 let id = key.last_chunk().copied().map(ShareId::new);
                 let id = id.ok_or_else(|| Error::damaged("a key of the state"))?;
-                let state = self.found(&id)?;
+                let state = read_share(&state)?;
                 let place = filter.place(&state).filter(|place| match order {
                     Order::Ascending => *place >= from,
                     Order::Descending => *place < from,
@@ -365,35 +371,60 @@ mod tests {
         }
     }
 
-    /// More than one question looks at begin with a digit: the log is looked through.
+    /// As many as the state map is asked for begin alike, and one more, which the log is looked through for: every one once, in order,
+    /// from either end, and also while it becomes one more.
     #[test]
     fn pages_go_on_where_too_many_begin_so() {
-        let many = u64::try_from(MAX_SEARCH + 3 * CHUNK / 2).unwrap();
+        let alike = |number: u64| {
+            let mut id = *share_id(number).as_bytes();
+            id[0] = 0x5a;
+            ShareId::new(id)
+        };
         let mut chain = Chain::new(1);
         let sender = Person::new(0);
-        for number in 0..many {
+        let mut send = |number| {
             let mut body = share(number, &[&sender]);
             if let Body::Share(share) = &mut body {
-                let mut id = *share.share_id.as_bytes();
-                id[0] = 0x5a;
-                share.share_id = ShareId::new(id);
+                share.share_id = alike(number);
             }
             chain.send(&sender, body).unwrap();
-        }
-        let reading = chain.ledger.view().unwrap();
+            chain.ledger.view().unwrap()
+        };
         let filter = ShareFilter {
             begins: Some("5a".parse().unwrap()),
             ..ShareFilter::default()
         };
-        let (mut found, mut next) = (0, Some(0));
-        while let Some(from) = next {
-            let page = reading
-                .find_shares(&filter, Order::Ascending, from, 1000)
-                .unwrap();
-            found += page.shares.len() as u64;
-            next = page.next;
+        let many = u64::try_from(ALIKE).unwrap();
+        let (before, after) = ((0..many).map(&mut send).last().unwrap(), send(many));
+        for order in [Order::Ascending, Order::Descending] {
+            let start = match order {
+                Order::Ascending => 0,
+                Order::Descending => u64::MAX,
+            };
+            // the readings of the first page and of those after it, and how many there are
+            let newest = match order {
+                Order::Ascending => many + 1,
+                // what came behind the first page is not in it
+                Order::Descending => many,
+            };
+            for (first, rest, count) in [
+                (&before, &before, many),
+                (&after, &after, many + 1),
+                (&before, &after, newest),
+            ] {
+                let (mut found, mut next, mut reading) = (Vec::new(), Some(start), first);
+                while let Some(from) = next {
+                    let page = reading.find_shares(&filter, order, from, 100).unwrap();
+                    found.extend(page.shares.iter().map(|(id, _)| *id));
+                    (next, reading) = (page.next, rest);
+                }
+                let mut expected: Vec<_> = (0..count).map(alike).collect();
+                if order == Order::Descending {
+                    expected.reverse();
+                }
+                assert!(found == expected, "{order:?} {count}");
+            }
         }
-        assert_eq!(found, many);
     }
 
     /// More transactions than one question looks at, of which few match: pages are short or empty, go on where they say, and miss

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use openpgp::cert::ValidCert;
+use openpgp::cert::amalgamation::ValidAmalgamation as _;
 use openpgp::crypto::mpi;
 use openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use openpgp::parse::Parse as _;
@@ -136,6 +137,10 @@ impl Cert {
             let Ok(primary) = valid.primary_userid() else {
                 return Ok((None, None));
             };
+            // where every one is revoked it is one of those
+            if matches!(primary.revocation_status(), RevocationStatus::Revoked(_)) {
+                return Ok((None, None));
+            }
             let userid = primary.userid();
             // a user ID that follows no convention has neither
             let part = |part: openpgp::Result<Option<&str>>| part.ok().flatten().map(str::to_owned);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ledger_core::testing::{Person, content, share_id};
+use ledger_core::testing::{Person, content, share as share_of, share_id};
+use ledger_core::{Body, Share, ShareId};
 
 use crate::browser::Browser;
 use crate::{at, of_share, running};
@@ -36,8 +37,30 @@ fn the_search_finds_shares_contents_members_and_says_when_there_is_nothing() {
     search(&share(3), &share(3), &of_share(3));
     // in capitals, as some print it
     search(&share(4).to_uppercase(), &share(4), &of_share(4));
-    // the first digits
+    // the first digits, also where they could be a height or a member
     search(&share(5)[..12], &share(5), &of_share(5));
+    let ids = [
+        [0x12; 32],
+        std::array::from_fn(|at| if at < 20 { 0x12 } else { 0x21 }),
+    ];
+    for (number, id) in (7..).zip(ids) {
+        let Body::Share(body) = share_of(number, &[&Person::new(3)]) else {
+            unreachable!("a share is a share")
+        };
+        let share_id = ShareId::new(id);
+        running.send(1, Body::Share(Share { share_id, ..body }));
+        if number == 7 {
+            let (id, place) = ("12".repeat(32), format!("share/{share_id}"));
+            search("12121212", &id, &place);
+            search(&"12".repeat(20), &id, &place);
+        }
+    }
+    let here = format!("share/{}", "12".repeat(32));
+    search(
+        "12121212",
+        "More than one share has an id that begins so",
+        &here,
+    );
     search(
         &member.to_lowercase(),
         "Received",

@@ -360,25 +360,50 @@ async function sharesOf(cid) {
 // ---- search: the form of what is asked says what it can be
 
 async function find(text) {
-  const query = text.trim();
-  if (/^[0-9]{1,15}$/.test(query)) return `block/${query}`;
-  if (HEX40.test(query)) return `member/${query.toUpperCase()}`;
+  const query = text.trim(), capitals = query.toUpperCase();
+  // what may also be the beginning of a share's id
+  let place;
+  if (/^[0-9]{1,15}$/.test(query)) place = `block/${query}`;
+  if (HEX40.test(query)) place = `member/${capitals}`;
+  if (place && (query.length < 4 || await there(`v1/${place.replace("/", "s/")}`))) return place;
   if (HEX64.test(query)) {
     const id = query.toLowerCase();
-    for (const [path, place] of [[`v1/shares/${id}`, `share/${id}`], [`v1/members/${query.toUpperCase()}`, `member/${query.toUpperCase()}`],
+    for (const [path, place] of [[`v1/shares/${id}`, `share/${id}`], [`v1/members/${capitals}`, `member/${capitals}`],
       [`v1/transactions/${id}`, `tx/${id}`]]) {
-      try { await ask(path); return place; } catch (error) { if (error.status !== 404) throw error; }
+      if (await there(path)) return place;
     }
   }
-  // an id in part, as medshare takes it
   if (/^[0-9a-f]{4,63}$/i.test(query)) {
-    const { items } = await ask(`v1/shares?limit=2&begins=${query}`);
-    if (items.length === 1) return `share/${items[0].share_id}`;
-    if (items.length > 1) throw new Nothing("More than one share has an id that begins so: give more of it.");
+    const share = await beginning(query.toLowerCase());
+    if (share) return `share/${share}`;
   }
+  if (place) return place;
   // CIDs of version 1 in lower case, and of version 0
   if (/^(b[a-z2-7]{50,120}|Qm[1-9A-HJ-NP-Za-km-z]{44})$/.test(query)) return `content/${query}`;
   throw new Nothing("The ledger has nothing of this name.");
+}
+
+/** Whether the ledger has it. */
+async function there(path) {
+  try {
+    await ask(path);
+    return true;
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return false;
+  }
+}
+
+/** The one share id that begins so, if there is one: a page of the list may be empty before the last one. */
+async function beginning(digits) {
+  const found = new Set();
+  for (let cursor = "0"; cursor !== undefined && found.size < 2;) {
+    const page = await ask(`v1/shares?limit=2&begins=${digits}&cursor=${cursor}`);
+    page.items.map((share) => share.share_id).filter((id) => id.startsWith(digits)).forEach((id) => found.add(id));
+    cursor = page.next;
+  }
+  if (found.size > 1) throw new Nothing("More than one share has an id that begins so: give more of it.");
+  return [...found][0];
 }
 
 // ---- news: what is recorded while the page is open
