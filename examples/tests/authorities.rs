@@ -71,6 +71,15 @@ fn founded() -> Place {
     place
 }
 
+/// A place with a key of this user ID that was made before there is a home.
+fn with_key(userid: &str) -> Place {
+    let place = Place::empty();
+    let files = ["--out", "east.key", "--revocation", "east.rev"];
+    let generate = ["key", "generate", userid];
+    place.run(generate.iter().chain(&files)).ok();
+    place
+}
+
 /// The key's user ID says whose it is, unless something else is said.
 #[test]
 fn a_home_of_a_key_that_was_made_before_has_its_name() {
@@ -88,34 +97,14 @@ fn a_home_of_a_key_that_was_made_before_has_its_name() {
         ("<east@hospital.example>", &[], ["east@hospital.example"; 2]),
         ("east@hospital.example", &[], ["east@hospital.example"; 2]),
     ] {
-        let place = Place::empty();
-        let made = [
-            "key",
-            "generate",
-            userid,
-            "--out",
-            "east.key",
-            "--revocation",
-            "east.rev",
-        ];
-        place.run(made).ok();
+        let place = with_key(userid);
         let init = ["init", "--home", "east", "--key", "east.key"];
         place.run(init.iter().chain(more)).ok();
         let config = fs::read(place.path("east/config.json")).unwrap();
         let config: Value = serde_json::from_slice(&config).unwrap();
         assert_eq!([&config["name"], &config["email"]], expected, "{userid}");
     }
-    let place = Place::empty();
-    let made = [
-        "key",
-        "generate",
-        "<>",
-        "--out",
-        "east.key",
-        "--revocation",
-        "east.rev",
-    ];
-    place.run(made).ok();
+    let place = with_key("<>");
     let init = ["init", "--home", "east", "--key", "east.key"];
     place
         .run(init)

@@ -26,6 +26,7 @@ use crate::{Error, Result};
 mod disk;
 mod journal;
 mod overlay;
+mod record;
 mod snapshot;
 mod tables;
 
