@@ -2,7 +2,7 @@
 
 use crate::ledger::EXTRA;
 use crate::store::{LedgerStore, MemoryStore, Order, Snapshot, Table};
-use crate::{Error, Height, Ledger, Result};
+use crate::{Error, Height, Ledger, Result, map};
 
 /// How many entries of a table are compared at a time.
 const PAGE: usize = 1024;
@@ -45,7 +45,7 @@ impl<S: LedgerStore> Ledger<S> {
                 }
                 continue;
             }
-            again.replay(&block)?;
+            again.replay_by(&block, map::library::update)?;
             progress(height.0 + 1, last.0 + 1);
         }
         let (stored, computed) = (reading.snapshot(), again.store().snapshot()?);

@@ -17,7 +17,7 @@ use std::io::{self, Read, Write};
 
 use crate::hash::sha256;
 use crate::store::{Batch, LedgerStore, Order, Snapshot, Table};
-use crate::{Block, Error, Genesis, Header, Height, Ledger, Result};
+use crate::{Block, Error, Genesis, Header, Height, Ledger, Result, map};
 
 const MAGIC: &[u8; 26] = b"medshare ledger export v2\n";
 /// The first line of an export that does not say how long it is.
@@ -166,13 +166,18 @@ impl<S: LedgerStore> Ledger<S> {
     ///
     /// [`Error::Damaged`] naming the block and what is wrong with it, or a failure of the store.
     pub fn replay(&self, block: &Block) -> Result<()> {
+        self.replay_by(block, map::update)
+    }
+
+    /// As [`Ledger::replay`], with another way to update the state tree.
+    pub(crate) fn replay_by(&self, block: &Block, update: map::Update<S::Snapshot>) -> Result<()> {
         let height = block.header.height;
         let wrong = |reason: String| Error::damaged(format!("block {height}: {reason}"));
         let mut staged = self.begin(block.header.time)?;
         for tx in &block.transactions {
             staged.apply(tx).map_err(|error| wrong(error.to_string()))?;
         }
-        let finished = staged.finish()?;
+        let finished = staged.finish_by(update)?;
         if finished.header != block.header {
             return Err(wrong(
                 "its header is not what its transactions give".to_owned(),

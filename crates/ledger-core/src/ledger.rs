@@ -421,6 +421,11 @@ impl<R: Snapshot> Staged<R> {
     ///
     /// When the store fails or its state tree is damaged.
     pub fn finish(self) -> Result<Finished> {
+        self.finish_by(map::update)
+    }
+
+    /// As [`Staged::finish`], with another way to update the state tree.
+    pub(crate) fn finish_by(self, update: map::Update<R>) -> Result<Finished> {
         let mut batch = Batch::new();
         let mut values = BTreeMap::new();
         values.extend(
@@ -437,7 +442,7 @@ impl<R: Snapshot> Staged<R> {
             // a block without transactions changes no state, but the tree's root is stored under each height
             map::touch(&self.snapshot, self.height, &mut batch)?
         } else {
-            map::update(&self.snapshot, self.height, &values, &mut batch)?
+            update(&self.snapshot, self.height, &values, &mut batch)?
         };
         let header = Header {
             height: self.height,

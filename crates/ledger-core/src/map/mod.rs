@@ -1,20 +1,17 @@
 //! The map of shares and members under one root: jmt's tree over our tables, and proofs that need neither.
 
-use std::collections::BTreeMap;
-
-use borsh::BorshDeserialize;
-use jmt::storage::{LeafNode, NibblePath, Node, NodeKey, TreeReader};
-use jmt::{KeyHash, OwnedValue, Sha256Jmt, Version};
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
-use crate::hash::sha256;
+use self::node::{EMPTY, Node, Place, inner_hash, leaf_hash, nibble_of};
 use crate::merkle::path;
-use crate::store::{Batch, Snapshot, Table};
-use crate::{Digest, Error, Height, Result};
+use crate::store::{Snapshot, Table};
+use crate::{Digest, Error, Result};
 
-/// The root of a map with nothing in it, and of every empty subtree (jmt's placeholder).
-const EMPTY: Digest = Digest::new(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
+pub(crate) mod library;
+mod node;
+mod update;
+
+pub(crate) use self::update::{Update, touch, update};
 
 /// Shows that the state map holds a value under a key, or that it holds none.
 ///
@@ -127,24 +124,6 @@ impl StateProof {
     }
 }
 
-/// jmt's hash of a leaf.
-fn leaf_hash(key: &Digest, value: &Digest) -> Digest {
-    Digest::new(sha256(&[
-        jmt::proof::LEAF_DOMAIN_SEPARATOR,
-        key.as_bytes(),
-        value.as_bytes(),
-    ]))
-}
-
-/// jmt's hash of an inner node.
-fn inner_hash(left: &Digest, right: &Digest) -> Digest {
-    Digest::new(sha256(&[
-        jmt::proof::INTERNAL_DOMAIN_SEPARATOR,
-        left.as_bytes(),
-        right.as_bytes(),
-    ]))
-}
-
 /// Bit `at` of the digest, counted from the most significant bit of the first byte.
 fn bit_of(digest: &Digest, at: usize) -> bool {
     digest
@@ -160,126 +139,43 @@ fn common_bits(a: &Digest, b: &Digest) -> usize {
         .count()
 }
 
-/// The tree in a snapshot: one node per path, each with the height at which it was written.
-struct Stored<'a, S>(&'a S);
-
-impl<S: Snapshot> Stored<'_, S> {
-    /// The node at a path, whatever its height.
-    fn node(&self, path: &[u8]) -> Result<Option<(u64, Node)>> {
-        let Some(bytes) = self.0.get(Table::Node, path)? else {
-            return Ok(None);
-        };
-        let node = <(u64, Node)>::try_from_slice(&bytes);
-        node.map(Some)
-            .map_err(|error| Error::damaged(format!("a node of the state tree: {error}")))
+/// The node at a path; one written at another height than the node above says is damage, as one that is missing.
+fn stored<S: Snapshot>(snapshot: &S, path: &[u8], height: Option<u64>) -> Result<Node> {
+    let missing = || {
+        let depth = path.len();
+        Error::damaged(format!("the state tree has no node at depth {depth}"))
+    };
+    let bytes = snapshot.get(Table::Node, path)?.ok_or_else(missing)?;
+    let (written, node) = Node::read(&bytes)?;
+    if height.is_none_or(|height| height == written) {
+        Ok(node)
+    } else {
+        Err(missing())
     }
-}
-
-impl<S: Snapshot> TreeReader for Stored<'_, S> {
-    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        let node = self.node(&node_path(key.nibble_path()))?;
-        Ok(node.and_then(|(version, node)| (version == key.version()).then_some(node)))
-    }
-
-    fn get_value_option(&self, _: Version, _: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
-        // values are read from their own table; the tree is asked for nodes alone
-        Ok(None)
-    }
-
-    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
-        // asked for only while restoring a tree from elsewhere, which does not happen here
-        Ok(None)
-    }
-}
-
-/// The key of a node in its table: its path, one byte per nibble, so that a node stands before its children.
-fn node_path(path: &NibblePath) -> SmallVec<[u8; 40]> {
-    path.nibbles().map(u8::from).collect()
-}
-
-/// The root after setting these values at this height; the changed nodes go into the batch.
-pub(crate) fn update<S: Snapshot>(
-    snapshot: &S,
-    height: Height,
-    values: &BTreeMap<Vec<u8>, Vec<u8>>,
-    batch: &mut Batch,
-) -> Result<Digest> {
-    let stored = Stored(snapshot);
-    let hashed: Vec<_> = values
-        .iter()
-        .map(|(key, value)| (key_hash(key), value.clone()))
-        .collect();
-    let (roots, update) = Sha256Jmt::new(&stored)
-        .batch_put_value_sets(vec![hashed], None, height.0)
-        .map_err(damaged)?;
-    for stale in &update.stale_node_index_batch {
-        batch.remove(Table::Node, node_path(stale.node_key.nibble_path()));
-    }
-    let mut bytes = Vec::new();
-    for (key, node) in update.node_batch.nodes() {
-        bytes.clear();
-        // writing into memory does not fail
-        borsh::to_writer(&mut bytes, &(key.version(), node)).map_err(damaged)?;
-        batch.put(Table::Node, node_path(key.nibble_path()), &bytes);
-    }
-    roots
-        .first()
-        .map(|root| Digest::new(root.0))
-        .ok_or_else(|| Error::damaged("the state tree has no root"))
-}
-
-/// Takes the tree as it is to the next height: a block without transactions.
-pub(crate) fn touch<S: Snapshot>(
-    snapshot: &S,
-    height: Height,
-    batch: &mut Batch,
-) -> Result<Digest> {
-    let (_, node) = Stored(snapshot)
-        .node(&[])?
-        .ok_or_else(|| Error::damaged("the state tree has no root"))?;
-    batch.put(
-        Table::Node,
-        b"",
-        borsh::to_vec(&(height.0, &node)).map_err(damaged)?,
-    );
-    node_hash(&node)
 }
 
 /// The root of the stored tree.
 pub(crate) fn root<S: Snapshot>(snapshot: &S) -> Result<Digest> {
-    let (_, node) = Stored(snapshot)
-        .node(&[])?
-        .ok_or_else(|| Error::damaged("the state tree has no root"))?;
-    node_hash(&node)
+    Ok(stored(snapshot, &[], None)?.hash())
 }
 
 /// Shows what the map holds under this key: a walk from the root that notes each sibling.
 pub(crate) fn prove<S: Snapshot>(snapshot: &S, key: &[u8]) -> Result<StateProof> {
     let key = Digest::of(key);
-    let stored = Stored(snapshot);
     let mut path = Vec::new();
     let mut siblings = Vec::new();
     // a path has at most 64 nibbles
     while path.len() <= 64 {
-        let Some((_, node)) = stored.node(&path)? else {
-            return Err(Error::damaged(format!(
-                "the state tree has no node at depth {}",
-                path.len()
-            )));
-        };
-        match node {
-            Node::Null => return Ok(StateProof::new(&siblings, None)),
+        match stored(snapshot, &path, None)? {
+            Node::Empty => return Ok(StateProof::new(&siblings, None)),
             Node::Leaf(leaf) => {
-                let found = Digest::new(leaf.key_hash().0);
-                let value = leaf_value(&leaf)?;
-                let other = (found != key).then_some(OtherLeaf { key: found, value });
+                let other = (leaf.key != key).then_some(OtherLeaf {
+                    key: leaf.key,
+                    value: leaf.value,
+                });
                 return Ok(StateProof::new(&siblings, other));
             }
-            Node::Internal(node) => {
-                let children = node
-                    .children_unsorted()
-                    .map(|(n, child)| (u8::from(n), child.hash, child.is_leaf()));
-                let children = Children::new(children);
+            Node::Inner(children) => {
                 let nibble = nibble_of(&key, path.len());
                 let (mut from, mut width) = (0, 16);
                 let child = loop {
@@ -303,108 +199,6 @@ pub(crate) fn prove<S: Snapshot>(snapshot: &S, key: &[u8]) -> Result<StateProof>
         }
     }
     Err(Error::damaged("the state tree has no end"))
-}
-
-/// The sixteen children of a node: each one's hash, and whether it is a leaf.
-struct Children([Option<(Digest, bool)>; 16]);
-
-/// What stands in a range of children.
-enum Place {
-    Empty,
-    /// One leaf, or one place.
-    Child(usize),
-    Many,
-}
-
-impl Children {
-    /// Takes each child's nibble, hash and kind: jmt does not let its own type be named.
-    fn new(found: impl Iterator<Item = (u8, [u8; 32], bool)>) -> Self {
-        let mut children = [None; 16];
-        for (nibble, hash, leaf) in found {
-            if let Some(place) = children.get_mut(usize::from(nibble)) {
-                *place = Some((Digest::new(hash), leaf));
-            }
-        }
-        Self(children)
-    }
-
-    fn only(&self, from: usize, width: usize) -> Place {
-        let mut found = self
-            .0
-            .iter()
-            .enumerate()
-            .skip(from)
-            .take(width)
-            .filter_map(|(at, child)| child.map(|c| (at, c)));
-        match (found.next(), found.next()) {
-            (None, _) => Place::Empty,
-            (Some((at, (_, leaf))), None) if leaf || width == 1 => Place::Child(at),
-            _ => Place::Many,
-        }
-    }
-
-    /// The root over a range of children, in which a range with one leaf is that leaf.
-    fn root(&self, from: usize, width: usize) -> Digest {
-        match self.only(from, width) {
-            Place::Empty => EMPTY,
-            Place::Child(at) => self
-                .0
-                .get(at)
-                .copied()
-                .flatten()
-                .map_or(EMPTY, |(hash, _)| hash),
-            Place::Many => inner_hash(
-                &self.root(from, width / 2),
-                &self.root(from + width / 2, width / 2),
-            ),
-        }
-    }
-}
-
-/// The root over a node, computed without jmt's assertions, because the node may come from a damaged file.
-fn node_hash(node: &Node) -> Result<Digest> {
-    Ok(match node {
-        Node::Null => EMPTY,
-        Node::Leaf(leaf) => leaf_hash(&Digest::new(leaf.key_hash().0), &leaf_value(leaf)?),
-        Node::Internal(node) => Children::new(
-            node.children_unsorted()
-                .map(|(n, child)| (u8::from(n), child.hash, child.is_leaf())),
-        )
-        .root(0, 16),
-    })
-}
-
-/// The hash of a leaf's value, which jmt keeps to itself: the second half of the leaf as it is written.
-fn leaf_value(leaf: &LeafNode) -> Result<Digest> {
-    let bytes = borsh::to_vec(leaf).map_err(damaged)?;
-    let value = bytes
-        .get(32..)
-        .and_then(|value| value.try_into().ok())
-        .map(Digest::new);
-    value.ok_or_else(|| Error::damaged("a leaf of the state tree"))
-}
-
-/// Nibble `at` of the digest.
-fn nibble_of(digest: &Digest, at: usize) -> usize {
-    let byte = digest.as_bytes().get(at / 2).copied().unwrap_or_default();
-    usize::from(if at.is_multiple_of(2) {
-        byte >> 4
-    } else {
-        byte & 0x0f
-    })
-}
-
-fn key_hash(key: &[u8]) -> KeyHash {
-    KeyHash(*Digest::of(key).as_bytes())
-}
-
-/// jmt's failures come from our own reader, or from a tree that contradicts itself.
-fn damaged(error: impl Into<anyhow::Error>) -> Error {
-    let error: anyhow::Error = error.into();
-    match error.downcast::<Error>() {
-        Ok(own) => own,
-        Err(other) => Error::damaged(format!("the state tree: {other}")),
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, RootHash, Sha256Jmt, Version};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
 
-use super::{EMPTY, StateProof, Stored, key_hash, prove, root, update};
-use crate::Height;
+use super::library::{self, Stored, key_hash};
+use super::node::{Leaf, Node as Ours};
+use super::{EMPTY, StateProof, prove, root, touch, update};
 use crate::codec::{decode, encode};
 use crate::hash::sha256;
-use crate::store::{Batch, LedgerStore as _, MemorySnapshot, MemoryStore};
+use crate::store::{Batch, LedgerStore as _, MemorySnapshot, MemoryStore, Snapshot as _, Table};
+use crate::{Digest, Error, Height};
 
 /// The tree as jmt reads it for a proof of its own, which takes the values too.
 struct Oracle<'a>(Stored<'a, MemorySnapshot>, BTreeMap<[u8; 32], Vec<u8>>);
@@ -86,7 +90,7 @@ fn membership_and_absence_agree_with_jmt() {
 }
 
 /// The map of these keys, each its own value, and its root.
-fn map_of(keys: &[Vec<u8>]) -> (MemorySnapshot, crate::Digest) {
+fn map_of(keys: &[Vec<u8>]) -> (MemorySnapshot, Digest) {
     let store = MemoryStore::new();
     let values = keys.iter().map(|key| (key.clone(), key.clone())).collect();
     let mut batch = Batch::new();
@@ -165,7 +169,7 @@ fn places_that_are_none_or_out_of_order_prove_nothing() {
 fn a_leaf_at_the_end_of_the_longest_path_has_its_places() {
     // two hashes that differ in their last bit alone cannot be found, so the proof is made by hand
     let mut siblings = vec![EMPTY; 256];
-    siblings[255] = crate::Digest::of(b"sibling");
+    siblings[255] = Digest::of(b"sibling");
     let proof = StateProof::new(&siblings, None);
     assert_eq!((proof.siblings.len(), proof.empty.len()), (1, 255));
     siblings.reverse();
@@ -173,4 +177,120 @@ fn a_leaf_at_the_end_of_the_longest_path_has_its_places() {
     let mut longer = proof;
     longer.siblings.push(EMPTY);
     assert_eq!(longer.all(), None, "a path has at most 256 places");
+}
+
+/// Keys' hashes of which many begin alike, some up to their last four bits.
+fn hashes() -> impl Strategy<Value = [u8; 32]> {
+    let byte = prop_oneof![Just(0), Just(0x01), Just(0x10), any::<u8>()];
+    (0..=32_usize, vec(byte, 32)).prop_map(|(alike, bytes)| {
+        let mut hash = [0; 32];
+        hash[alike..].copy_from_slice(&bytes[alike..]);
+        hash
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    /// Block by block, some of them without a change: the root and every byte that is written.
+    #[test]
+    fn the_tree_is_the_one_that_jmt_builds(
+        blocks in vec(btree_map(hashes(), vec(any::<u8>(), 0..3), 0..20), 1..8),
+        first in btree_map(hashes(), vec(any::<u8>(), 0..3), 1..4),
+    ) {
+        let (ours, theirs) = (MemoryStore::new(), MemoryStore::new());
+        for (height, changes) in (0..).map(Height).zip([first].into_iter().chain(blocks)) {
+            let (snapshot, mut batch) = (ours.snapshot().unwrap(), Batch::new());
+            if changes.is_empty() {
+                let found = touch(&snapshot, height, &mut batch).unwrap();
+                prop_assert_eq!(found, root(&snapshot).unwrap());
+                theirs.commit(&batch).unwrap();
+            } else {
+                let leaves = changes.iter().map(|(hash, value)| Leaf {
+                    key: Digest::new(*hash),
+                    value: Digest::of(value),
+                });
+                let found = update::insert(&snapshot, height, leaves.collect(), &mut batch);
+                let (snapshot, mut expected) = (theirs.snapshot().unwrap(), Batch::new());
+                let changes = changes.into_iter().map(|(hash, value)| (KeyHash(hash), value));
+                let their_root = library::insert(&snapshot, height, changes.collect(), &mut expected);
+                prop_assert_eq!(found.unwrap(), their_root.unwrap());
+                prop_assert_eq!(&batch, &expected);
+                theirs.commit(&expected).unwrap();
+            }
+            ours.commit(&batch).unwrap();
+        }
+    }
+
+    /// Whatever is read, of a node in which one byte is another, is written back as it was, and jmt reads it too.
+    #[test]
+    fn a_node_has_one_spelling(inner: bool, at: prop::sample::Index, byte in prop_oneof![0..4_u8, any::<u8>()]) {
+        let (store, path) = written();
+        let path = if inner { path } else { [path.as_slice(), &[7]].concat() };
+        let bytes = store.snapshot().unwrap().get(Table::Node, &path).unwrap();
+        let mut bytes = bytes.unwrap_or_else(|| [[7; 8].as_slice(), &[2], &[9; 64]].concat());
+        *at.get_mut(&mut bytes) = byte;
+        if let Ok((height, node)) = Ours::read(&bytes) {
+            let mut again = Vec::new();
+            node.write(height, &mut again);
+            prop_assert_eq!(&again, &bytes);
+            prop_assert!(borsh::from_slice::<(u64, Node)>(&bytes).is_ok());
+        }
+    }
+}
+
+/// A tree of three levels, the batch that wrote it, and the path of its deepest inner node.
+fn written() -> (MemoryStore, Vec<u8>) {
+    let store = MemoryStore::new();
+    let values = alike().map(|key| (key.clone(), key)).into_iter().collect();
+    let mut batch = Batch::new();
+    update(&store.snapshot().unwrap(), Height(0), &values, &mut batch).unwrap();
+    store.commit(&batch).unwrap();
+    let nodes = batch.changes().find(|(table, _)| *table == Table::Node);
+    let inner = |bytes: &[u8]| matches!(Ours::read(bytes), Ok((_, Ours::Inner(_))));
+    let deepest = nodes
+        .unwrap()
+        .1
+        .filter(|(_, bytes)| bytes.is_some_and(inner))
+        .map(|(path, _)| path.to_vec())
+        .max_by_key(Vec::len);
+    (store, deepest.unwrap())
+}
+
+#[test]
+fn a_tree_that_is_not_what_was_written_is_damage_and_no_root() {
+    let changed: BTreeMap<_, _> = alike().map(|key| (key, b"new".to_vec())).into();
+    let after = |damage: &dyn Fn(&mut Vec<u8>)| {
+        let (store, path) = written();
+        let mut bytes = store.snapshot().unwrap().get(Table::Node, &path).unwrap();
+        damage(bytes.as_mut().unwrap());
+        let mut batch = Batch::new();
+        match bytes.filter(|bytes| !bytes.is_empty()) {
+            Some(bytes) => batch.put(Table::Node, &path, bytes),
+            None => batch.remove(Table::Node, &path),
+        }
+        store.commit(&batch).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        update(&snapshot, Height(1), &changed, &mut Batch::new())
+    };
+    assert!(after(&|_| ()).is_ok());
+    // gone, of another height, of no kind, with a child too many by its own count, and cut
+    for damage in [
+        &Vec::clear as &dyn Fn(&mut Vec<u8>),
+        &|bytes| bytes[0] ^= 1,
+        &|bytes| bytes[8] = 3,
+        &|bytes| *bytes.last_mut().unwrap() ^= 1,
+        &|bytes| bytes.truncate(bytes.len() - 1),
+        &|bytes| bytes.push(0),
+    ] {
+        assert!(matches!(after(damage), Err(Error::Damaged { .. })));
+    }
+    // the root's height is the block's before
+    let (store, _) = written();
+    let skipped = update(
+        &store.snapshot().unwrap(),
+        Height(2),
+        &changed,
+        &mut Batch::new(),
+    );
+    assert!(matches!(skipped, Err(Error::Damaged { .. })));
 }
