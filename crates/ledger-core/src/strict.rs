@@ -1,7 +1,8 @@
 //! Ed25519 under its strict rules, with keys that are unpacked once and, where they are used often, with their multiples.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use curve25519_dalek::{EdwardsPoint, Scalar, constants};
 use ed25519_dalek::{Verifier as _, VerifyingKey};
@@ -10,8 +11,8 @@ use sha2::{Digest as _, Sha512};
 use crate::multiples::Multiples;
 use crate::{PublicKey, Signature};
 
-/// The multiples of a key with the sign changed: 272 points, 43,520 bytes.
-type KeyMultiples = Multiples<5, 3>;
+/// The multiples of a key with the sign changed: 704 points, 112,640 bytes.
+type KeyMultiples = Multiples<6, 2>;
 
 /// The multiples of the group's base point, which every signature needs: 4,096 points, 655,360 bytes for the process.
 static BASE: LazyLock<Multiples<8, 1>> =
@@ -40,7 +41,7 @@ impl UnpackedKey {
         })
     }
 
-    /// The key with a table of its multiples, in 44 kB that all clones share: its signatures are then checked in about half of
+    /// The key with a table of its multiples, in 113 kB that all clones share: its signatures are then checked in about half of
     /// the time. The verdict is the same.
     #[must_use]
     pub fn prepared(mut self) -> Self {
@@ -79,30 +80,27 @@ impl UnpackedKey {
     /// As [`UnpackedKey::verifies`] for many signatures, each with its key and message: what they share is computed once.
     #[must_use]
     pub fn verify_each<M: AsRef<[u8]>>(signed: &[(&Self, M, &Signature)]) -> Vec<bool> {
-        let mut verdicts = Vec::with_capacity(signed.len());
+        let mut verdicts = vec![false; signed.len()];
         let (mut points, mut places) = (Vec::new(), Vec::new());
-        for (place, (key, message, signature)) in signed.iter().enumerate() {
-            verdicts.push(match &key.multiples {
-                None => key.verifies(message.as_ref(), signature),
-                Some(multiples) => {
-                    let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-                    let point = key.expected(multiples, message.as_ref(), &signature);
-                    if let Some(point) =
-                        point.filter(|_| !SMALL_ORDER.contains(signature.r_bytes()))
-                    {
-                        points.push(point);
-                        places.push((place, *signature.r_bytes()));
-                    }
-                    false
-                }
-            });
+        // those of one key one after the other: from the second on its multiples are in a fast cache
+        let mut order: Vec<_> = verdicts.iter_mut().zip(signed).collect();
+        order.sort_by_key(|(_, (key, ..))| key.key);
+        for (verdict, (key, message, signature)) in order {
+            let Some(multiples) = &key.multiples else {
+                *verdict = key.verifies(message.as_ref(), signature);
+                continue;
+            };
+            let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
+            let point = key.expected(multiples, message.as_ref(), &signature);
+            if let Some(point) = point.filter(|_| !SMALL_ORDER.contains(signature.r_bytes())) {
+                points.push(point);
+                places.push((verdict, *signature.r_bytes()));
+            }
         }
         // one inversion for all of them
         let spelled = EdwardsPoint::compress_batch_alloc(&points);
-        for (spelled, (place, r)) in spelled.iter().zip(places) {
-            if let Some(verdict) = verdicts.get_mut(place) {
-                *verdict = *spelled.as_bytes() == r;
-            }
+        for (spelled, (verdict, r)) in spelled.iter().zip(places) {
+            *verdict = *spelled.as_bytes() == r;
         }
         verdicts
     }
@@ -124,16 +122,16 @@ impl UnpackedKey {
     }
 }
 
-/// A key that is trusted for long: unpacked when it is first used, and prepared when it was used often.
+/// A key that is kept: unpacked when it is first used, and prepared when it was used often.
 #[derive(Debug)]
-pub(crate) struct TrustedKey {
+pub(crate) struct KeptKey {
     key: PublicKey,
     uses: AtomicU32,
     unpacked: OnceLock<Option<UnpackedKey>>,
     prepared: OnceLock<Option<UnpackedKey>>,
 }
 
-impl TrustedKey {
+impl KeptKey {
     pub(crate) const fn new(key: PublicKey) -> Self {
         Self {
             key,
@@ -155,6 +153,30 @@ impl TrustedKey {
         };
         key.as_ref()
             .is_some_and(|key| key.verifies(message, signature))
+    }
+}
+
+/// The keys of those who send to one receiver, as they come.
+#[derive(Debug, Default)]
+pub(crate) struct KeptKeys(Mutex<BTreeMap<PublicKey, Arc<KeptKey>>>);
+
+impl KeptKeys {
+    /// How many are kept, in up to 113 kB each: when there is another, all are forgotten.
+    const MOST: usize = 128;
+
+    /// As [`UnpackedKey::verifies`], under this key.
+    pub(crate) fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= Self::MOST && !keys.contains_key(key) {
+            keys.clear();
+        }
+        let kept = keys
+            .entry(*key)
+            .or_insert_with(|| Arc::new(KeptKey::new(*key)));
+        let kept = Arc::clone(kept);
+        // others are looked up meanwhile
+        drop(keys);
+        kept.verifies(message, signature)
     }
 }
 
@@ -226,9 +248,10 @@ mod tests {
             (&prepared, message, &signature),
         ]);
         assert_eq!(verdicts, [true, dalek, dalek, false, dalek]);
-        let trusted = TrustedKey::new(key);
+        let (kept, keys) = (KeptKey::new(key), KeptKeys::default());
         for _ in 0..UnpackedKey::OFTEN + 2 {
-            assert_eq!(trusted.verifies(message, &signature), dalek);
+            assert_eq!(kept.verifies(message, &signature), dalek);
+            assert_eq!(keys.verify(&key, message, &signature), dalek);
         }
         dalek
     }
@@ -288,6 +311,29 @@ mod tests {
             }
         }
         assert!(accepted > 32 && refused > 400, "{accepted} {refused}");
+    }
+
+    /// Whoever sees the keys of a thousand senders needs no more memory than for some.
+    #[test]
+    fn no_more_keys_are_kept_than_there_are_places() {
+        let keys = KeptKeys::default();
+        let kept = || keys.0.lock().unwrap().len();
+        for (number, seed) in (0..KeptKeys::MOST + 2).zip((0_u64..).map(u64::to_be_bytes)) {
+            let mut secret = [1; 32];
+            secret[..8].copy_from_slice(&seed);
+            let secret = SigningKey::from_bytes(&secret);
+            let key = PublicKey::from(&secret);
+            let signature = Signature::new(secret.sign(b"message").to_bytes());
+            for _ in 0..2 {
+                assert!(keys.verify(&key, b"message", &signature));
+                assert!(!keys.verify(&key, b"another", &signature));
+            }
+            let expected = match number {
+                ..KeptKeys::MOST => number + 1,
+                _ => number + 1 - KeptKeys::MOST,
+            };
+            assert_eq!(kept(), expected);
+        }
     }
 
     proptest! {

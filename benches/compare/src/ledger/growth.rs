@@ -93,27 +93,37 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
         seconds(|| Ok(stored.read_exact_at(&mut page, at)?))
     };
     let proofs = (1..=200).map(|n| Ok((read(n)?, prove(anywhere(n) % count)?)));
-    let (reads, bundles): (Vec<_>, Vec<_>) = proofs.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let (reads, bundles): (Vec<_>, Vec<_>) =
+        proofs.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     let again = (1..=200).map(|n| Ok(prove(anywhere(n) % count)?.0));
     let again = again.collect::<Result<_>>()?;
     // against the limit of a bundle, in turns: its two signatures, each checked by ed25519-dalek, its key's unpacking included
     let last = node.transaction(ENROLLED + count - 1)?;
     let last = last.context("a transaction")?;
-    let round = || -> Result<(f64, f64)> {
+    let verified = |trust: &dyn Fn() -> Trust| {
         let verified = bundles.iter().map(|(_, bundle)| {
+            let trust = trust();
             seconds(|| {
                 verify(bundle, &trust)?;
                 Ok(())
             })
         });
-        let verified = median(verified.collect::<Result<_>>()?);
-        Ok((verified, two_signatures(&last, &source)?))
+        Ok::<_, anyhow::Error>(median(verified.collect::<Result<_>>()?))
+    };
+    // by who has seen neither the node's key nor the sender's, and by who has
+    let first = (0..21).map(|_| verified(&|| Trust::new(node.log_key())));
+    let first = first.collect::<Result<Vec<_>>>()?;
+    let round = || {
+        Ok((
+            verified(&|| trust.clone())?,
+            two_signatures(&last, &source)?,
+        ))
     };
     let rounds = (0..21).map(|_| round()).collect::<Result<Vec<_>>>()?;
     let (verified, limit): (Vec<_>, Vec<_>) = rounds.iter().copied().unzip();
     let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min) * 1e6;
     println!(
-        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, the same again {:6.0} us, one page of the file {:3.0} us  {} bytes, verified in {:.2} of two strict signatures, at the fastest {:.0} us ({:.0} us), at the median {:.0} us  memory {:4} MB",
+        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, the same again {:6.0} us, one page of the file {:3.0} us  {} bytes, verified in {:.2} of two strict signatures, at the fastest {:.0} us ({:.0} us), at the median {:.0} us, under keys never seen {:.0} us and {:.0} us  memory {:4} MB",
         (count - from) as f64 / spent,
         median(bundles.iter().map(|(time, _)| *time).collect()) * 1e6,
         median(again) * 1e6,
@@ -132,6 +142,8 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
         fastest(&verified),
         fastest(&limit),
         median(verified.clone()) * 1e6,
+        fastest(&first),
+        median(first.clone()) * 1e6,
         memory >> 20,
     );
     // neither `node` nor its threads end by themselves

@@ -12,7 +12,7 @@ use super::{Node, lock};
 const PARALLEL: usize = 16;
 /// How many members' keys are kept unpacked, in three hundred bytes each.
 const KEYS: usize = 4096;
-/// How many of them are kept prepared, in 44 kB each: 11 MB. The first that sign often have them, so that members who come in
+/// How many of them are kept prepared, in 113 kB each: 29 MB. The first that sign often have them, so that members who come in
 /// turns, more than these, do not take them from each other.
 const PREPARED: usize = 256;
 
@@ -162,7 +162,7 @@ mod tests {
         }
     }
 
-    /// Each table is 44 kB: there must not be more of them than is said, and a place is free again when its key is replaced.
+    /// Each table is 113 kB: there must not be more of them than is said, and a place is free again when its key is replaced.
     #[test]
     fn no_more_keys_are_prepared_than_there_are_places() {
         let keys = Keys::default();

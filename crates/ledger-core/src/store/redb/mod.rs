@@ -3,7 +3,7 @@
 //! ```text
 //! commit ──▶ journal, one write and one sync ──▶ answered
 //!        ──▶ overlay in memory ─────────────────▶ read from now on
-//!                 └──▶ 32 MiB later, on a thread of its own: sorted, into the tables
+//!                 └──▶ 64 MiB later, on a thread of its own: sorted, into the tables
 //! ```
 
 use std::fmt;
@@ -32,9 +32,9 @@ mod tables;
 
 pub use self::snapshot::RedbSnapshot;
 
-/// From how many bytes on the overlay goes to the tables. Half as many cost a sixth of the rate, because twice as many pages are
-/// written, and no less memory.
-const FULL: usize = 32 << 20;
+/// From how many bytes on the overlay goes to the tables. Half as many cost a tenth of the rate, because twice as many pages are
+/// written, and take 180 MB less memory at a million transactions (`ledger -- path` and `growth` in `benches/compare`).
+const FULL: usize = 64 << 20;
 /// How long to wait for the tables before looking again.
 const PAUSE: Duration = Duration::from_millis(1);
 /// After how many changes the thread that writes to the tables rests: about half a millisecond's work.
@@ -51,7 +51,7 @@ const GROWTH: u64 = 256;
 /// Every commit is durable when it returns: it is appended to a journal, two files beside the ledger's, with one sync.
 /// From time to time what the journal has goes to the file's tables; on closing all of it goes there, and the journal is
 /// removed. A process that was killed leaves the journal, and the next opening reads it: the three files belong together
-/// then, and one that is missing is [`Error::Damaged`]. At most 128 MiB of changes wait for the tables.
+/// then, and one that is missing is [`Error::Damaged`]. At most 256 MiB of changes wait for the tables.
 ///
 /// redb's quick repair is on, so that a file left behind by a killed process opens at once instead of after a walk over
 /// all of it; its second sync also means that the newest state of the tables is known by its place and not by a checksum
