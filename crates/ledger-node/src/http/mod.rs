@@ -20,6 +20,7 @@
 
 #![allow(unused_qualifications, reason = "what utoipa's macros write out")]
 
+mod admission;
 mod api;
 mod auth;
 mod backup;

@@ -1,8 +1,8 @@
 //! Transactions: submitting one, finding one, listing them.
 
 use std::collections::BTreeSet;
+use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,14 +11,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::store::{Order, RedbSnapshot};
-use ledger_core::{Address, Question, Reading, Receipt, Transaction, TxId, Verified};
+use ledger_core::{Address, Question, Reading, Receipt, Transaction, TxId};
 use serde::Deserialize;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
+use super::admission;
 use super::api::{Headers, Shared};
 use super::course::Sent;
 use super::description::Binary;
@@ -26,13 +24,7 @@ use super::params::{Asked, First, Named, Since, natural, page, read_some};
 use super::prefer::Preferences;
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
-use super::settings::Reads;
 use super::view::{Page, ReceiptView, TransactionView};
-use super::writer::Submission;
-use crate::Error;
-
-/// When a refusal comes that tells nothing: longer than any of its reasons takes to be found.
-const UNTOLD: Duration = Duration::from_millis(10);
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -81,41 +73,18 @@ pub(super) async fn submit(
     }
     let tx = read(&headers, &body)?;
     let (id, cid) = (tx.id(), tx.cid().to_string());
-    let verified = match signed(&shared, &tx).await {
+    let location = format!("/v1/transactions/{id}");
+    let asked = Instant::now();
+    let verified = vec![shared.node.verify_ahead(&tx)];
+    let signed = admission::signed(&shared, slice::from_ref(&tx), verified, asked).await;
+    let verified = match signed.and_then(only).and_then(|signed| signed) {
         Ok(verified) => verified,
         // recorded before, under a key of then
         Err(problem) => return answered_by(&shared, Err(problem), (id, cid), since, form).await,
     };
-    let busy = || {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "too many transactions wait for their block",
-        )
-    };
-    let bytes = u32::try_from(tx.as_bytes().len()).map_err(|_| busy())?;
-    let room = Arc::clone(&shared.room).try_acquire_many_owned(bytes);
-    let (answer, answered) = oneshot::channel();
-    let submission = Submission {
-        tx,
-        verified,
-        answer,
-        room: Some(room.map_err(|_| busy())?),
-    };
-    shared
-        .queue
-        .try_send(submission)
-        .map_err(|error| match error {
-            TrySendError::Full(_) => busy(),
-            TrySendError::Closed(_) => Problem::stopping(),
-        })?;
-    let location = format!("/v1/transactions/{id}");
+    let queued = admission::queue(&shared, vec![(tx, verified)]);
+    let mut waiting = queued.and_then(only)?;
     course.queued(&location);
-    let mut waiting = Waiting {
-        answered: Some(answered),
-        shared: Arc::clone(&shared),
-        id,
-    };
     let preferences = Preferences::of(&headers);
     let outcome = if preferences.respond_async {
         // less than a request may take, which would end without an answer
@@ -143,85 +112,9 @@ pub(super) async fn submit(
     Ok(response)
 }
 
-/// Checks the sender's signature under the key of now: whoever can sign nothing takes no place in the queue and none of the
-/// writer's time. None when the ledger has moved on meanwhile, which the writer looks at.
-async fn signed(shared: &Arc<Shared>, tx: &Transaction) -> Answered<Option<Verified>> {
-    let asked = Instant::now();
-    let verified = shared.node.verify_ahead(tx);
-    if shared.reads == Reads::Everybody && verified.is_some() {
-        return Ok(verified);
-    }
-    let sender = *tx.sender();
-    if shared.reads == Reads::Members {
-        let live = shared.read(move |_, reading| {
-            Ok(reading
-                .member(&sender)?
-                .is_some_and(|member| member.is_live()))
-        });
-        if live.await? && verified.is_some() {
-            return Ok(verified);
-        }
-        // who is a member, and how much it has sent, is for members: neither words nor time tell it
-        tokio::time::sleep_until(asked + UNTOLD).await;
-        shared.metrics.refused("unknown-signer");
-        let detail = "no live member signed this transaction";
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(Problem::new(status, "unknown-signer", detail));
-    }
-    let one = shared.refusing.acquire().await;
-    let _one = one.map_err(|_| Problem::stopping())?;
-    let tx = tx.clone();
-    shared
-        .read(move |shared, _| match shared.node.check_signed(&tx) {
-            Ok(()) => Ok(None),
-            Err(error) => {
-                if let Error::Refused(refusal) = &error {
-                    shared.metrics.refused(refusal.code());
-                }
-                Err(error.into())
-            }
-        })
-        .await
-}
-
-/// A transaction that is in the queue. When nobody waits any more (the request preferred that, took too long, or its
-/// connection was closed) a refusal is kept for whoever asks then.
-struct Waiting {
-    answered: Option<oneshot::Receiver<Answered<Receipt>>>,
-    shared: Arc<Shared>,
-    id: TxId,
-}
-
-impl Waiting {
-    /// What the writer answers.
-    async fn outcome(&mut self) -> Answered<Answered<Receipt>> {
-        let answered = self.answered.as_mut().ok_or_else(Problem::stopping)?;
-        let outcome = answered.await;
-        self.answered = None;
-        outcome.map_err(|_| Problem::stopping())
-    }
-
-    /// What the writer answers, if it does within this time.
-    async fn within(&mut self, wait: Duration) -> Option<Answered<Answered<Receipt>>> {
-        if wait.is_zero() {
-            return None;
-        }
-        tokio::time::timeout(wait, self.outcome()).await.ok()
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let (Some(answered), Ok(runtime)) = (self.answered.take(), Handle::try_current()) else {
-            return;
-        };
-        let (shared, id) = (Arc::clone(&self.shared), self.id);
-        runtime.spawn(async move {
-            if let Ok(Err(problem)) = answered.await {
-                shared.refusals.keep(id, problem);
-            }
-        });
-    }
+/// What was found of one.
+fn only<T>(mut found: Vec<T>) -> Answered<T> {
+    found.pop().ok_or_else(Problem::stopping)
 }
 
 /// The reply when the writer has answered.
@@ -249,7 +142,7 @@ async fn answered_by(
             let (receipt, status) = match outcome {
                 Ok(receipt) => ((receipt.index, receipt.height.0), StatusCode::CREATED),
                 // said twice: the first answer was lost on its way
-                Err(problem) => match known(reading, &id)? {
+                Err(problem) => match admission::known(reading, &id)? {
                     Some(receipt) => (receipt, StatusCode::OK),
                     None => return Err(problem),
                 },
@@ -288,26 +181,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Answered<Transaction> {
             ));
         }
     };
-    Transaction::from_bytes(bytes).map_err(|error| match error {
-        error @ ledger_core::Error::TooLarge { .. } => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            error.to_string(),
-        ),
-        // what a decoder says of bytes is for who writes decoders
-        ledger_core::Error::Malformed { reason, .. } if reason == "not the canonical encoding" => {
-            Problem::malformed("the transaction is not in its canonical encoding")
-        }
-        _ => Problem::malformed("expected the canonical DAG-CBOR of a signed transaction"),
-    })
-}
-
-/// Index and height of a transaction, if it is recorded.
-fn known(reading: &Reading<RedbSnapshot>, id: &TxId) -> Answered<Option<(u64, u64)>> {
-    let Some(index) = reading.find(id)? else {
-        return Ok(None);
-    };
-    Ok(Some((index, reading.height_of(index)?.0)))
+    admission::decoded(bytes)
 }
 
 /// Which transactions.
