@@ -143,6 +143,12 @@ pub enum Error {
         /// The problem.
         detail: String,
     },
+    /// The transaction was not sent, or taken by nobody, because a request with transactions before it, or with it, failed.
+    #[error("not sent to {url}: what was sent before it failed")]
+    Unsent {
+        /// The server.
+        url: String,
+    },
     /// The server's answer is proven, but not about what was asked.
     #[error("{url} does not answer what was asked: {what}")]
     Unanswered {
@@ -216,6 +222,7 @@ impl Error {
             | Self::Clock { .. }
             | Self::NoKey { .. }
             | Self::Busy { .. }
+            | Self::Unsent { .. }
             | Self::Unsigned { .. } => true,
             // the request came too slowly, says who may not be the node: a proxy says it after the node got it
             Self::Server { status: 408, .. } => false,

@@ -3,6 +3,8 @@
 
 mod access;
 pub mod alone;
+#[cfg(any(feature = "client", feature = "http"))]
+pub mod batch;
 #[cfg(feature = "client")]
 pub mod client;
 mod error;

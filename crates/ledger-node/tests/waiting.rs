@@ -9,18 +9,18 @@ mod server;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use ledger_core::testing::{Person, share, share_id};
 use ledger_core::{Body, Transaction, Unsigned};
 use ledger_node::http::Settings;
 use ledger_node::{Founding, Node, Opening};
 use serde_json::Value;
-use server::Running;
-use server::ask::agent;
+use server::ask::{agent, now};
+use server::{Running, held};
 
 /// Opens a stream and reads its head: the connection, and the status line.
 fn stream(running: &Running) -> (BufReader<TcpStream>, String) {
@@ -214,24 +214,6 @@ fn a_server_whose_clock_has_jumped_is_not_ready_and_goes_on_when_it_is_right() {
     let (status, text) = enroll(now + 5);
     assert_eq!(status, 201, "{text}");
     assert_eq!(get(&running, "/ready").0, 200);
-}
-
-/// A server whose writer waits for a lock, because its clock does.
-fn held(settings: Settings) -> (Running, Arc<Mutex<()>>) {
-    let lock = Arc::new(Mutex::new(()));
-    let hold = Arc::clone(&lock);
-    let opening = Opening::new().clock(move || {
-        drop(hold.lock());
-        now()
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let founding = Founding::new("test", Person::new(0).authority());
-    let node = Node::found_with(&folder.path().join("ledger"), founding, opening).unwrap();
-    (Running::serve(folder, node, settings.rate(None)), lock)
-}
-
-fn now() -> u64 {
-    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 
 /// A share of the authority, which is a member too.

@@ -96,7 +96,7 @@ impl Node {
     }
 
     /// Checks the signatures of many transactions together.
-    fn verify_each(&self, txs: &[Transaction]) -> Vec<Option<Verified>> {
+    pub(crate) fn verify_each(&self, txs: &[Transaction]) -> Vec<Option<Verified>> {
         let keys = txs.iter().map(|tx| self.keys.known(tx.sender()));
         let keys: Vec<_> = keys.collect();
         let pairs = txs.iter().zip(&keys);

@@ -4,6 +4,7 @@
 //! of a list; it cannot invent one, hide what became of one that is asked for by name, go back to an earlier state, or
 //! show two histories to the same client.
 
+mod batch;
 mod connecting;
 mod memory;
 mod questions;

@@ -15,6 +15,8 @@ use crate::reader::{authorization, read_message};
 use crate::{Error, Result};
 
 const CBOR: &str = "application/cbor";
+const CBOR_SEQUENCE: &str = "application/cbor-seq";
+const JSON: &str = "application/json";
 /// How often a transaction is sent when the connection breaks: the server answers the second as it would have the first.
 const ATTEMPTS: u32 = 3;
 /// How often a question is asked again that the server had no time for, and how long it may ask to be waited for each time.
@@ -42,12 +44,34 @@ pub(super) struct Replied {
     wait: Option<Duration>,
 }
 
+/// What a server says is wrong.
 #[derive(Deserialize)]
-struct Problem {
+pub(super) struct Problem {
+    #[serde(default)]
+    pub(super) status: u16,
     #[serde(default)]
     code: String,
     #[serde(default)]
     detail: String,
+}
+
+impl Problem {
+    /// That a transaction is refused.
+    pub(super) fn refusal(self) -> Error {
+        let Self { code, detail, .. } = self;
+        Error::RefusedThere { code, detail }
+    }
+
+    /// The answer of this status to a question.
+    pub(super) fn of(self, url: String, status: u16) -> Error {
+        let Self { code, detail, .. } = self;
+        Error::Server {
+            url,
+            status,
+            code,
+            detail,
+        }
+    }
 }
 
 impl Replied {
@@ -70,16 +94,12 @@ impl Replied {
         if self.status.is_success() || self.kind.starts_with(CBOR) {
             return None;
         }
-        let problem = serde_json::from_slice(&self.body).unwrap_or(Problem {
+        let problem = serde_json::from_slice::<Problem>(&self.body).unwrap_or(Problem {
+            status: 0,
             code: "unknown".to_owned(),
             detail: "no problem+json".to_owned(),
         });
-        Some(Error::Server {
-            url: self.url.clone(),
-            status: self.status.as_u16(),
-            code: problem.code,
-            detail: problem.detail,
-        })
+        Some(problem.of(self.url.clone(), self.status.as_u16()))
     }
 }
 
@@ -137,7 +157,7 @@ impl<'a> Transport<'a> {
 
     /// Asks for the representation that people read.
     pub(super) fn get_json(&self, path: &str) -> Result<Replied> {
-        self.get_as(path, "application/json")
+        self.get_as(path, JSON)
     }
 
     fn get_as(&self, path: &str, accept: &str) -> Result<Replied> {
@@ -172,11 +192,25 @@ impl<'a> Transport<'a> {
     /// Sends a transaction, again when the connection breaks, and when the server says how soon it has time. Once the server may have
     /// taken it, of its further answers only those about the transaction itself count, and not that it has no time for it now.
     pub(super) fn post(&self, path: &str, body: &[u8]) -> Result<Replied> {
+        self.post_as(path, CBOR, body, CBOR)
+    }
+
+    /// Sends a batch of transactions as [`Transport::post`] sends one.
+    pub(super) fn post_batch(&self, path: &str, body: &[u8]) -> Result<Replied> {
+        self.post_as(path, CBOR_SEQUENCE, body, CBOR)
+    }
+
+    /// As [`Transport::post_batch`], for the representation that people read.
+    pub(super) fn post_batch_json(&self, path: &str, body: &[u8]) -> Result<Replied> {
+        self.post_as(path, CBOR_SEQUENCE, body, JSON)
+    }
+
+    fn post_as(&self, path: &str, kind: &str, body: &[u8], accept: &str) -> Result<Replied> {
         let url = format!("{}{path}", self.url);
         let (mut perhaps, mut broken, mut waited) = (None, 0, 0);
         loop {
-            let request = self.agent.post(&url).header("accept", CBOR);
-            match replied(url.clone(), request.content_type(CBOR).send(body)) {
+            let request = self.agent.post(&url).header("accept", accept);
+            match replied(url.clone(), request.content_type(kind).send(body)) {
                 Err(error @ Error::Unreachable { .. }) => {
                     broken += 1;
                     if broken == ATTEMPTS {

@@ -26,7 +26,8 @@ use super::reply::{Found, Representation};
 use super::settings::{Log, Reads};
 use super::writer::{Progress, Submission};
 use super::{
-    auth, blocks, course, events, log, members, operations, page, shares, transactions, witness,
+    auth, batch, blocks, course, events, log, members, operations, page, shares, transactions,
+    witness,
 };
 use crate::{Node, Witnessing};
 
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) queue: mpsc::Sender<Submission>,
     /// The bytes of transactions that may still be queued.
     pub(super) room: Arc<Semaphore>,
+    /// How many there are when nothing is.
+    pub(super) all_room: usize,
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) metrics: Arc<Metrics>,
@@ -47,6 +50,8 @@ pub(super) struct Shared {
     pub(super) proxies: Vec<IpAddr>,
     pub(super) log: Option<Log>,
     pub(super) streams: Places,
+    /// For batches, from the first byte until they are queued.
+    pub(super) batches: Places,
     pub(super) refusals: Refusals,
     /// Held by whoever looks for the reason of a refusal: up to nine signatures each, on one core at most.
     pub(super) refusing: Semaphore,
@@ -155,6 +160,7 @@ pub(super) fn header_at(
 fn versioned() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(transactions::list, transactions::submit))
+        .routes(routes!(batch::submit))
         .routes(routes!(transactions::one))
         .routes(routes!(shares::list))
         .routes(routes!(shares::one))

@@ -46,7 +46,7 @@ pub(super) struct Course(Arc<Steps>);
 #[derive(Default)]
 struct Steps {
     arrived: AtomicBool,
-    queued: OnceLock<String>,
+    queued: OnceLock<Option<String>>,
     member: OnceLock<Address>,
 }
 
@@ -56,9 +56,9 @@ impl Course {
         self.0.arrived.store(true, Ordering::Relaxed);
     }
 
-    /// The transaction waits for its block, whatever becomes of the request; this is its address.
-    pub(super) fn queued(&self, location: &str) {
-        self.0.queued.get_or_init(|| location.to_owned());
+    /// What was sent waits for its block, whatever becomes of the request: one transaction, with this address, or many.
+    pub(super) fn queued(&self, location: Option<&str>) {
+        self.0.queued.get_or_init(|| location.map(str::to_owned));
     }
 
     /// A member signed the request.
@@ -69,7 +69,11 @@ impl Course {
     /// The answer when the time is over.
     fn ended(&self, method: &Method) -> Response {
         let gone = |status, detail: &str| Problem::new(status, "timeout", detail);
-        if let Some(location) = self.0.queued.get() {
+        if let Some(None) = self.0.queued.get() {
+            let detail = "the server took too long: the transactions may still be recorded, which the address of each tells";
+            return gone(StatusCode::GATEWAY_TIMEOUT, detail).into_response();
+        }
+        if let Some(Some(location)) = self.0.queued.get() {
             let detail = format!(
                 "the server took too long: the transaction may still be recorded, which {location} tells"
             );
@@ -127,12 +131,7 @@ pub(super) async fn guard(
         }
     } else {
         shared.metrics.turned_away.inc();
-        let problem = Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate",
-            "this address asks too often",
-        );
-        problem.into_response()
+        Problem::too_often().into_response()
     };
     // whatever says nothing else is asked for again each time
     let cached = response.headers_mut().entry(CACHE_CONTROL);

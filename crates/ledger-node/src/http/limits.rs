@@ -16,6 +16,7 @@ const FORGET: u32 = 10_000;
 /// Counts the requests of each address.
 pub(super) struct Rate {
     limiter: RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock>,
+    at_once: u32,
     seen: AtomicU32,
 }
 
@@ -24,6 +25,7 @@ impl Rate {
     pub(super) fn new(per_second: NonZeroU32) -> Self {
         Self {
             limiter: RateLimiter::keyed(Quota::per_second(per_second)),
+            at_once: per_second.get(),
             seen: AtomicU32::new(0),
         }
     }
@@ -33,6 +35,16 @@ impl Rate {
             self.limiter.retain_recent();
         }
         self.limiter.check_key(&neighbourhood(address)).is_ok()
+    }
+
+    /// Counts so many more for a request that was allowed, all or none: of one that is worth more than what may come at once, only so many,
+    /// so that it has its turn after a pause.
+    pub(super) fn allows_more(&self, address: IpAddr, more: u32) -> bool {
+        let Some(more) = NonZeroU32::new(more.min(self.at_once.saturating_sub(1))) else {
+            return true;
+        };
+        let checked = self.limiter.check_key_n(&neighbourhood(address), more);
+        matches!(checked, Ok(Ok(())))
     }
 }
 
@@ -161,6 +173,21 @@ mod tests {
         drop((two, third, fourth));
         let taken = places.taken.lock().unwrap();
         assert_eq!((taken.all, taken.by.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_counts_more_than_may_come_at_once_has_its_turn() {
+        let rate = Rate::new(NonZeroU32::new(10).unwrap());
+        let [one, two, three] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(address);
+        assert!(rate.allows(one) && rate.allows_more(one, 99));
+        assert!(!rate.allows(one), "it counted as ten");
+        assert!(rate.allows(two) && rate.allows_more(two, 4));
+        assert!(rate.allows(two) && !rate.allows_more(two, 99));
+        assert!(
+            rate.allows(two) && rate.allows_more(two, 2),
+            "none of it was counted"
+        );
+        assert!(rate.allows(three) && rate.allows_more(three, 0));
     }
 
     #[test]

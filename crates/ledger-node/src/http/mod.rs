@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! POST /v1/transactions         a signed transaction; answers when its block is on disk
+//! POST /v1/transactions/batch   up to a hundred in one request; what became of each
 //! GET  /v1/transactions         every transaction, or those of a member, a page at a time
 //! GET  /v1/transactions/ID      one
 //! GET  /v1/shares               by sender, receiver, state, content
@@ -24,6 +25,7 @@ mod admission;
 mod api;
 mod auth;
 mod backup;
+mod batch;
 mod blocks;
 mod cosigning;
 mod course;
@@ -40,6 +42,7 @@ mod prefer;
 mod problem;
 mod refusals;
 mod reply;
+mod sequence;
 mod serve;
 mod settings;
 mod shares;

@@ -53,6 +53,22 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
     }
 
+    /// The same problem, with which transaction of many has it, from 0.
+    pub(super) fn of_transaction(mut self, number: usize) -> Self {
+        self.detail = format!("transaction {number}: {}", self.detail);
+        self
+    }
+
+    /// Whether it is the server's, and says nothing about what was sent.
+    pub(super) const fn is_failure(&self) -> bool {
+        self.status >= 500
+    }
+
+    pub(super) fn too_often() -> Self {
+        let detail = "this address asks too often";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", detail)
+    }
+
     pub(super) fn not_found(what: &str) -> Self {
         let code = format!("unknown-{}", what.replace(' ', "-"));
         Self::new(

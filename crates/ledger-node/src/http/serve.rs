@@ -153,11 +153,13 @@ impl Server {
             let (node, metrics) = (Arc::clone(&self.node), Arc::clone(&metrics));
             tokio::spawn(backups.run(node, metrics, self.stop.0.subscribe()));
         }
+        // a transaction fits in any case
+        let all_room = self.settings.queue_bytes.max(65_535);
         let router = api::router(Arc::new(Shared {
             node: self.node,
             queue,
-            // a transaction fits in any case
-            room: Arc::new(Semaphore::new(self.settings.queue_bytes.max(65_535))),
+            room: Arc::new(Semaphore::new(all_room)),
+            all_room,
             progress: seen,
             stopping: self.stop.0.subscribe(),
             metrics: Arc::clone(&metrics),
@@ -165,6 +167,7 @@ impl Server {
             proxies: self.settings.proxies.clone(),
             log: self.settings.log,
             streams: Places::new(self.settings.streams, self.settings.streams_per_address),
+            batches: Places::new(self.settings.batches, self.settings.batches_per_address),
             refusals: Refusals::default(),
             refusing: Semaphore::new(1),
             large: Arc::new(Semaphore::new(LARGE)),

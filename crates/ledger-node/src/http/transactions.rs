@@ -84,7 +84,7 @@ pub(super) async fn submit(
     };
     let queued = admission::queue(&shared, vec![(tx, verified)]);
     let mut waiting = queued.and_then(only)?;
-    course.queued(&location);
+    course.queued(Some(&location));
     let preferences = Preferences::of(&headers);
     let outcome = if preferences.respond_async {
         // less than a request may take, which would end without an answer

@@ -5,12 +5,13 @@
 pub mod ask;
 pub mod proxy;
 
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use ledger_core::testing::Person;
 use ledger_core::{Body, LogKey, Transaction, Unsigned};
 use ledger_node::http::{Server, Settings, Stopper};
-use ledger_node::{Client, Connecting, Founding, Node};
+use ledger_node::{Client, Connecting, Founding, Node, Opening};
 
 pub struct Running {
     pub folder: tempfile::TempDir,
@@ -83,6 +84,20 @@ impl Drop for Running {
             drop(thread.join());
         }
     }
+}
+
+/// A server whose writer waits for a lock, because its clock does.
+pub fn held(settings: Settings) -> (Running, Arc<Mutex<()>>) {
+    let lock = Arc::new(Mutex::new(()));
+    let hold = Arc::clone(&lock);
+    let opening = Opening::new().clock(move || {
+        drop(hold.lock());
+        ask::now()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found_with(&folder.path().join("ledger"), founding, opening).unwrap();
+    (Running::serve(folder, node, settings.rate(None)), lock)
 }
 
 pub fn signed(node: &Node, sender: u32, sequence: u64, body: Body) -> Transaction {

@@ -1,0 +1,424 @@
+//! Batches: many transactions in one request.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::http::header::{CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ledger_core::store::RedbSnapshot;
+use ledger_core::{Height, Question, Reading, Receipt, Transaction, TxId, Verified};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use super::admission;
+use super::api::Shared;
+use super::course::{Asker, Course, Sent};
+use super::description::Binary;
+use super::limits::{Full, Place};
+use super::params::{Asked, Since};
+use super::problem::{Answered, Problem};
+use super::reply::{Found, Representation};
+use super::sequence;
+use crate::batch::{MAX_BATCH, MAX_BATCH_BYTES};
+
+const CBOR_SEQUENCE: &str = "application/cbor-seq";
+
+/// Signed transactions for those who send JSON.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubmittedBatch {
+    /// The canonical bytes of each, in base64, in the order in which they are to be recorded.
+    #[serde(deserialize_with = "few")]
+    #[schema(min_items = 1, max_items = 100)]
+    transactions: Vec<String>,
+}
+
+/// What became of one transaction of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Outcome")]
+pub(super) struct OutcomeView {
+    /// SHA-256 of its bytes, in hexadecimal.
+    id: String,
+    /// The CID of its bytes as an IPFS block.
+    cid: String,
+    /// Where it stands in the log; absent when it is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
+    /// The height of its block; absent when it is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u64>,
+    /// Whether it was recorded before, or earlier in this batch; absent when it is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded_before: Option<bool>,
+    /// Why it is not recorded; absent when it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+/// Records up to a hundred signed transactions, in their order; answers when their blocks are on disk.
+///
+/// If one of them cannot be read, none is recorded, and the problem says which, from 0. One that the rules refuse does not
+/// stop the others, except those that need it: a sender's later ones have the wrong sequence then. Each signature is checked
+/// first, under its sender's key of now, as for one transaction: a member that the batch itself enrolls sends in the next. The same
+/// transactions again are no error. In JSON each has its receipt or its problem, in the order of the request; the proven
+/// answer holds those that are recorded, to be found by their bytes, and says nothing of the others. A batch counts as so many
+/// requests as it has transactions, as far as an address may send at once. A 5XX that is no 504 says that none is recorded, or that each
+/// failed so.
+#[utoipa::path(
+    post, path = "/v1/transactions/batch", tag = "transactions", params(Since),
+    request_body(
+        content((Binary = "application/cbor-seq"), (SubmittedBatch = "application/json")),
+        description = "A sequence (RFC 8742) of canonical DAG-CBOR, 1 to 100 transactions of up to 65,535 bytes, at most 1 MiB in either form",
+    ),
+    responses(
+        (status = 200, description = "What became of each", content((Vec<OutcomeView> = "application/json"), (Binary = "application/cbor"))),
+        (status = "4XX", description = "Nothing is recorded: malformed, too large, or too many requests of this address", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "It took too long, and some may still be recorded: their addresses tell", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Nothing is recorded: too much waits, or the server failed", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn submit(
+    State(shared): State<Arc<Shared>>,
+    Asked(since): Asked<Since>,
+    form: Representation,
+    batch: Batch,
+) -> Answered<Response> {
+    let Batch {
+        body,
+        asker,
+        course,
+        place,
+    } = batch;
+    let asked = Instant::now();
+    let read = {
+        let shared = Arc::clone(&shared);
+        tokio::task::spawn_blocking(move || read(&shared, asker, &body))
+    };
+    let (txs, verified) = read.await.unwrap_or_else(|_| Err(Problem::stopping()))?;
+    let signed = admission::signed(&shared, &txs, verified, asked).await?;
+    let (mut items, mut entering) = (Vec::with_capacity(txs.len()), Vec::new());
+    for (tx, signed) in txs.into_iter().zip(signed) {
+        let (id, cid) = (tx.id(), tx.cid().to_string());
+        let refused = signed.map(|verified| entering.push((tx, verified))).err();
+        items.push((id, cid, refused));
+    }
+    let waiting = admission::queue(&shared, entering)?;
+    drop(place);
+    if !waiting.is_empty() {
+        course.queued(None);
+    }
+    let mut answered = Vec::with_capacity(waiting.len());
+    for mut one in waiting {
+        answered.push(one.outcome().await?);
+    }
+    let mut answered = answered.into_iter();
+    let outcome = |(id, cid, refused): (TxId, String, Option<Problem>)| {
+        let outcome = match refused {
+            Some(problem) => Err(problem),
+            None => answered.next().unwrap_or_else(|| Err(Problem::stopping())),
+        };
+        Outcome { id, cid, outcome }
+    };
+    answer(
+        &shared,
+        items.into_iter().map(outcome).collect(),
+        since,
+        form,
+    )
+    .await
+}
+
+/// What the ledger said of a transaction.
+struct Outcome {
+    id: TxId,
+    cid: String,
+    outcome: Answered<Receipt>,
+}
+
+/// The reply when all have their outcome.
+async fn answer(
+    shared: &Arc<Shared>,
+    outcomes: Vec<Outcome>,
+    since: Since,
+    form: Representation,
+) -> Answered<Response> {
+    let all = outcomes.iter().all(|outcome| outcome.outcome.is_ok());
+    if all && form == Representation::Json {
+        // nothing has to be looked up
+        let views = outcomes.into_iter().map(|outcome| {
+            let found = outcome.outcome.map(|receipt| Recorded::now(&receipt));
+            OutcomeView::new(&outcome.id, outcome.cid, found)
+        });
+        let vary = [(VARY, HeaderValue::from_static("accept"))];
+        return Ok((vary, Json(views.collect::<Vec<_>>())).into_response());
+    }
+    let find = move |_: &Shared, reading: &Reading<RedbSnapshot>| found(reading, outcomes, since);
+    shared.answer(form, find).await
+}
+
+fn found(
+    reading: &Reading<RedbSnapshot>,
+    outcomes: Vec<Outcome>,
+    since: Since,
+) -> Answered<Found<Vec<OutcomeView>>> {
+    let mut views = Vec::with_capacity(outcomes.len());
+    let (mut blocks, mut indices) = (BTreeSet::new(), BTreeSet::new());
+    // what none of them could be answered for
+    let mut failure = None;
+    let mut failed = 0;
+    for Outcome { id, cid, outcome } in outcomes {
+        let found = match outcome {
+            Ok(receipt) => Ok(Recorded::now(&receipt)),
+            // said twice, in this batch or before
+            Err(problem) => match admission::known(reading, &id)? {
+                Some((index, height)) => Ok(Recorded {
+                    index,
+                    height,
+                    before: true,
+                }),
+                None => Err(problem),
+            },
+        };
+        match &found {
+            Ok(recorded) => {
+                blocks.insert(Height(recorded.height));
+                indices.insert(recorded.index);
+            }
+            Err(problem) if problem.is_failure() => {
+                failed += 1;
+                failure.get_or_insert_with(|| problem.clone());
+            }
+            Err(_) => {}
+        }
+        views.push(OutcomeView::new(&id, cid, found));
+    }
+    if let Some(failure) = failure.filter(|_| failed == views.len()) {
+        return Err(failure);
+    }
+    let question = Question {
+        older: since.older,
+        blocks: blocks.into_iter().collect(),
+        transactions: indices.into_iter().collect(),
+        ..Question::default()
+    };
+    Ok(Found::new(views, question))
+}
+
+/// Where a transaction stands, and since when.
+struct Recorded {
+    index: u64,
+    height: u64,
+    before: bool,
+}
+
+impl Recorded {
+    const fn now(receipt: &Receipt) -> Self {
+        Self {
+            index: receipt.index,
+            height: receipt.height.0,
+            before: false,
+        }
+    }
+}
+
+impl OutcomeView {
+    fn new(id: &TxId, cid: String, found: Answered<Recorded>) -> Self {
+        let (recorded, problem) = match found {
+            Ok(recorded) => (Some(recorded), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Self {
+            id: id.to_string(),
+            cid,
+            index: recorded.as_ref().map(|recorded| recorded.index),
+            height: recorded.as_ref().map(|recorded| recorded.height),
+            recorded_before: recorded.map(|recorded| recorded.before),
+            problem,
+        }
+    }
+}
+
+/// The body of a request with a batch. A place was taken before the first byte of it was read, and is kept until its transactions
+/// are in the queue, which counts their bytes.
+pub(super) struct Batch {
+    body: Body,
+    asker: IpAddr,
+    course: Course,
+    place: Place,
+}
+
+enum Body {
+    Sequence(Bytes),
+    Json(Bytes),
+}
+
+impl FromRequest<Arc<Shared>> for Batch {
+    type Rejection = Response;
+
+    async fn from_request(mut request: Request, shared: &Arc<Shared>) -> Result<Self, Response> {
+        let problem = IntoResponse::into_response;
+        if !shared.node.records() {
+            return Err(problem(Problem::read_only(StatusCode::FORBIDDEN)));
+        }
+        let form = form(request.headers()).map_err(problem)?;
+        let asker = request.extensions().get::<Asker>().copied();
+        let Asker(asker) = asker.ok_or_else(|| problem(Problem::stopping()))?;
+        let place = shared.batches.enter(asker).map_err(|full| {
+            shared.metrics.turned_away.inc();
+            problem(match full {
+                Full::All => Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "busy",
+                    "too many batches are being read",
+                ),
+                Full::Address => Problem::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "batches",
+                    "this address sends too many batches at a time",
+                ),
+            })
+        })?;
+        DefaultBodyLimit::max(MAX_BATCH_BYTES).apply(&mut request);
+        let sent = Sent::from_request(request, shared).await;
+        let Sent(bytes, course) = sent.map_err(|response| match response.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => problem(too_large(format!(
+                "a batch has at most {MAX_BATCH_BYTES} bytes"
+            ))),
+            _ => response,
+        })?;
+        Ok(Self {
+            body: form(bytes),
+            asker,
+            course,
+            place,
+        })
+    }
+}
+
+/// What is made of the body.
+fn form(headers: &HeaderMap) -> Answered<fn(Bytes) -> Body> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
+        Some(CBOR_SEQUENCE) => Ok(Body::Sequence),
+        Some("application/json") => Ok(Body::Json),
+        _ => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            format!("expected {CBOR_SEQUENCE} or application/json"),
+        )),
+    }
+}
+
+fn too_large(detail: String) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+}
+
+/// The transactions of a body, with their signatures checked together.
+fn read(
+    shared: &Shared,
+    asker: IpAddr,
+    body: &Body,
+) -> Answered<(Vec<Transaction>, Vec<Option<Verified>>)> {
+    let parts = body.parts()?;
+    match parts.len() {
+        0 => return Err(Problem::malformed("expected at least one transaction")),
+        1..=MAX_BATCH => {}
+        _ => {
+            let detail = format!("a batch has at most {MAX_BATCH} transactions");
+            return Err(too_large(detail));
+        }
+    }
+    // the request itself was counted
+    let more = u32::try_from(parts.len() - 1).unwrap_or(u32::MAX);
+    if let Some(rate) = &shared.rate
+        && !rate.allows_more(asker, more)
+    {
+        shared.metrics.turned_away.inc();
+        return Err(Problem::too_often());
+    }
+    let txs = parts.iter().zip(0..).map(|(bytes, number)| {
+        admission::decoded(bytes).map_err(|problem| problem.of_transaction(number))
+    });
+    let txs = txs.collect::<Answered<Vec<_>>>()?;
+    let bytes = txs.iter().map(|tx| tx.as_bytes().len()).sum::<usize>();
+    let most = shared.queue.max_capacity();
+    if txs.len() > most || bytes > shared.all_room {
+        // it would never have its turn
+        let detail = format!(
+            "at most {most} transactions of {} bytes may wait here",
+            shared.all_room
+        );
+        return Err(too_large(detail));
+    }
+    let verified = shared.node.verify_each(&txs);
+    Ok((txs, verified))
+}
+
+impl Body {
+    /// The bytes of each transaction, of which nothing is known yet; a few beyond the limit show that there are too many.
+    fn parts(&self) -> Answered<Vec<Cow<'_, [u8]>>> {
+        let mut parts = Vec::new();
+        match self {
+            Self::Sequence(bytes) => {
+                let mut rest = &**bytes;
+                while !rest.is_empty() && parts.len() <= MAX_BATCH {
+                    let part = sequence::take(&mut rest).ok_or_else(|| {
+                        let problem = Problem::malformed("expected a sequence of whole CBOR items");
+                        problem.of_transaction(parts.len())
+                    })?;
+                    parts.push(Cow::Borrowed(part));
+                }
+            }
+            Self::Json(bytes) => {
+                let submitted: SubmittedBatch = serde_json::from_slice(bytes)
+                    .map_err(|error| Problem::malformed(error.to_string()))?;
+                for (text, number) in submitted.transactions.iter().zip(0..) {
+                    let part = BASE64_STANDARD.decode(text).map_err(|error| {
+                        Problem::malformed(format!("the base64: {error}")).of_transaction(number)
+                    })?;
+                    parts.push(Cow::Owned(part));
+                }
+            }
+        }
+        Ok(parts)
+    }
+}
+
+/// Reads a list of which no more is kept than shows that it is too long.
+fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Few;
+
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of transactions in base64")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut few = Vec::new();
+            while few.len() <= MAX_BATCH {
+                match list.next_element()? {
+                    Some(text) => few.push(text),
+                    None => return Ok(few),
+                }
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(few)
+        }
+    }
+
+    deserializer.deserialize_seq(Few)
+}

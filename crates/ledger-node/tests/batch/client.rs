@@ -1,0 +1,211 @@
+//! A client that sends batches: few requests, a proof of each receipt, and every lie that it does not believe.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ledger_core::testing::{Person, share};
+use ledger_core::{Receipt, tx};
+use ledger_node::http::{Reads, Settings};
+use ledger_node::{Client, Connecting, Error, Result};
+use serde_json::json;
+
+use super::server::ask::agent;
+use super::server::{Running, proxy};
+use super::{CBOR, PATH, shared, shares, sign, size};
+
+/// The requests for batches that come through, and a lie about each answer, by its number.
+fn lying(
+    running: &Running,
+    lie: impl Fn(usize, Vec<u8>) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> (Client<'static>, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let say = move |path: &str, body: Vec<u8>| match path.starts_with(PATH) {
+        true => lie(counted.fetch_add(1, Ordering::SeqCst), body),
+        false => Some(body),
+    };
+    let url = proxy::between(&running.url, Arc::new(str::to_owned), Arc::new(say));
+    let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+    (client, count)
+}
+
+fn indices(outcomes: Vec<Result<Receipt>>) -> Vec<Result<u64, String>> {
+    let index = |outcome: Result<Receipt>| match outcome {
+        Ok(receipt) => Ok(receipt.index),
+        Err(Error::RefusedThere { code, .. }) => Err(code),
+        Err(error) => panic!("{error}"),
+    };
+    outcomes.into_iter().map(index).collect()
+}
+
+#[test]
+fn a_client_sends_many_in_few_requests_and_has_a_proof_of_each() {
+    let running = Running::new();
+    let (client, count) = lying(&running, |_, body| Some(body));
+    assert!(client.submit_all(&[]).unwrap().is_empty());
+    let mut txs = shares(&running, 1, 0..250);
+    let receipts = client.submit_all(&txs).unwrap();
+    assert_eq!(count.swap(0, Ordering::SeqCst), 3);
+    for ((receipt, tx), index) in receipts.iter().zip(&txs).zip(3..) {
+        let receipt = receipt.as_ref().unwrap();
+        assert_eq!((receipt.index, receipt.id), (index, tx.id()));
+        let block = client.block(receipt.height).unwrap().unwrap();
+        assert!(block.transactions.contains(tx));
+    }
+    assert_eq!(receipts.len(), 250);
+    // again, with one that is new, one that stands twice, and refused ones: these are asked about once more
+    txs.insert(1, shared(&running, 2, 0, 0));
+    txs.insert(2, shared(&running, 2, 7, 0));
+    txs.insert(50, txs[1].clone());
+    txs.push(sign(&running, 3, 2, 0, share(77, &[&Person::new(1)])));
+    let found = indices(client.submit_all(&txs).unwrap());
+    assert_eq!(count.swap(0, Ordering::SeqCst), 5);
+    assert_eq!(
+        (&found[0], &found[1], &found[50]),
+        (&Ok(3), &Ok(253), &Ok(253))
+    );
+    assert_eq!(found[2], Err("wrong-sequence".to_owned()));
+    assert_eq!(found.last(), Some(&Err("bad-signature".to_owned())));
+    assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 252);
+    // by bytes
+    let large: Vec<_> = (0..64)
+        .map(|number| shared(&running, 3, number, 16_383))
+        .collect();
+    let found = client.submit_all(&large).unwrap();
+    assert!(found.len() == 64 && found.iter().all(Result::is_ok));
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_client_of_a_server_for_members_sends_batches_too() {
+    let running = Running::with(Settings::new().rate(None).reads(Reads::Members));
+    let person = Person::new(1);
+    let reader = move |message: &[u8]| Ok(*tx::sign_message(&person.key, message).as_bytes());
+    let connecting = Connecting::new().reader(Person::new(1).address, reader);
+    let client = Client::connect(&running.url, running.log, connecting).unwrap();
+    let mut txs = shares(&running, 1, 0..3);
+    txs.push(sign(&running, 2, 1, 0, share(77, &[&Person::new(1)])));
+    let found = indices(client.submit_all(&txs).unwrap());
+    assert_eq!(
+        found,
+        [Ok(3), Ok(4), Ok(5), Err("unknown-signer".to_owned())]
+    );
+    assert_eq!(client.find(&txs[2].id()).unwrap(), Some(5));
+}
+
+/// One changed bit somewhere in the answer: whatever the client still says is true.
+#[test]
+fn a_changed_batch_answer_is_never_believed() {
+    let running = Running::new();
+    let txs = shares(&running, 1, 0..4);
+    let truth: Vec<_> = (3..7).map(Ok).collect();
+    assert_eq!(indices(running.client().submit_all(&txs).unwrap()), truth);
+    let at = Arc::new(AtomicUsize::new(0));
+    let changed = Arc::clone(&at);
+    let lie = move |_, mut body: Vec<u8>| {
+        let (number, length) = (changed.load(Ordering::SeqCst), body.len());
+        body[number * 7919 % length] ^= 1 << (number % 8);
+        Some(body)
+    };
+    let (client, _) = lying(&running, lie);
+    let mut refused = 0;
+    for number in 0..200 {
+        at.store(number, Ordering::SeqCst);
+        match client.submit_all(&txs) {
+            Ok(found) => assert_eq!(indices(found), truth, "{number}"),
+            Err(Error::Unproven(_)) => refused += 1,
+            Err(other) => panic!("{number}: {other:?}"),
+        }
+    }
+    assert!(refused > 180, "{refused}");
+}
+
+#[test]
+fn what_a_server_says_without_a_proof_is_not_believed() {
+    let running = Running::new();
+    // the proof of nothing: what is recorded by the server's word alone is proven once more
+    let empty = {
+        let request = agent().get(format!("{}/v1/checkpoint", running.url));
+        let mut response = request.header("accept", CBOR).call().unwrap();
+        response.body_mut().read_to_vec().unwrap()
+    };
+    let (client, count) = lying(&running, move |number, body| match number {
+        0 => Some(empty.clone()),
+        _ => Some(body),
+    });
+    let txs = shares(&running, 1, 0..3);
+    assert_eq!(
+        indices(client.submit_all(&txs).unwrap()),
+        [Ok(3), Ok(4), Ok(5)]
+    );
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+
+    // it says that what it refused is recorded, or says it of another
+    let refused = [shared(&running, 1, 9, 0), shared(&running, 2, 9, 0)];
+    let ids = refused.each_ref().map(|tx| tx.id().to_string());
+    let words = ids
+        .clone()
+        .map(|id| json!({ "id": id, "index": 3, "height": 1 }));
+    let words = json!(words).to_string().into_bytes();
+    let (client, _) = lying(&running, move |number, body| {
+        Some(if number == 1 { words.clone() } else { body })
+    });
+    let found = indices(client.submit_all(&refused).unwrap());
+    assert_eq!(found, [0; 2].map(|_| Err("wrong-sequence".to_owned())));
+    for words in [
+        json!([]),
+        json!([{ "id": ids[1] }, { "id": ids[0] }]),
+        json!([{ "id": ids[0] }]),
+        json!("recorded"),
+    ] {
+        let said = words.to_string().into_bytes();
+        let (client, _) = lying(&running, move |number, body| {
+            Some(if number == 1 { said.clone() } else { body })
+        });
+        let found = client.submit_all(&refused).unwrap();
+        for outcome in found {
+            assert!(
+                matches!(outcome, Err(Error::Unanswered { .. })),
+                "{words}: {outcome:?}"
+            );
+        }
+    }
+}
+
+/// What may be recorded is not called refused, and what was not sent is.
+#[test]
+fn a_request_that_fails_ends_the_rest() {
+    let running = Running::new();
+    let txs = shares(&running, 1, 0..250);
+    let lost = Arc::new(AtomicBool::new(true));
+    let loses = Arc::clone(&lost);
+    // every answer but one to the first request, which is sent twice
+    let (client, count) = lying(&running, move |number, body| {
+        (number == 1 || !loses.load(Ordering::SeqCst)).then_some(body)
+    });
+    let found = client.submit_all(&txs).unwrap();
+    assert_eq!((found.len(), count.load(Ordering::SeqCst)), (250, 5));
+    assert!(found[..100].iter().all(Result::is_ok));
+    assert!(matches!(found[100], Err(Error::Unreachable { .. })));
+    for outcome in &found[101..200] {
+        assert!(
+            matches!(outcome, Err(Error::Unanswered { .. })),
+            "{outcome:?}"
+        );
+    }
+    let refusal = |outcome: &Result<_>| outcome.as_ref().is_err_and(Error::is_refusal);
+    assert!(!found[100..200].iter().any(refusal) && found[200..].iter().all(refusal));
+    assert!(
+        found[200..]
+            .iter()
+            .all(|outcome| matches!(outcome, Err(Error::Unsent { .. })))
+    );
+    assert_eq!(size(&running), 203);
+    assert!(
+        client.submit_all(&txs[200..]).is_err(),
+        "nothing is answered of any"
+    );
+    lost.store(false, Ordering::SeqCst);
+    let found = indices(client.submit_all(&txs).unwrap());
+    assert!(found.into_iter().eq((3..253).map(Ok)));
+}
