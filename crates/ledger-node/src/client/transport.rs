@@ -19,6 +19,9 @@ const CBOR_SEQUENCE: &str = "application/cbor-seq";
 const JSON: &str = "application/json";
 /// How often a transaction is sent when the connection breaks: the server answers the second as it would have the first.
 const ATTEMPTS: u32 = 3;
+/// From how many bytes on a server is asked first whether to send them (RFC 9110, section 10.1.1): one that has no time answers and
+/// closes the connection, and an answer that comes while more is sent than the system holds is lost.
+const ASKED: usize = 64 << 10;
 /// How often a question is asked again that the server had no time for, and how long it may ask to be waited for each time.
 const AGAIN: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -210,7 +213,11 @@ impl<'a> Transport<'a> {
         let (mut perhaps, mut broken, mut waited) = (None, 0, 0);
         loop {
             let request = self.agent.post(&url).header("accept", accept);
-            match replied(url.clone(), request.content_type(kind).send(body)) {
+            let mut request = request.content_type(kind);
+            if body.len() > ASKED {
+                request = request.header("expect", "100-continue");
+            }
+            match replied(url.clone(), request.send(body)) {
                 Err(error @ Error::Unreachable { .. }) => {
                     broken += 1;
                     if broken == ATTEMPTS {

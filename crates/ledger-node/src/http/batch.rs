@@ -9,10 +9,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
-use axum::http::header::{CONTENT_TYPE, VARY};
+use axum::http::header::{CONTENT_TYPE, EXPECT, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use futures_util::StreamExt as _;
 use ledger_core::store::RedbSnapshot;
 use ledger_core::{Height, Question, Reading, Receipt, Transaction, TxId, Verified};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
@@ -94,7 +95,8 @@ pub(super) async fn submit(
     batch: Batch,
 ) -> Answered<Response> {
     let Batch {
-        body,
+        form: kind,
+        bytes,
         asker,
         course,
         place,
@@ -102,7 +104,7 @@ pub(super) async fn submit(
     let asked = Instant::now();
     let read = {
         let shared = Arc::clone(&shared);
-        tokio::task::spawn_blocking(move || read(&shared, asker, &body))
+        tokio::task::spawn_blocking(move || read(&shared, asker, kind, &bytes))
     };
     let (txs, verified) = read.await.unwrap_or_else(|_| Err(Problem::stopping()))?;
     let signed = admission::signed(&shared, &txs, verified, asked).await?;
@@ -251,53 +253,43 @@ impl OutcomeView {
 /// The body of a request with a batch. A place was taken before the first byte of it was read, and is kept until its transactions
 /// are in the queue, which counts their bytes.
 pub(super) struct Batch {
-    body: Body,
+    form: Form,
+    bytes: Bytes,
     asker: IpAddr,
     course: Course,
     place: Place,
 }
 
-enum Body {
-    Sequence(Bytes),
-    Json(Bytes),
+/// How the transactions stand in a body.
+#[derive(Clone, Copy)]
+enum Form {
+    Sequence,
+    Json,
 }
 
 impl FromRequest<Arc<Shared>> for Batch {
     type Rejection = Response;
 
     async fn from_request(mut request: Request, shared: &Arc<Shared>) -> Result<Self, Response> {
-        let problem = IntoResponse::into_response;
-        if !shared.node.records() {
-            return Err(problem(Problem::read_only(StatusCode::FORBIDDEN)));
-        }
-        let form = form(request.headers()).map_err(problem)?;
-        let asker = request.extensions().get::<Asker>().copied();
-        let Asker(asker) = asker.ok_or_else(|| problem(Problem::stopping()))?;
-        let place = shared.batches.enter(asker).map_err(|full| {
-            shared.metrics.turned_away.inc();
-            problem(match full {
-                Full::All => Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "busy",
-                    "too many batches are being read",
-                ),
-                Full::Address => Problem::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "batches",
-                    "this address sends too many batches at a time",
-                ),
-            })
-        })?;
+        let (form, asker, place) = match entered(&request, shared) {
+            Ok(entered) => entered,
+            Err(problem) => {
+                discard(request).await;
+                return Err(problem.into_response());
+            }
+        };
         DefaultBodyLimit::max(MAX_BATCH_BYTES).apply(&mut request);
         let sent = Sent::from_request(request, shared).await;
         let Sent(bytes, course) = sent.map_err(|response| match response.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => problem(too_large(format!(
-                "a batch has at most {MAX_BATCH_BYTES} bytes"
-            ))),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let detail = format!("a batch has at most {MAX_BATCH_BYTES} bytes");
+                too_large(detail).into_response()
+            }
             _ => response,
         })?;
         Ok(Self {
-            body: form(bytes),
+            form,
+            bytes,
             asker,
             course,
             place,
@@ -305,19 +297,90 @@ impl FromRequest<Arc<Shared>> for Batch {
     }
 }
 
-/// What is made of the body.
-fn form(headers: &HeaderMap) -> Answered<fn(Bytes) -> Body> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
-        Some(CBOR_SEQUENCE) => Ok(Body::Sequence),
-        Some("application/json") => Ok(Body::Json),
-        _ => Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media-type",
-            format!("expected {CBOR_SEQUENCE} or application/json"),
-        )),
+/// What is known before the body is read: its form, who asks, and a place for it.
+fn entered(request: &Request, shared: &Shared) -> Answered<(Form, IpAddr, Place)> {
+    if !shared.node.records() {
+        return Err(Problem::read_only(StatusCode::FORBIDDEN));
+    }
+    let form = Form::of(request.headers())?;
+    let asker = request.extensions().get::<Asker>().copied();
+    let Asker(asker) = asker.ok_or_else(Problem::stopping)?;
+    let place = shared.batches.enter(asker).map_err(|full| {
+        shared.metrics.turned_away.inc();
+        match full {
+            Full::All => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many batches are being read",
+            ),
+            Full::Address => Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "batches",
+                "this address sends too many batches at a time",
+            ),
+        }
+    })?;
+    Ok((form, asker, place))
+}
+
+/// Lets a body come and keeps nothing of it: whoever still sends when the connection is closed does not hear why. Whoever asked
+/// whether to send it hears that at once.
+async fn discard(request: Request) {
+    if request.headers().contains_key(EXPECT) {
+        return;
+    }
+    let mut rest = MAX_BATCH_BYTES;
+    let mut body = request.into_body().into_data_stream();
+    while let Some(Ok(piece)) = body.next().await {
+        match rest.checked_sub(piece.len()) {
+            Some(less) => rest = less,
+            None => return,
+        }
+    }
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Answered<Self> {
+        let kind = headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
+            Some(CBOR_SEQUENCE) => Ok(Self::Sequence),
+            Some("application/json") => Ok(Self::Json),
+            _ => Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                format!("expected {CBOR_SEQUENCE} or application/json"),
+            )),
+        }
+    }
+
+    /// The bytes of each transaction, of which nothing is known yet; a few beyond the limit show that there are too many.
+    fn parts(self, bytes: &[u8]) -> Answered<Vec<Cow<'_, [u8]>>> {
+        let mut parts = Vec::new();
+        match self {
+            Self::Sequence => {
+                let mut rest = bytes;
+                while !rest.is_empty() && parts.len() <= MAX_BATCH {
+                    let part = sequence::take(&mut rest).ok_or_else(|| {
+                        let problem = Problem::malformed("expected a sequence of whole CBOR items");
+                        problem.of_transaction(parts.len())
+                    })?;
+                    parts.push(Cow::Borrowed(part));
+                }
+            }
+            Self::Json => {
+                let submitted: SubmittedBatch = serde_json::from_slice(bytes)
+                    .map_err(|error| Problem::malformed(error.to_string()))?;
+                for (text, number) in submitted.transactions.iter().zip(0..) {
+                    let part = BASE64_STANDARD.decode(text).map_err(|error| {
+                        Problem::malformed(format!("the base64: {error}")).of_transaction(number)
+                    })?;
+                    parts.push(Cow::Owned(part));
+                }
+            }
+        }
+        Ok(parts)
     }
 }
 
@@ -329,9 +392,10 @@ fn too_large(detail: String) -> Problem {
 fn read(
     shared: &Shared,
     asker: IpAddr,
-    body: &Body,
+    form: Form,
+    bytes: &[u8],
 ) -> Answered<(Vec<Transaction>, Vec<Option<Verified>>)> {
-    let parts = body.parts()?;
+    let parts = form.parts(bytes)?;
     match parts.len() {
         0 => return Err(Problem::malformed("expected at least one transaction")),
         1..=MAX_BATCH => {}
@@ -364,36 +428,6 @@ fn read(
     }
     let verified = shared.node.verify_each(&txs);
     Ok((txs, verified))
-}
-
-impl Body {
-    /// The bytes of each transaction, of which nothing is known yet; a few beyond the limit show that there are too many.
-    fn parts(&self) -> Answered<Vec<Cow<'_, [u8]>>> {
-        let mut parts = Vec::new();
-        match self {
-            Self::Sequence(bytes) => {
-                let mut rest = &**bytes;
-                while !rest.is_empty() && parts.len() <= MAX_BATCH {
-                    let part = sequence::take(&mut rest).ok_or_else(|| {
-                        let problem = Problem::malformed("expected a sequence of whole CBOR items");
-                        problem.of_transaction(parts.len())
-                    })?;
-                    parts.push(Cow::Borrowed(part));
-                }
-            }
-            Self::Json(bytes) => {
-                let submitted: SubmittedBatch = serde_json::from_slice(bytes)
-                    .map_err(|error| Problem::malformed(error.to_string()))?;
-                for (text, number) in submitted.transactions.iter().zip(0..) {
-                    let part = BASE64_STANDARD.decode(text).map_err(|error| {
-                        Problem::malformed(format!("the base64: {error}")).of_transaction(number)
-                    })?;
-                    parts.push(Cow::Owned(part));
-                }
-            }
-        }
-        Ok(parts)
-    }
 }
 
 /// Reads a list of which no more is kept than shows that it is too long.

@@ -1,7 +1,10 @@
 //! A client that sends batches: few requests, a proof of each receipt, and every lie that it does not believe.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use ledger_core::testing::{Person, share};
 use ledger_core::{Receipt, tx};
@@ -208,4 +211,59 @@ fn a_request_that_fails_ends_the_rest() {
     lost.store(false, Ordering::SeqCst);
     let found = indices(client.submit_all(&txs).unwrap());
     assert!(found.into_iter().eq((3..253).map(Ok)));
+}
+
+/// A server that turns away without reading: the client was still sending then, heard nothing, and called it unreachable.
+#[test]
+fn a_client_asks_before_it_sends_much() {
+    let running = Running::new();
+    let genesis = agent().get(format!("{}/v1/genesis", running.url));
+    let mut genesis = genesis.header("accept", CBOR).call().unwrap();
+    let genesis = genesis.body_mut().read_to_vec().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let head: Vec<_> = lines
+                .by_ref()
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            let asks = head
+                .iter()
+                .any(|line| line.eq_ignore_ascii_case("expect: 100-continue"));
+            let (status, body) = match head[0].starts_with("GET") {
+                true => (200, genesis.clone()),
+                false => (
+                    503,
+                    json!({ "code": "busy", "detail": asks.to_string() })
+                        .to_string()
+                        .into_bytes(),
+                ),
+            };
+            let (mut stream, length) = (stream, body.len());
+            write!(
+                stream,
+                "HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            )
+            .unwrap();
+            stream.write_all(&body).unwrap();
+        }
+    });
+    let client = Client::connect(&url, running.log, Connecting::new()).unwrap();
+    let large = (0..10).map(|number| shared(&running, 1, number, 16_000));
+    for (txs, asks) in [
+        (large.collect(), "true"),
+        (shares(&running, 1, 0..2), "false"),
+    ] {
+        match client.submit_all(&txs) {
+            Err(Error::Server {
+                status: 503,
+                detail,
+                ..
+            }) => assert_eq!(detail, asks),
+            other => panic!("{other:?}"),
+        }
+    }
 }

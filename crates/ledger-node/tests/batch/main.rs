@@ -484,6 +484,19 @@ fn few_batches_are_read_at_a_time_and_none_for_longer_than_a_request() {
     }
 }
 
+/// The connection was closed while the body was on its way, so that the answer was lost with it.
+#[test]
+fn whoever_is_turned_away_with_a_large_batch_hears_why() {
+    let running = Running::with(Settings::new().rate(None).batches(0, 100));
+    let body = vec![0xff; MAX_BATCH_BYTES];
+    for _ in 0..5 {
+        let busy = send(&running, SEQUENCE, JSON, &body);
+        assert_eq!(problem(busy, 503).0, "busy");
+        let unknown = send(&running, "text/plain", JSON, &body);
+        assert_eq!(problem(unknown, 415).0, "media-type");
+    }
+}
+
 #[test]
 fn a_batch_that_takes_too_long_may_still_be_recorded() {
     let settings = Settings::new().timeouts(Duration::from_secs(1), Duration::from_secs(10));
