@@ -2,7 +2,7 @@
 //!
 //! Parts: `commits` (one submitter against redb's own commits of the same bytes), `path` (decode, verify, apply, log, state,
 //! commit, against Ed25519 alone; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, memory and bytes at 10^4,
-//! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, latency at half of it, and
+//! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, one by one and in batches, latency at half of it, and
 //! both against a server that only syncs, a sync and arithmetic alone),
 //! `postgres` (the same records with an index and a commit each; needs Debian's postgresql), `anvil` (the same records in a contract on
 //! Ethereum; needs npm and a network). Without a part: all, this one last.

@@ -1,4 +1,4 @@
-//! Submissions over HTTP: saturation against the path in process, latency at half of it, and what this machine takes from both.
+//! Submissions over HTTP, one by one and in batches: saturation against the path in process, latency at half of it, and what this machine takes from both.
 
 use std::collections::VecDeque;
 use std::thread;
@@ -11,6 +11,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::slowness::{Watch, arithmetic};
 use super::{SENDERS, Source, median, submitted, syncing};
+
+/// How many connections send batches, and of how many transactions.
+const CONNECTIONS: usize = 16;
+const BATCH: usize = 100;
+/// How many of each sender are sent in batches: whole ones.
+const BATCHED: usize = 400;
 
 pub(super) fn http() -> Result<()> {
     // in process, at the size of block that many connections make: from one submitter, and from as many as give the most
@@ -27,6 +33,7 @@ pub(super) fn http() -> Result<()> {
     let most = rate(&mut source, 60, submitters)?;
     let (saturating, paced) = (100, 400);
     let queues = queues(&source.sign(&node, SENDERS as usize * (saturating + paced)));
+    let batched = source.sign(&node, SENDERS as usize * BATCHED);
     let settings = Settings::new().rate(None).connections(1024, 1024);
     let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings)?;
     let (address, stop) = (server.address().to_string(), server.stopper());
@@ -45,6 +52,13 @@ pub(super) fn http() -> Result<()> {
         "http/submit/{SENDERS} connections {:6.2} of the path in process in blocks of {SENDERS}, from one submitter ({alone:.0}/s); {:.2} from {submitters} ({most:.0}/s)",
         saturation / alone,
         saturation / most
+    );
+    let batches = runtime.block_on(batches(&address, &batched))?;
+    println!(
+        "http/batches/{CONNECTIONS} connections {batches:6.0}/s at saturation in batches of {BATCH}: {:.2} of the path in process, from one submitter ({alone:.0}/s); {:.2} from {submitters} ({most:.0}/s); {:.2} times as many as one by one from {SENDERS}",
+        batches / alone,
+        batches / most,
+        batches / saturation
     );
     sync_alone()?;
     arithmetic_alone();
@@ -112,6 +126,58 @@ async fn submissions(
         spread(apart)
     );
     Ok(saturation)
+}
+
+/// The rate at which so many connections have their batches recorded, each its own senders', one batch after the other.
+async fn batches(address: &str, txs: &[Transaction]) -> Result<f64> {
+    let mut queues = vec![Vec::new(); CONNECTIONS];
+    for (number, tx) in txs.iter().enumerate() {
+        // a sender's transactions stay in order: they all go to one connection
+        queues[number % SENDERS as usize % CONNECTIONS].push(tx.to_bytes());
+    }
+    let start = Instant::now();
+    let tasks: Vec<_> = queues
+        .into_iter()
+        .map(|queue| tokio::spawn(send_batches(address.to_owned(), queue)))
+        .collect();
+    let mut recorded = 0;
+    for task in tasks {
+        recorded += task.await??;
+    }
+    ensure!(recorded == txs.len(), "every one is recorded, {recorded}");
+    Ok(recorded as f64 / start.elapsed().as_secs_f64())
+}
+
+/// Sends a connection's transactions in batches; how many are recorded.
+async fn send_batches(address: String, queue: Vec<Vec<u8>>) -> Result<usize> {
+    let mut stream = tokio::net::TcpStream::connect(&address).await?;
+    stream.set_nodelay(true)?;
+    let mut recorded = 0;
+    let (mut answer, mut piece) = (Vec::new(), vec![0; 64 << 10]);
+    for batch in queue.chunks(BATCH) {
+        let body = batch.concat();
+        let mut request = format!(
+            "POST /v1/transactions/batch HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/cbor-seq\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend(body);
+        stream.write_all(&request).await?;
+        answer.clear();
+        // a list, which ends with its bracket
+        while !answer.ends_with(b"}]") {
+            let read = stream.read(&mut piece).await?;
+            answer.extend_from_slice(&piece[..read]);
+            let text = String::from_utf8_lossy(&answer);
+            ensure!(
+                read > 0 && text.starts_with("HTTP/1.1 200") && !text.contains("\"problem\""),
+                "{text}"
+            );
+        }
+        let text = std::str::from_utf8(&answer)?;
+        recorded += text.matches("\"recorded_before\":false").count();
+    }
+    Ok(recorded)
 }
 
 /// The median of latencies, and their tail.
