@@ -19,7 +19,7 @@ pub struct Audit {
 
 impl<S: LedgerStore> Ledger<S> {
     /// Computes every block again from the genesis, with every signature and every rule, and compares each table with
-    /// what comes out, byte for byte. `progress` hears the blocks done and the blocks there are.
+    /// what comes out, byte for byte; the state tree is computed by jmt, whose code no block was made with. `progress` hears the blocks done and the blocks there are.
     ///
     /// What was kept beside the ledger by [`Ledger::found_with`] follows from nothing, so it is left out; and so is what the store
     /// notes for itself. The durable store has a checksum behind both, as behind each value.
@@ -32,7 +32,8 @@ impl<S: LedgerStore> Ledger<S> {
     pub fn audit(&self, mut progress: impl FnMut(u64, u64)) -> Result<Audit> {
         let reading = self.view()?;
         let last = reading.head().height;
-        let again = Ledger::found(MemoryStore::new(), self.genesis().clone())?;
+        let (store, genesis) = (MemoryStore::new(), self.genesis().clone());
+        let again = Ledger::found_by(store, genesis, &[], map::by_jmt::update)?;
         let wrong = |height, reason: String| Error::damaged(format!("block {height}: {reason}"));
         for height in 0..=last.0 {
             let height = Height(height);
@@ -45,7 +46,7 @@ impl<S: LedgerStore> Ledger<S> {
                 }
                 continue;
             }
-            again.replay_by(&block, map::library::update)?;
+            again.replay_by(&block, map::by_jmt::update)?;
             progress(height.0 + 1, last.0 + 1);
         }
         let (stored, computed) = (reading.snapshot(), again.store().snapshot()?);

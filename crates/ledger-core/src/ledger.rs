@@ -70,6 +70,16 @@ impl<S: LedgerStore> Ledger<S> {
     ///
     /// As [`Ledger::found`].
     pub fn found_with(store: S, genesis: Genesis, extra: &[(&str, &[u8])]) -> Result<Self> {
+        Self::found_by(store, genesis, extra, map::update)
+    }
+
+    /// As [`Ledger::found_with`], with another way to update the state tree.
+    pub(crate) fn found_by(
+        store: S,
+        genesis: Genesis,
+        extra: &[(&str, &[u8])],
+        update: map::Update<S::Snapshot>,
+    ) -> Result<Self> {
         genesis.check()?;
         let snapshot = store.snapshot()?;
         if let Some(bytes) = snapshot.get(Table::Meta, GENESIS)? {
@@ -100,7 +110,7 @@ impl<S: LedgerStore> Ledger<S> {
             time: genesis.created_at,
             log_size: 0,
             log_root: peaks.root(),
-            state_root: map::update(&snapshot, Height(0), &values, &mut batch)?,
+            state_root: update(&snapshot, Height(0), &values, &mut batch)?,
         };
         write_head(&mut batch, &header, &peaks, values);
         store.commit(&batch)?;
@@ -438,12 +448,7 @@ impl<R: Snapshot> Staged<R> {
                 .iter()
                 .map(|(id, share)| (share_key(id), share.to_bytes())),
         );
-        let state_root = if values.is_empty() {
-            // a block without transactions changes no state, but the tree's root is stored under each height
-            map::touch(&self.snapshot, self.height, &mut batch)?
-        } else {
-            update(&self.snapshot, self.height, &values, &mut batch)?
-        };
+        let state_root = update(&self.snapshot, self.height, &values, &mut batch)?;
         let header = Header {
             height: self.height,
             previous: self.previous.cid(),

@@ -136,7 +136,7 @@ impl AbsenceBundle {
 /// What the verifier trusts, and what it remembers.
 ///
 /// Verifying many proofs with one of them, or with clones of it, is faster than making one for each: it keeps the node's key
-/// and those of up to 128 senders unpacked, and prepared ([`crate::UnpackedKey::prepared`]) once they were used often: up to 14 MB.
+/// and those of the first 128 senders unpacked, and prepared ([`crate::UnpackedKey::prepared`]) once they were used often: up to 14 MB.
 #[derive(Clone, Debug)]
 pub struct Trust {
     log: LogKey,
@@ -512,7 +512,7 @@ pub fn verify(bundle: &[u8], trust: &Trust) -> Result<Proven, Rejected> {
     let message = signed_digest(transaction.message());
     if !trust
         .sender_keys
-        .verify(&sender_key, &message, transaction.signature())
+        .verifies(&sender_key, &message, transaction.signature())
     {
         return Err(Rejected::Sender);
     }

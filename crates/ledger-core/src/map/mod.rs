@@ -7,11 +7,11 @@ use crate::merkle::path;
 use crate::store::{Snapshot, Table};
 use crate::{Digest, Error, Result};
 
-pub(crate) mod library;
+pub(crate) mod by_jmt;
 mod node;
 mod update;
 
-pub(crate) use self::update::{Update, touch, update};
+pub(crate) use self::update::{Update, update};
 
 /// Shows that the state map holds a value under a key, or that it holds none.
 ///
@@ -167,7 +167,6 @@ pub(crate) fn prove<S: Snapshot>(snapshot: &S, key: &[u8]) -> Result<StateProof>
     // a path has at most 64 nibbles
     while path.len() <= 64 {
         match stored(snapshot, &path, None)? {
-            Node::Empty => return Ok(StateProof::new(&siblings, None)),
             Node::Leaf(leaf) => {
                 let other = (leaf.key != key).then_some(OtherLeaf {
                     key: leaf.key,

@@ -6,11 +6,9 @@ use crate::{Digest, Error, Result};
 /// The root of a map with nothing in it, and of every empty subtree (jmt's placeholder).
 pub(super) const EMPTY: Digest = Digest::new(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 
-/// What stands at a path.
+/// What stands at a path. An empty tree is none: a genesis has members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
-    /// Nothing: the root of an empty tree.
-    Empty,
     /// The only entry below this path.
     Leaf(Leaf),
     /// Several entries, by their next four bits. Boxed: a node is handed on, and this is a kilobyte.
@@ -65,13 +63,12 @@ impl Children {
         }
     }
 
-    fn leaves(&self) -> u64 {
-        let leaves = self
-            .0
-            .iter()
-            .flatten()
-            .map(|child| child.leaves.unwrap_or(1));
-        leaves.fold(0, u64::saturating_add)
+    /// How many leaves are below, which a sound tree can count.
+    fn leaves(&self) -> Option<u64> {
+        let mut children = self.0.iter().flatten();
+        children.try_fold(0_u64, |sum, child| {
+            sum.checked_add(child.leaves.unwrap_or(1))
+        })
     }
 
     /// What stands in `width` places from `from` on.
@@ -101,22 +98,25 @@ impl Children {
 impl Node {
     pub(super) fn hash(&self) -> Digest {
         match self {
-            Self::Empty => EMPTY,
             Self::Leaf(leaf) => leaf.hash(),
             Self::Inner(children) => children.root(0, 16),
         }
     }
 
+    /// How many leaves are below; none of a leaf.
+    pub(super) fn leaves(&self) -> Option<u64> {
+        match self {
+            Self::Inner(children) => children.leaves(),
+            Self::Leaf(_) => None,
+        }
+    }
+
     /// What the node above says of this one.
     pub(super) fn child(&self, height: u64) -> Child {
-        let leaves = match self {
-            Self::Inner(children) => Some(children.leaves()),
-            Self::Empty | Self::Leaf(_) => None,
-        };
         Child {
             hash: self.hash(),
             height,
-            leaves,
+            leaves: self.leaves(),
         }
     }
 
@@ -124,14 +124,13 @@ impl Node {
     /// numbers of 8 bytes in little-endian order, a byte before an option and for each kind.
     ///
     /// ```text
-    /// node   height, then  00  |  01 children  |  02 key value
+    /// node   height, then  01 children  |  02 key value
     /// children   16 places, the number of those that are taken, the leaves below all of them
     /// place      00  |  01 hash, height, 00 for a leaf or 01 and the leaves below
     /// ```
     pub(super) fn write(&self, height: u64, bytes: &mut Vec<u8>) {
         bytes.extend(height.to_le_bytes());
         match self {
-            Self::Empty => bytes.push(0),
             Self::Inner(children) => {
                 bytes.push(1);
                 let mut taken = 0_u64;
@@ -153,7 +152,7 @@ impl Node {
                     }
                 }
                 bytes.extend(taken.to_le_bytes());
-                bytes.extend(children.leaves().to_le_bytes());
+                bytes.extend(children.leaves().unwrap_or_default().to_le_bytes());
             }
             Self::Leaf(leaf) => {
                 bytes.push(2);
@@ -173,7 +172,6 @@ impl Node {
 
     fn kind(rest: &mut &[u8]) -> Option<Self> {
         Some(match byte(rest)? {
-            0 => Self::Empty,
             1 => {
                 let mut children = Box::<Children>::default();
                 for place in &mut children.0 {
@@ -184,17 +182,18 @@ impl Node {
                             height: number(rest)?,
                             leaves: match byte(rest)? {
                                 0 => None,
-                                1 => Some(number(rest)?),
+                                // one alone would be that leaf
+                                1 => Some(Some(number(rest)?).filter(|leaves| *leaves > 1)?),
                                 _ => return None,
                             },
                         }),
                         _ => return None,
                     };
                 }
-                let taken = children.0.iter().flatten().count();
-                let sums = [number(rest)?, number(rest)?];
-                (sums == [u64::try_from(taken).ok()?, children.leaves()])
-                    .then_some(Self::Inner(children))?
+                let taken = u64::try_from(children.0.iter().flatten().count()).ok()?;
+                let leaves = children.leaves()?;
+                let sound = (number(rest)?, number(rest)?) == (taken, leaves) && leaves > 1;
+                sound.then_some(Self::Inner(children))?
             }
             2 => Self::Leaf(Leaf {
                 key: digest(rest)?,

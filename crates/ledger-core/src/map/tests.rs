@@ -7,9 +7,9 @@ use jmt::{KeyHash, OwnedValue, RootHash, Sha256Jmt, Version};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::library::{self, Stored, key_hash};
+use super::by_jmt::{self, Stored, key_hash};
 use super::node::{Leaf, Node as Ours};
-use super::{EMPTY, StateProof, prove, root, touch, update};
+use super::{EMPTY, StateProof, prove, root, update};
 use crate::codec::{decode, encode};
 use crate::hash::sha256;
 use crate::store::{Batch, LedgerStore as _, MemorySnapshot, MemoryStore, Snapshot as _, Table};
@@ -200,23 +200,17 @@ proptest! {
         let (ours, theirs) = (MemoryStore::new(), MemoryStore::new());
         for (height, changes) in (0..).map(Height).zip([first].into_iter().chain(blocks)) {
             let (snapshot, mut batch) = (ours.snapshot().unwrap(), Batch::new());
-            if changes.is_empty() {
-                let found = touch(&snapshot, height, &mut batch).unwrap();
-                prop_assert_eq!(found, root(&snapshot).unwrap());
-                theirs.commit(&batch).unwrap();
-            } else {
-                let leaves = changes.iter().map(|(hash, value)| Leaf {
-                    key: Digest::new(*hash),
-                    value: Digest::of(value),
-                });
-                let found = update::insert(&snapshot, height, leaves.collect(), &mut batch);
-                let (snapshot, mut expected) = (theirs.snapshot().unwrap(), Batch::new());
-                let changes = changes.into_iter().map(|(hash, value)| (KeyHash(hash), value));
-                let their_root = library::insert(&snapshot, height, changes.collect(), &mut expected);
-                prop_assert_eq!(found.unwrap(), their_root.unwrap());
-                prop_assert_eq!(&batch, &expected);
-                theirs.commit(&expected).unwrap();
-            }
+            let leaves = changes.iter().map(|(hash, value)| Leaf {
+                key: Digest::new(*hash),
+                value: Digest::of(value),
+            });
+            let found = update::insert(&snapshot, height, leaves.collect(), &mut batch);
+            let (snapshot, mut expected) = (theirs.snapshot().unwrap(), Batch::new());
+            let changes = changes.into_iter().map(|(hash, value)| (KeyHash(hash), value));
+            let their_root = by_jmt::insert(&snapshot, height, changes.collect(), &mut expected);
+            prop_assert_eq!(found.unwrap(), their_root.unwrap());
+            prop_assert_eq!(&batch, &expected);
+            theirs.commit(&expected).unwrap();
             ours.commit(&batch).unwrap();
         }
     }
@@ -238,7 +232,7 @@ proptest! {
     }
 }
 
-/// A tree of three levels, the batch that wrote it, and the path of its deepest inner node.
+/// A tree of two leaves far below the root, and the path of its deepest inner node.
 fn written() -> (MemoryStore, Vec<u8>) {
     let store = MemoryStore::new();
     let values = alike().map(|key| (key.clone(), key)).into_iter().collect();
@@ -256,41 +250,103 @@ fn written() -> (MemoryStore, Vec<u8>) {
     (store, deepest.unwrap())
 }
 
-#[test]
-fn a_tree_that_is_not_what_was_written_is_damage_and_no_root() {
+/// Whether the next block notices when the bytes of a node are others, or none.
+fn noticed(path: &dyn Fn(&[u8]) -> Vec<u8>, damage: &dyn Fn(&mut Vec<u8>)) -> bool {
+    let (store, deepest) = written();
+    let path = path(&deepest);
+    let mut bytes = store.snapshot().unwrap().get(Table::Node, &path).unwrap();
+    let bytes = bytes.as_mut().unwrap();
+    damage(bytes);
+    let mut batch = Batch::new();
+    if bytes.is_empty() {
+        batch.remove(Table::Node, &path);
+    } else {
+        batch.put(Table::Node, &path, bytes);
+    }
+    store.commit(&batch).unwrap();
     let changed: BTreeMap<_, _> = alike().map(|key| (key, b"new".to_vec())).into();
-    let after = |damage: &dyn Fn(&mut Vec<u8>)| {
-        let (store, path) = written();
-        let mut bytes = store.snapshot().unwrap().get(Table::Node, &path).unwrap();
-        damage(bytes.as_mut().unwrap());
-        let mut batch = Batch::new();
-        match bytes.filter(|bytes| !bytes.is_empty()) {
-            Some(bytes) => batch.put(Table::Node, &path, bytes),
-            None => batch.remove(Table::Node, &path),
-        }
-        store.commit(&batch).unwrap();
-        let snapshot = store.snapshot().unwrap();
-        update(&snapshot, Height(1), &changed, &mut Batch::new())
-    };
-    assert!(after(&|_| ()).is_ok());
-    // gone, of another height, of no kind, with a child too many by its own count, and cut
-    for damage in [
+    let snapshot = store.snapshot().unwrap();
+    match update(&snapshot, Height(1), &changed, &mut Batch::new()) {
+        Ok(_) => false,
+        Err(Error::Damaged { .. }) => true,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_node_that_is_not_what_was_written_is_damage_and_no_root() {
+    /// Height, kind, and then the places of an inner node: none, but for these.
+    fn inner(places: &[u8], free: usize, taken: u64, leaves: u64) -> Vec<u8> {
+        let counts = [taken.to_le_bytes(), leaves.to_le_bytes()].concat();
+        [&[0; 8], [1].as_slice(), places, &vec![0; free], &counts].concat()
+    }
+    // place, hash, height, and that it is a leaf
+    let leaf = [[1].as_slice(), &[7; 32], &[0; 8], &[0]].concat();
+    // or that one leaf is below, which would be that leaf
+    let lonely = [
+        [1].as_slice(),
+        &[7; 32],
+        &[0; 8],
+        &[1, 1, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    .concat();
+    let in_place = |path: &[u8]| path.to_vec();
+    assert!(!noticed(&in_place, &|_| ()));
+    for (number, damage) in [
+        // gone, of another height, of no kind, and jmt's empty tree
         &Vec::clear as &dyn Fn(&mut Vec<u8>),
         &|bytes| bytes[0] ^= 1,
         &|bytes| bytes[8] = 3,
-        &|bytes| *bytes.last_mut().unwrap() ^= 1,
+        &|bytes| *bytes = vec![0; 9],
+        // with a child too many by its own count, a leaf too many, cut, and too long
+        &|bytes| {
+            let at = bytes.len() - 16;
+            bytes[at] ^= 1;
+        },
+        &|bytes| {
+            let at = bytes.len() - 8;
+            bytes[at] ^= 1;
+        },
         &|bytes| bytes.truncate(bytes.len() - 1),
         &|bytes| bytes.push(0),
-    ] {
-        assert!(matches!(after(damage), Err(Error::Damaged { .. })));
+        // what jmt cannot make: no child, one leaf alone, and one that says it has one leaf below
+        &|bytes| *bytes = inner(&[], 16, 0, 0),
+        &|bytes| *bytes = inner(&leaf, 15, 1, 1),
+        &|bytes| *bytes = inner(&lonely, 15, 1, 1),
+        &|bytes| *bytes = inner(&[lonely.as_slice(), &leaf].concat(), 14, 2, 2),
+        // sound alone, but with more leaves than the node above says
+        &|bytes| *bytes = inner(&leaf.repeat(3), 13, 3, 3),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(noticed(&in_place, damage), "{number}");
     }
-    // the root's height is the block's before
-    let (store, _) = written();
-    let skipped = update(
-        &store.snapshot().unwrap(),
-        Height(2),
-        &changed,
-        &mut Batch::new(),
-    );
-    assert!(matches!(skipped, Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn a_leaf_under_another_key_or_with_another_value_is_damage() {
+    // where the first of both stands
+    let below = |path: &[u8]| {
+        let hash = sha256(&[&alike()[0]]);
+        let nibble = hash[path.len() / 2] >> (4 * (1 - path.len() % 2)) & 0x0f;
+        [path, &[nibble]].concat()
+    };
+    assert!(!noticed(&below, &|_| ()));
+    // bytes 9 to 40 are the key, those behind them the value
+    for at in [9, 40, 41, 72] {
+        assert!(noticed(&below, &|bytes| bytes[at] ^= 1), "{at}");
+    }
+}
+
+#[test]
+fn a_root_of_another_height_than_the_block_before_is_damage() {
+    let changed: BTreeMap<_, _> = alike().map(|key| (key, b"new".to_vec())).into();
+    for values in [changed, BTreeMap::new()] {
+        let (store, _) = written();
+        let snapshot = store.snapshot().unwrap();
+        let next = |height| update(&snapshot, Height(height), &values, &mut Batch::new());
+        assert!(next(1).is_ok());
+        assert!(matches!(next(2), Err(Error::Damaged { .. })));
+    }
 }

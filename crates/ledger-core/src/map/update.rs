@@ -9,15 +9,16 @@ use super::stored;
 use crate::store::{Batch, Snapshot, Table};
 use crate::{Digest, Error, Height, Result};
 
-/// How a block's values get into the tree: [`update`], or [`super::library::update`] to check it.
+/// How a block's values get into the tree: [`update`], or [`super::by_jmt::update`] to check it.
 pub(crate) type Update<S> =
     fn(&S, Height, &BTreeMap<Vec<u8>, Vec<u8>>, &mut Batch) -> Result<Digest>;
 
-/// The root after setting these values at this height; the changed nodes go into the batch.
+/// The root after setting these values at this height; the changed nodes go into the batch, and the root also when there are none.
 ///
 /// # Errors
 ///
-/// When the store fails, or the tree is not what was written.
+/// When the store fails, or a node that is read is not what was written. That the nodes below another one have its hashes is not
+/// computed again: the store knows its values by a checksum.
 pub(crate) fn update<S: Snapshot>(
     snapshot: &S,
     height: Height,
@@ -40,7 +41,7 @@ pub(super) fn insert<S: Snapshot>(
 ) -> Result<Digest> {
     changes.sort_unstable_by_key(|change| change.key);
     let root = match height.0.checked_sub(1) {
-        // the root is written at each height
+        // it is written at each height
         Some(before) => Some(stored(snapshot, &[], Some(before))?),
         None => None,
     };
@@ -51,24 +52,11 @@ pub(super) fn insert<S: Snapshot>(
         bytes: Vec::new(),
         batch,
     };
-    Ok(writer.set(root, &changes)?.hash)
-}
-
-/// Takes the tree as it is to the next height: a block without transactions.
-///
-/// # Errors
-///
-/// As [`update`].
-pub(crate) fn touch<S: Snapshot>(
-    snapshot: &S,
-    height: Height,
-    batch: &mut Batch,
-) -> Result<Digest> {
-    let root = stored(snapshot, &[], None)?;
-    let mut bytes = Vec::new();
-    root.write(height.0, &mut bytes);
-    batch.put(Table::Node, b"", &bytes);
-    Ok(root.hash())
+    let root = match (root, changes.as_slice()) {
+        (Some(root), []) => writer.write(&root),
+        (root, changes) => writer.set(root, changes)?,
+    };
+    Ok(root.hash)
 }
 
 /// One byte for each four bits.
@@ -91,13 +79,18 @@ impl<S: Snapshot> Writer<'_, S> {
         let node = match (before, changes) {
             (Some(Node::Inner(children)), _) => Node::Inner(self.divide(children, changes)?),
             (Some(Node::Leaf(leaf)), _) => return self.beside(leaf, changes),
-            (Some(Node::Empty) | None, [leaf]) => Node::Leaf(*leaf),
-            (Some(Node::Empty) | None, _) => Node::Inner(self.divide(Box::default(), changes)?),
+            (None, [leaf]) => Node::Leaf(*leaf),
+            (None, _) => Node::Inner(self.divide(Box::default(), changes)?),
         };
+        Ok(self.write(&node))
+    }
+
+    /// Writes the node of the path.
+    fn write(&mut self, node: &Node) -> Child {
         self.bytes.clear();
         node.write(self.height, &mut self.bytes);
         self.batch.put(Table::Node, &self.path, &self.bytes);
-        Ok(node.child(self.height))
+        node.child(self.height)
     }
 
     /// Sets entries where a leaf stood: it is one of them, unless it gets a new value.
@@ -127,12 +120,31 @@ impl<S: Snapshot> Writer<'_, S> {
             let nibble = nibble_of(&first.key, depth);
             self.path.push(u8::try_from(nibble).unwrap_or(u8::MAX));
             let before = match children.get(nibble) {
-                Some(child) => Some(stored(self.snapshot, &self.path, Some(child.height))?),
+                Some(child) => Some(self.below(child)?),
                 None => None,
             };
             children.set(nibble, self.set(before, changes)?);
             self.path.pop();
         }
         Ok(children)
+    }
+
+    /// The node of the path, which is the one that the node above says.
+    fn below(&self, child: &Child) -> Result<Node> {
+        let node = stored(self.snapshot, &self.path, Some(child.height))?;
+        let sound = match &node {
+            Node::Inner(_) => node.leaves() == child.leaves,
+            Node::Leaf(leaf) => {
+                let nibbles = (0..self.path.len()).map(|at| nibble_of(&leaf.key, at));
+                node.child(child.height) == *child
+                    && nibbles.eq(self.path.iter().copied().map(usize::from))
+            }
+        };
+        sound.then_some(node).ok_or_else(|| {
+            Error::damaged(format!(
+                "the state tree has another node at depth {} than the one above says",
+                self.path.len()
+            ))
+        })
     }
 }
