@@ -249,7 +249,7 @@ fn whoever_waits_too_long_is_told_that_it_may_still_be_recorded() {
     let settings = Settings::new().timeouts(Duration::from_secs(1), Duration::from_secs(10));
     let (running, lock) = held(settings);
     let tx = of_authority(&running, 0, 0);
-    let holding = lock.lock().unwrap();
+    let holding = lock.lock();
     let (status, location, problem) = send(&running, &tx);
     assert_eq!((status, code(&problem)), (504, "timeout"));
     let location = location.unwrap();
@@ -277,7 +277,7 @@ fn whoever_signs_nothing_takes_none_of_the_writers_time() {
     let (running, lock) = held(Settings::new());
     let (recorded, waits) = (of_authority(&running, 0, 0), of_authority(&running, 1, 0));
     assert_eq!(send(&running, &recorded).0, 201);
-    let holding = lock.lock().unwrap();
+    let holding = lock.lock();
     assert_eq!(post(&running, "respond-async", &waits).0, 202);
     let (authority, stranger) = (Person::new(0), Person::new(9));
     let sign = |sender: &Person, key: &Person, sequence| {
@@ -304,7 +304,7 @@ fn whoever_signs_nothing_takes_none_of_the_writers_time() {
 #[test]
 fn what_waits_is_limited_in_bytes() {
     let (running, lock) = held(Settings::new().queue_bytes(200_000));
-    let holding = lock.lock().unwrap();
+    let holding = lock.lock();
     let mut taken = Vec::new();
     let refused = loop {
         let tx = of_authority(&running, u64::try_from(taken.len()).unwrap(), 16_000);

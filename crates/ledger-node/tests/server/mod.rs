@@ -5,8 +5,10 @@
 pub mod ask;
 pub mod proxy;
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use ledger_core::testing::Person;
 use ledger_core::{Body, LogKey, Transaction, Unsigned};
@@ -86,18 +88,43 @@ impl Drop for Running {
     }
 }
 
+/// What the writer waits for, whenever it asks for the time.
+#[derive(Default)]
+pub struct Hold {
+    lock: Mutex<()>,
+    waits: AtomicBool,
+}
+
+impl Hold {
+    pub fn lock(&self) -> MutexGuard<'_, ()> {
+        let holding = self.lock.lock().unwrap();
+        self.waits.store(false, Ordering::SeqCst);
+        holding
+    }
+
+    /// Returns when the writer waits.
+    pub fn reached(&self) {
+        let start = Instant::now();
+        while !self.waits.load(Ordering::SeqCst) {
+            assert!(start.elapsed() < Duration::from_secs(30), "nobody waits");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
 /// A server whose writer waits for a lock, because its clock does.
-pub fn held(settings: Settings) -> (Running, Arc<Mutex<()>>) {
-    let lock = Arc::new(Mutex::new(()));
-    let hold = Arc::clone(&lock);
+pub fn held(settings: Settings) -> (Running, Arc<Hold>) {
+    let hold = Arc::new(Hold::default());
+    let held = Arc::clone(&hold);
     let opening = Opening::new().clock(move || {
-        drop(hold.lock());
+        held.waits.store(true, Ordering::SeqCst);
+        drop(held.lock.lock());
         ask::now()
     });
     let folder = tempfile::tempdir().unwrap();
     let founding = Founding::new("test", Person::new(0).authority());
     let node = Node::found_with(&folder.path().join("ledger"), founding, opening).unwrap();
-    (Running::serve(folder, node, settings.rate(None)), lock)
+    (Running::serve(folder, node, settings.rate(None)), hold)
 }
 
 pub fn signed(node: &Node, sender: u32, sequence: u64, body: Body) -> Transaction {
