@@ -143,8 +143,8 @@ pub enum Error {
         /// The problem.
         detail: String,
     },
-    /// The transaction was not sent, or taken by nobody, because a request with transactions before it, or with it, failed.
-    #[error("not sent to {url}: what was sent before it failed")]
+    /// The transaction was not sent, or taken by nobody, because a request with it, or before it, failed.
+    #[error("not sent to {url}: a request with it, or before it, failed")]
     Unsent {
         /// The server.
         url: String,

@@ -1,12 +1,13 @@
 //! Many transactions in few requests.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use ledger_core::{Answer, Receipt, Transaction};
 use serde::Deserialize;
 
 use super::transport::Problem;
-use super::{Client, since, until_cosigned};
+use super::{Client, receipt, refused};
 use crate::batch::{MAX_BATCH, MAX_BATCH_BYTES};
 use crate::{Error, Result};
 
@@ -24,65 +25,74 @@ impl Client<'_> {
     /// Records transactions in their order, up to [`MAX_BATCH`] and [`MAX_BATCH_BYTES`] with one request; what became of each, in
     /// the same order. One has a receipt when it is proven to be in the log. Safe to repeat.
     ///
-    /// A transaction that is refused does not stop the others, except those that need it. A request that fails ends it: what
-    /// is behind is [`Error::Unsent`].
+    /// A transaction that is refused does not stop the others, except those that need it. A request that fails ends it: its
+    /// transactions have its error, as far as that says something of each, and what is behind is [`Error::Unsent`].
     ///
     /// # Errors
     ///
-    /// Of a transaction, as [`Client::submit`]; of all, what the first request fails with.
-    pub fn submit_all(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt>>> {
+    /// Of each transaction, as [`Client::submit`].
+    #[must_use = "each has its own error"]
+    pub fn submit_all(&self, txs: &[Transaction]) -> Vec<Result<Receipt>> {
         let mut outcomes = Vec::with_capacity(txs.len());
         let mut rest = txs;
         while !rest.is_empty() {
             let (batch, behind) = rest.split_at(fitting(rest));
-            let error = match self.submit_batch(batch) {
-                Ok(those) => {
-                    outcomes.extend(those);
-                    rest = behind;
-                    continue;
+            rest = behind;
+            match self.submit_batch(batch) {
+                Ok(those) => outcomes.extend(those),
+                Err(error) => {
+                    outcomes.extend(self.of_each(error, batch.len()));
+                    break;
                 }
-                Err(error) if outcomes.is_empty() => return Err(error),
-                Err(error) => error,
-            };
-            let url = self.transport.url();
-            let unsent = || Error::Unsent {
-                url: url.to_owned(),
-            };
-            let refused = error.is_refusal();
-            let of_batch = || match refused {
-                true => unsent(),
-                false => self.unanswered(PATH, "the transaction"),
-            };
-            outcomes.push(Err(error));
-            outcomes.extend(batch.iter().skip(1).map(|_| Err(of_batch())));
-            outcomes.extend(behind.iter().map(|_| Err(unsent())));
-            break;
+            }
         }
-        Ok(outcomes)
+        let unsent = txs.len().saturating_sub(outcomes.len());
+        outcomes.extend((0..unsent).map(|_| Err(self.unsent())));
+        outcomes
+    }
+
+    fn unsent(&self) -> Error {
+        Error::Unsent {
+            url: self.transport.url().to_owned(),
+        }
+    }
+
+    /// What the error of a request says of each of its transactions. What the server said is said of all; what has a source, which is
+    /// only there once, stands with the first.
+    fn of_each(&self, error: Error, many: usize) -> Vec<Result<Receipt>> {
+        let another = || match &error {
+            Error::Server {
+                url,
+                status,
+                code,
+                detail,
+            } => Error::Server {
+                url: url.clone(),
+                status: *status,
+                code: code.clone(),
+                detail: detail.clone(),
+            },
+            error if error.is_refusal() => self.unsent(),
+            _ => self.unanswered(PATH, "whether it is recorded"),
+        };
+        let others: Vec<_> = (1..many).map(|_| Err(another())).collect();
+        iter::once(Err(error)).chain(others).collect()
     }
 
     /// What became of each transaction of one request. The proven answer holds what is recorded; why the others are not is the
     /// server's word, for which they are sent again.
     fn submit_batch(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt>>> {
         let sequence = sequence(txs);
-        let (answer, _) = until_cosigned(|| {
-            let kept = self.memory.last();
-            let asked = since(PATH, kept.as_ref());
-            let replied = self.transport.post_batch(&asked, &sequence)?;
-            self.believe(replied, kept)
-        })?;
-        let receipts = receipts(&answer, txs);
+        let post = |path: &str| self.transport.post_batch(path, &sequence);
+        let receipts = receipts(&self.send(PATH, post)?, txs);
         let missing = txs.iter().zip(&receipts);
         let missing = missing.filter_map(|(tx, receipt)| receipt.is_none().then_some(tx));
         let missing: Vec<_> = missing.cloned().collect();
         if missing.is_empty() {
             return Ok(receipts.into_iter().flatten().map(Ok).collect());
         }
-        let mut refused = match self.refusals(&missing) {
-            Ok(refused) => refused.into_iter(),
-            // those that are recorded have their receipts all the same
-            Err(error) => vec![Err(error)].into_iter(),
-        };
+        // those that are recorded have their receipts, whatever becomes of this
+        let mut refused = self.refusals(&missing).unwrap_or_default().into_iter();
         let outcomes = receipts.into_iter().map(|receipt| match receipt {
             Some(receipt) => Ok(receipt),
             None => refused.next().unwrap_or_else(|| {
@@ -92,7 +102,7 @@ impl Client<'_> {
         Ok(outcomes.collect())
     }
 
-    /// Why each of these is not recorded; what is by now has its proof.
+    /// Why each of these is not recorded, which the server took before; what is by now has its proof.
     fn refusals(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt>>> {
         let replied = self.transport.post_batch_json(PATH, &sequence(txs))?;
         let (bytes, _) = self.body(replied, None)?;
@@ -101,13 +111,16 @@ impl Client<'_> {
         if !ids.eq(txs.iter().map(|tx| tx.id().to_string())) {
             return Err(self.unanswered(PATH, "the transactions"));
         }
-        let outcome = |(outcome, tx): (Outcome, &Transaction)| match outcome.problem {
-            None => self.submit(tx),
-            Some(problem) if problem.status == 422 => Err(problem.refusal()),
-            Some(problem) => {
-                let status = problem.status;
-                Err(problem.of(format!("{}{PATH}", self.transport.url()), status))
-            }
+        let outcome = |(outcome, tx): (Outcome, &Transaction)| {
+            let outcome = match outcome.problem {
+                None => self.submit(tx),
+                Some(problem) => {
+                    let status = problem.status;
+                    let url = format!("{}{PATH}", self.transport.url());
+                    Err(refused(problem.of(url, status)))
+                }
+            };
+            outcome.map_err(|error| self.perhaps(PATH, error))
         };
         Ok(said.into_iter().zip(txs).map(outcome).collect())
     }
@@ -134,9 +147,7 @@ fn receipts(answer: &Answer, txs: &[Transaction]) -> Vec<Option<Receipt>> {
     let found: BTreeMap<_, _> = found.map(|(index, tx)| (tx.id(), index)).collect();
     let receipt = |tx: &Transaction| {
         let id = tx.id();
-        let index = *found.get(&id)?;
-        let height = answer.block_of(index)?.header.height;
-        Some(Receipt::new(index, height, id))
+        receipt(answer, *found.get(&id)?, id)
     };
     txs.iter().map(receipt).collect()
 }

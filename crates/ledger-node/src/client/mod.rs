@@ -11,14 +11,15 @@ mod questions;
 mod replica;
 mod transport;
 
+use std::cell::Cell;
 use std::fmt;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ledger_core::merkle::ConsistencyProof;
 use ledger_core::{
-    Answer, ChainId, Checkpoint, Digest, Genesis, LogKey, Rejected, Trust, verify_answer,
-    verify_checkpoint,
+    Answer, ChainId, Checkpoint, Digest, Genesis, LogKey, Receipt, Rejected, Trust, TxId,
+    verify_answer, verify_checkpoint,
 };
 use serde::Deserialize;
 
@@ -205,6 +206,33 @@ impl<'a> Client<'a> {
         Some(Checkpoint::open(&note, self.trust.log()).ok()?.size())
     }
 
+    /// Sends transactions until the answer has its cosignatures. Once they were taken they may be recorded: that they are not taken again
+    /// refuses nothing.
+    fn send(&self, path: &str, post: impl Fn(&str) -> Result<Replied>) -> Result<Answer> {
+        let taken = Cell::new(false);
+        let answer = until_cosigned(|| {
+            let kept = self.memory.last();
+            let replied = post(&since(path, kept.as_ref()))?;
+            let answer = self.believe(replied, kept);
+            taken.set(taken.get() || !matches!(answer, Err(Error::Server { .. })));
+            answer
+        });
+        match answer {
+            Ok((answer, _)) => Ok(answer),
+            Err(error) if taken.get() => Err(self.perhaps(path, refused(error))),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    /// The error of what was taken before: only the ledger refuses it then, not a server that turns a later request away.
+    fn perhaps(&self, path: &str, error: Error) -> Error {
+        match error {
+            refused @ Error::RefusedThere { .. } => refused,
+            error if error.is_refusal() => self.unanswered(path, "whether it is recorded"),
+            error => error,
+        }
+    }
+
     fn unanswered(&self, path: &str, what: &'static str) -> Error {
         let url = format!("{}{path}", self.transport.url());
         Error::Unanswered { url, what }
@@ -218,6 +246,25 @@ fn since(path: &str, kept: Option<&Checkpoint>) -> String {
     };
     let sign = if path.contains('?') { '&' } else { '?' };
     format!("{path}{sign}older={}", kept.size())
+}
+
+/// The ledger's refusal of a transaction, by its status.
+fn refused(error: Error) -> Error {
+    match error {
+        Error::Server {
+            status: 422,
+            code,
+            detail,
+            ..
+        } => Error::RefusedThere { code, detail },
+        other => other,
+    }
+}
+
+/// Where an answer proves the transaction with this index to stand.
+fn receipt(answer: &Answer, index: u64, id: TxId) -> Option<Receipt> {
+    let height = answer.block_of(index)?.header.height;
+    Some(Receipt::new(index, height, id))
 }
 
 /// Asks again while too few witnesses have cosigned the answer: they are asked after each block, and one may be slow.

@@ -7,7 +7,7 @@ use ledger_core::{
     ShareId, ShareState, StatusKind, Transaction, TxId, verify,
 };
 
-use super::{Client, since, until_cosigned};
+use super::{Client, receipt, since, until_cosigned};
 use crate::{Error, Event, Result};
 
 impl Client<'_> {
@@ -198,29 +198,11 @@ impl Client<'_> {
     /// [`Error::RefusedThere`] with the reason; else as [`Client::member`].
     pub fn submit(&self, tx: &Transaction) -> Result<Receipt> {
         let path = "/v1/transactions";
-        let answer = until_cosigned(|| {
-            let kept = self.memory.last();
-            let asked = since(path, kept.as_ref());
-            let replied = self.transport.post(&asked, tx.as_bytes())?;
-            self.believe(replied, kept)
-        });
-        let answer = match answer {
-            Err(Error::Server {
-                status: 422,
-                code,
-                detail,
-                ..
-            }) => {
-                return Err(Error::RefusedThere { code, detail });
-            }
-            other => other?.0,
-        };
+        let post = |path: &str| self.transport.post(path, tx.as_bytes());
+        let answer = self.send(path, post)?;
         let id = tx.id();
-        let index = answer.transactions().find(|(_, found)| found.id() == id);
-        let receipt = index.and_then(|(index, _)| {
-            let height = answer.block_of(index)?.header.height;
-            Some(Receipt::new(index, height, id))
-        });
+        let found = answer.transactions().find(|(_, found)| found.id() == id);
+        let receipt = found.and_then(|(index, _)| receipt(&answer, index, id));
         receipt.ok_or_else(|| self.unanswered(path, "the transaction"))
     }
 

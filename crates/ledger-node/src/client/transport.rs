@@ -59,12 +59,6 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// That a transaction is refused.
-    pub(super) fn refusal(self) -> Error {
-        let Self { code, detail, .. } = self;
-        Error::RefusedThere { code, detail }
-    }
-
     /// The answer of this status to a question.
     pub(super) fn of(self, url: String, status: u16) -> Error {
         let Self { code, detail, .. } = self;

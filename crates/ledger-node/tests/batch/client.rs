@@ -45,9 +45,9 @@ fn indices(outcomes: Vec<Result<Receipt>>) -> Vec<Result<u64, String>> {
 fn a_client_sends_many_in_few_requests_and_has_a_proof_of_each() {
     let running = Running::new();
     let (client, count) = lying(&running, |_, body| Some(body));
-    assert!(client.submit_all(&[]).unwrap().is_empty());
+    assert!(client.submit_all(&[]).is_empty());
     let mut txs = shares(&running, 1, 0..250);
-    let receipts = client.submit_all(&txs).unwrap();
+    let receipts = client.submit_all(&txs);
     assert_eq!(count.swap(0, Ordering::SeqCst), 3);
     for ((receipt, tx), index) in receipts.iter().zip(&txs).zip(3..) {
         let receipt = receipt.as_ref().unwrap();
@@ -61,7 +61,7 @@ fn a_client_sends_many_in_few_requests_and_has_a_proof_of_each() {
     txs.insert(2, shared(&running, 2, 7, 0));
     txs.insert(50, txs[1].clone());
     txs.push(sign(&running, 3, 2, 0, share(77, &[&Person::new(1)])));
-    let found = indices(client.submit_all(&txs).unwrap());
+    let found = indices(client.submit_all(&txs));
     assert_eq!(count.swap(0, Ordering::SeqCst), 5);
     assert_eq!(
         (&found[0], &found[1], &found[50]),
@@ -74,7 +74,7 @@ fn a_client_sends_many_in_few_requests_and_has_a_proof_of_each() {
     let large: Vec<_> = (0..64)
         .map(|number| shared(&running, 3, number, 16_383))
         .collect();
-    let found = client.submit_all(&large).unwrap();
+    let found = client.submit_all(&large);
     assert!(found.len() == 64 && found.iter().all(Result::is_ok));
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
@@ -88,7 +88,7 @@ fn a_client_of_a_server_for_members_sends_batches_too() {
     let client = Client::connect(&running.url, running.log, connecting).unwrap();
     let mut txs = shares(&running, 1, 0..3);
     txs.push(sign(&running, 2, 1, 0, share(77, &[&Person::new(1)])));
-    let found = indices(client.submit_all(&txs).unwrap());
+    let found = indices(client.submit_all(&txs));
     assert_eq!(
         found,
         [Ok(3), Ok(4), Ok(5), Err("unknown-signer".to_owned())]
@@ -102,7 +102,7 @@ fn a_changed_batch_answer_is_never_believed() {
     let running = Running::new();
     let txs = shares(&running, 1, 0..4);
     let truth: Vec<_> = (3..7).map(Ok).collect();
-    assert_eq!(indices(running.client().submit_all(&txs).unwrap()), truth);
+    assert_eq!(indices(running.client().submit_all(&txs)), truth);
     let at = Arc::new(AtomicUsize::new(0));
     let changed = Arc::clone(&at);
     let lie = move |_, mut body: Vec<u8>| {
@@ -114,10 +114,17 @@ fn a_changed_batch_answer_is_never_believed() {
     let mut refused = 0;
     for number in 0..200 {
         at.store(number, Ordering::SeqCst);
-        match client.submit_all(&txs) {
-            Ok(found) => assert_eq!(indices(found), truth, "{number}"),
-            Err(Error::Unproven(_)) => refused += 1,
-            Err(other) => panic!("{number}: {other:?}"),
+        let mut found = client.submit_all(&txs);
+        if let Err(error) = &found[0] {
+            assert!(matches!(error, Error::Unproven(_)), "{number}: {error:?}");
+            refused += 1;
+            let others = found.drain(1..);
+            for other in others {
+                let told = matches!(other, Err(Error::Unanswered { .. }));
+                assert!(told, "{number}: {other:?}");
+            }
+        } else {
+            assert_eq!(indices(found), truth, "{number}");
         }
     }
     assert!(refused > 180, "{refused}");
@@ -137,10 +144,7 @@ fn what_a_server_says_without_a_proof_is_not_believed() {
         _ => Some(body),
     });
     let txs = shares(&running, 1, 0..3);
-    assert_eq!(
-        indices(client.submit_all(&txs).unwrap()),
-        [Ok(3), Ok(4), Ok(5)]
-    );
+    assert_eq!(indices(client.submit_all(&txs)), [Ok(3), Ok(4), Ok(5)]);
     assert_eq!(count.load(Ordering::SeqCst), 2);
 
     // it says that what it refused is recorded, or says it of another
@@ -153,7 +157,7 @@ fn what_a_server_says_without_a_proof_is_not_believed() {
     let (client, _) = lying(&running, move |number, body| {
         Some(if number == 1 { words.clone() } else { body })
     });
-    let found = indices(client.submit_all(&refused).unwrap());
+    let found = indices(client.submit_all(&refused));
     assert_eq!(found, [0; 2].map(|_| Err("wrong-sequence".to_owned())));
     for words in [
         json!([]),
@@ -165,7 +169,7 @@ fn what_a_server_says_without_a_proof_is_not_believed() {
         let (client, _) = lying(&running, move |number, body| {
             Some(if number == 1 { said.clone() } else { body })
         });
-        let found = client.submit_all(&refused).unwrap();
+        let found = client.submit_all(&refused);
         for outcome in found {
             assert!(
                 matches!(outcome, Err(Error::Unanswered { .. })),
@@ -186,7 +190,7 @@ fn a_request_that_fails_ends_the_rest() {
     let (client, count) = lying(&running, move |number, body| {
         (number == 1 || !loses.load(Ordering::SeqCst)).then_some(body)
     });
-    let found = client.submit_all(&txs).unwrap();
+    let found = client.submit_all(&txs);
     assert_eq!((found.len(), count.load(Ordering::SeqCst)), (250, 5));
     assert!(found[..100].iter().all(Result::is_ok));
     assert!(matches!(found[100], Err(Error::Unreachable { .. })));
@@ -204,13 +208,95 @@ fn a_request_that_fails_ends_the_rest() {
             .all(|outcome| matches!(outcome, Err(Error::Unsent { .. })))
     );
     assert_eq!(size(&running), 203);
-    assert!(
-        client.submit_all(&txs[200..]).is_err(),
-        "nothing is answered of any"
-    );
+    // the first request too
+    let found = client.submit_all(&txs[..150]);
+    assert!(matches!(found[0], Err(Error::Unreachable { .. })));
+    assert!(!found[..100].iter().any(refusal));
+    assert_eq!(found.len(), 150);
+    for outcome in &found[100..] {
+        assert!(matches!(outcome, Err(Error::Unsent { .. })), "{outcome:?}");
+    }
     lost.store(false, Ordering::SeqCst);
-    let found = indices(client.submit_all(&txs).unwrap());
+    let found = indices(client.submit_all(&txs));
     assert!(found.into_iter().eq((3..253).map(Ok)));
+}
+
+/// Between a server and a client that asks for so many cosignatures: from the n-th request on, those whose path begins so are turned
+/// away.
+fn turning_away(
+    running: &Running,
+    path: &'static str,
+    from: usize,
+    say: Arc<proxy::Say>,
+    quorum: usize,
+) -> Client<'static> {
+    let count = AtomicUsize::new(0);
+    let ask = move |asked: &str| {
+        let (name, _) = asked.split_once('?').unwrap_or((asked, ""));
+        match name == path && count.fetch_add(1, Ordering::SeqCst) >= from {
+            true => "/nowhere".to_owned(),
+            false => asked.to_owned(),
+        }
+    };
+    let url = proxy::between(&running.url, Arc::new(ask), say);
+    let connecting = Connecting::new().witnesses(Vec::new(), quorum);
+    Client::connect(&url, running.log, connecting).unwrap()
+}
+
+fn are_perhaps_recorded(outcomes: &[Result<Receipt>]) {
+    for outcome in outcomes {
+        assert!(
+            matches!(outcome, Err(Error::Unanswered { .. })),
+            "{outcome:?}"
+        );
+    }
+}
+
+/// What the server had recorded was called certainly not recorded.
+#[test]
+fn what_was_taken_once_is_not_called_refused_by_whoever_turns_away_later() {
+    let running = Running::new();
+    let honest: Arc<proxy::Say> = Arc::new(|_: &str, body| Some(body));
+    let txs = shares(&running, 1, 0..3);
+    // recorded, without the cosignatures that are asked for
+    let client = turning_away(&running, PATH, 1, Arc::clone(&honest), 1);
+    are_perhaps_recorded(&client.submit_all(&txs));
+    assert_eq!(size(&running), 6);
+    let client = turning_away(&running, "/v1/transactions", 1, Arc::clone(&honest), 1);
+    are_perhaps_recorded(&[client.submit(&shared(&running, 1, 3, 0))]);
+    assert_eq!(size(&running), 7);
+    // recorded by the server's word, and the proof of it is not to be had
+    let empty = {
+        let request = agent().get(format!("{}/v1/checkpoint", running.url));
+        let mut response = request.header("accept", CBOR).call().unwrap();
+        response.body_mut().read_to_vec().unwrap()
+    };
+    let first = AtomicBool::new(true);
+    let say = move |path: &str, body| match path.starts_with(PATH) {
+        true if first.swap(false, Ordering::SeqCst) => Some(empty.clone()),
+        _ => Some(body),
+    };
+    let client = turning_away(&running, "/v1/transactions", 0, Arc::new(say), 0);
+    are_perhaps_recorded(&client.submit_all(&txs));
+    // whoever asks why some are missing
+    let client = turning_away(&running, PATH, 1, Arc::clone(&honest), 0);
+    let more = [9, 0, 8].map(|sequence| shared(&running, 2, sequence, 0));
+    let found = client.submit_all(&more);
+    assert!(found[1].is_ok());
+    are_perhaps_recorded(&found[..1]);
+    are_perhaps_recorded(&found[2..]);
+    // what nobody took is refused, each with the words, and what is behind was not sent
+    let client = turning_away(&running, PATH, 0, honest, 0);
+    let found = client.submit_all(&shares(&running, 3, 0..102));
+    for outcome in &found[..100] {
+        assert!(
+            matches!(outcome, Err(Error::Server { status: 404, .. })),
+            "{outcome:?}"
+        );
+    }
+    assert!(matches!(found[100], Err(Error::Unsent { .. })));
+    let refusal = |outcome: &Result<_>| outcome.as_ref().is_err_and(Error::is_refusal);
+    assert!(found.len() == 102 && found.iter().all(refusal));
 }
 
 /// A server that turns away without reading: the client was still sending then, heard nothing, and called it unreachable.
@@ -257,13 +343,15 @@ fn a_client_asks_before_it_sends_much() {
         (large.collect(), "true"),
         (shares(&running, 1, 0..2), "false"),
     ] {
-        match client.submit_all(&txs) {
-            Err(Error::Server {
-                status: 503,
-                detail,
-                ..
-            }) => assert_eq!(detail, asks),
-            other => panic!("{other:?}"),
+        for outcome in client.submit_all(&txs) {
+            match outcome {
+                Err(Error::Server {
+                    status: 503,
+                    detail,
+                    ..
+                }) => assert_eq!(detail, asks),
+                other => panic!("{other:?}"),
+            }
         }
     }
 }
