@@ -9,10 +9,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
-use axum::http::header::{CONTENT_TYPE, EXPECT, VARY};
+use axum::http::header::{EXPECT, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use futures_util::StreamExt as _;
 use ledger_core::store::RedbSnapshot;
 use ledger_core::{Height, Question, Reading, Receipt, Transaction, TxId, Verified};
@@ -23,6 +22,7 @@ use utoipa::ToSchema;
 
 use super::admission;
 use super::api::Shared;
+use super::body;
 use super::course::{Asker, Course, Sent};
 use super::description::Binary;
 use super::limits::{Full, Place};
@@ -341,21 +341,14 @@ async fn discard(request: Request) {
 
 impl Form {
     fn of(headers: &HeaderMap) -> Answered<Self> {
-        let kind = headers
-            .get(CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok());
-        match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
+        match body::media_type(headers) {
             Some(CBOR_SEQUENCE) => Ok(Self::Sequence),
-            Some("application/json") => Ok(Self::Json),
-            _ => Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "media-type",
-                format!("expected {CBOR_SEQUENCE} or application/json"),
-            )),
+            Some(body::JSON) => Ok(Self::Json),
+            _ => Err(body::other_type(CBOR_SEQUENCE)),
         }
     }
 
-    /// The bytes of each transaction, of which nothing is known yet; a few beyond the limit show that there are too many.
+    /// The bytes of each transaction, of which nothing is known yet; one beyond the limit shows that there are too many.
     fn parts(self, bytes: &[u8]) -> Answered<Vec<Cow<'_, [u8]>>> {
         let mut parts = Vec::new();
         match self {
@@ -370,12 +363,10 @@ impl Form {
                 }
             }
             Self::Json => {
-                let submitted: SubmittedBatch = serde_json::from_slice(bytes)
-                    .map_err(|error| Problem::malformed(error.to_string()))?;
+                let submitted: SubmittedBatch = body::json(bytes)?;
                 for (text, number) in submitted.transactions.iter().zip(0..) {
-                    let part = BASE64_STANDARD.decode(text).map_err(|error| {
-                        Problem::malformed(format!("the base64: {error}")).of_transaction(number)
-                    })?;
+                    let part = body::base64(text);
+                    let part = part.map_err(|problem| problem.of_transaction(number))?;
                     parts.push(Cow::Owned(part));
                 }
             }

@@ -27,6 +27,7 @@ mod auth;
 mod backup;
 mod batch;
 mod blocks;
+mod body;
 mod cosigning;
 mod course;
 mod description;

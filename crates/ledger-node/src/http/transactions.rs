@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, LOCATION, VARY};
+use axum::http::header::{LOCATION, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::store::{Order, RedbSnapshot};
 use ledger_core::{Address, Question, Reading, Receipt, Transaction, TxId};
 use serde::Deserialize;
@@ -18,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::admission;
 use super::api::{Headers, Shared};
+use super::body;
 use super::course::Sent;
 use super::description::Binary;
 use super::params::{Asked, First, Named, Since, natural, page, read_some};
@@ -158,30 +158,15 @@ async fn answered_by(
         .await
 }
 
-fn read(headers: &HeaderMap, body: &[u8]) -> Answered<Transaction> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let decoded;
-    let bytes = match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
-        Some(CBOR | "application/octet-stream") => body,
-        Some("application/json") => {
-            let submitted: Submitted = serde_json::from_slice(body)
-                .map_err(|error| Problem::malformed(error.to_string()))?;
-            decoded = BASE64_STANDARD
-                .decode(&submitted.transaction)
-                .map_err(|error| Problem::malformed(format!("the base64: {error}")))?;
-            &decoded
+fn read(headers: &HeaderMap, bytes: &[u8]) -> Answered<Transaction> {
+    match body::media_type(headers) {
+        Some(CBOR | "application/octet-stream") => admission::decoded(bytes),
+        Some(body::JSON) => {
+            let submitted: Submitted = body::json(bytes)?;
+            admission::decoded(&body::base64(&submitted.transaction)?)
         }
-        _ => {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "media-type",
-                "expected application/cbor or application/json",
-            ));
-        }
-    };
-    admission::decoded(bytes)
+        _ => Err(body::other_type(CBOR)),
+    }
 }
 
 /// Which transactions.
