@@ -34,7 +34,10 @@ pub(super) fn http() -> Result<()> {
     let (saturating, paced) = (100, 400);
     let queues = queues(&source.sign(&node, SENDERS as usize * (saturating + paced)));
     let batched = source.sign(&node, SENDERS as usize * BATCHED);
-    let settings = Settings::new().rate(None).connections(1024, 1024);
+    let settings = Settings::new()
+        .rate(None)
+        .connections(1024, 1024)
+        .batches(CONNECTIONS, CONNECTIONS);
     let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings)?;
     let (address, stop) = (server.address().to_string(), server.stopper());
     let server = thread::spawn(move || server.run());

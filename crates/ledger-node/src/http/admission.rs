@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use ledger_core::store::RedbSnapshot;
-use ledger_core::{Reading, Receipt, Transaction, TxId, Verified};
+use ledger_core::{Address, Reading, Receipt, Transaction, TxId, Verified};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::Permit;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use super::api::Shared;
@@ -19,6 +20,9 @@ use crate::Error;
 
 /// When a refusal comes that tells nothing: longer than any of its reasons takes to be found.
 const UNTOLD: Duration = Duration::from_millis(10);
+
+/// The refusal of whatever no live member signed, where reads are for members.
+const UNKNOWN_SIGNER: &str = "unknown-signer";
 
 /// Reads the canonical bytes of a transaction.
 pub(super) fn decoded(bytes: &[u8]) -> Answered<Transaction> {
@@ -36,62 +40,84 @@ pub(super) fn decoded(bytes: &[u8]) -> Answered<Transaction> {
     })
 }
 
-/// Refuses each transaction whose signature does not hold under the key of now, as it was checked ahead: whoever can sign nothing
+/// Refuses a transaction whose signature does not hold under the key of now, as it was checked ahead: whoever can sign nothing
 /// takes no place in the queue and none of the writer's time. None when the ledger has moved on meanwhile, which the writer looks at.
+/// Where reads are for members, who hears of a refusal waits for [`untold`] first.
 pub(super) async fn signed(
     shared: &Arc<Shared>,
-    txs: &[Transaction],
-    verified: Vec<Option<Verified>>,
-    asked: Instant,
-) -> Answered<Vec<Answered<Option<Verified>>>> {
-    if shared.reads == Reads::Members {
-        return signed_by_members(shared, txs, verified, asked).await;
+    tx: &Transaction,
+    verified: Option<Verified>,
+) -> Answered<Option<Verified>> {
+    if shared.reads == Reads::Everybody {
+        return holding(shared, tx, verified).await;
     }
-    let mut each = Vec::with_capacity(txs.len());
-    for (tx, verified) in txs.iter().zip(verified) {
-        each.push(match verified {
-            Some(_) => Ok(verified),
-            None => reason(shared, tx).await,
-        });
-    }
-    Ok(each)
+    let sender = *tx.sender();
+    let live = shared.read(move |_, reading| is_live(reading, &sender));
+    by_member(shared, live.await?, verified)
 }
 
-/// Who is a member, and how much it has sent, is for members: neither words nor time tell it.
-async fn signed_by_members(
+/// As [`signed`], for each.
+pub(super) async fn signed_each(
     shared: &Arc<Shared>,
     txs: &[Transaction],
     verified: Vec<Option<Verified>>,
-    asked: Instant,
 ) -> Answered<Vec<Answered<Option<Verified>>>> {
+    if shared.reads == Reads::Everybody {
+        let mut each = Vec::with_capacity(txs.len());
+        for (tx, verified) in txs.iter().zip(verified) {
+            each.push(holding(shared, tx, verified).await);
+        }
+        return Ok(each);
+    }
     let senders: Vec<_> = txs.iter().map(|tx| *tx.sender()).collect();
     let live = shared.read(move |_, reading| {
-        let live = senders.iter().map(|sender| {
-            let member = reading.member(sender)?;
-            Ok(member.is_some_and(|member| member.is_live()))
-        });
-        live.collect::<Answered<Vec<bool>>>()
+        let live = senders.iter().map(|sender| is_live(reading, sender));
+        live.collect::<Answered<Vec<_>>>()
     });
-    let mut untold = false;
     let each = live.await?.into_iter().zip(verified);
-    let each = each.map(|(live, verified)| {
-        if live && verified.is_some() {
-            return Ok(verified);
-        }
-        untold = true;
-        shared.metrics.refused("unknown-signer");
-        let detail = "no live member signed this transaction";
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Err(Problem::new(status, "unknown-signer", detail))
-    });
-    let each = each.collect();
-    if untold {
+    let each = each.map(|(live, verified)| by_member(shared, live, verified));
+    Ok(each.collect())
+}
+
+async fn holding(
+    shared: &Arc<Shared>,
+    tx: &Transaction,
+    verified: Option<Verified>,
+) -> Answered<Option<Verified>> {
+    match verified {
+        Some(_) => Ok(verified),
+        None => reason(shared, tx).await,
+    }
+}
+
+fn is_live(reading: &Reading<RedbSnapshot>, sender: &Address) -> Answered<bool> {
+    let member = reading.member(sender)?;
+    Ok(member.is_some_and(|member| member.is_live()))
+}
+
+/// Who is a member, and how much it has sent, is for members: the words do not tell it.
+fn by_member(
+    shared: &Shared,
+    live: bool,
+    verified: Option<Verified>,
+) -> Answered<Option<Verified>> {
+    if live && verified.is_some() {
+        return Ok(verified);
+    }
+    shared.metrics.refused(UNKNOWN_SIGNER);
+    let detail = "no live member signed this transaction";
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Err(Problem::new(status, UNKNOWN_SIGNER, detail))
+}
+
+/// Waits until the time does not tell either why some of so many transactions, which came then, are refused.
+pub(super) async fn untold(shared: &Shared, many: usize, asked: Instant) {
+    if shared.reads == Reads::Members {
         // a difference of one is many times as long for many
-        let many = u32::try_from(txs.len()).unwrap_or(u32::MAX);
+        let many = u32::try_from(many).unwrap_or(u32::MAX);
         let wait = UNTOLD.saturating_mul(many).min(shared.timeout / 2);
         tokio::time::sleep_until(asked + wait.max(UNTOLD)).await;
     }
-    Ok(each)
 }
 
 /// Why a transaction is refused whose signature does not hold, if it still is.
@@ -112,83 +138,146 @@ async fn reason(shared: &Arc<Shared>, tx: &Transaction) -> Answered<Option<Verif
         .await
 }
 
-/// Puts transactions into the queue one behind the other: all of them, or none when there is no room for all.
+/// Puts a transaction into the queue.
 pub(super) fn queue(
+    shared: &Arc<Shared>,
+    tx: Transaction,
+    verified: Option<Verified>,
+) -> Answered<Waiting> {
+    let room = room(shared, tx.as_bytes().len())?;
+    let place = shared.queue.try_reserve();
+    let place = place.map_err(|error| full(&error))?;
+    Ok(enter(shared, place, tx, verified, Some(room)))
+}
+
+/// Puts transactions into the queue one behind the other: all of them, or none when there is no room for all.
+pub(super) fn queue_all(
     shared: &Arc<Shared>,
     txs: Vec<(Transaction, Option<Verified>)>,
 ) -> Answered<Vec<Waiting>> {
-    let busy = || {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "too many transactions wait for their block",
-        )
-    };
-    let bytes = txs.iter().map(|(tx, _)| tx.as_bytes().len()).sum::<usize>();
-    let bytes = u32::try_from(bytes).map_err(|_| busy())?;
-    let room = Arc::clone(&shared.room).try_acquire_many_owned(bytes);
-    let mut room = room.map_err(|_| busy())?;
+    let mut room = room(shared, txs.iter().map(|(tx, _)| tx.as_bytes().len()).sum())?;
     let places = shared.queue.try_reserve_many(txs.len());
-    let places = places.map_err(|error| match error {
-        TrySendError::Full(()) => busy(),
-        TrySendError::Closed(()) => Problem::stopping(),
-    })?;
-    let mut waiting = Vec::with_capacity(txs.len());
-    for (place, (tx, verified)) in places.zip(txs) {
-        let (answer, answered) = oneshot::channel();
-        waiting.push(Waiting {
-            answered: Some(answered),
-            shared: Arc::clone(shared),
-            id: tx.id(),
-        });
+    let places = places.map_err(|error| full(&error))?;
+    let waiting = places.zip(txs).map(|(place, (tx, verified))| {
         let room = room.split(tx.as_bytes().len());
-        place.send(Submission {
-            tx,
-            verified,
-            answer,
-            room,
-        });
-    }
-    Ok(waiting)
+        enter(shared, place, tx, verified, room)
+    });
+    Ok(waiting.collect())
 }
 
-/// A transaction that is in the queue. When nobody waits any more (the request preferred that, took too long, or its
-/// connection was closed) a refusal is kept for whoever asks then.
+/// Room for so many bytes that wait.
+fn room(shared: &Shared, bytes: usize) -> Answered<OwnedSemaphorePermit> {
+    let bytes = u32::try_from(bytes).map_err(|_| busy())?;
+    let room = Arc::clone(&shared.room).try_acquire_many_owned(bytes);
+    room.map_err(|_| busy())
+}
+
+fn full<T>(error: &TrySendError<T>) -> Problem {
+    match error {
+        TrySendError::Full(_) => busy(),
+        TrySendError::Closed(_) => Problem::stopping(),
+    }
+}
+
+fn busy() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "busy",
+        "too many transactions wait for their block",
+    )
+}
+
+fn enter(
+    shared: &Arc<Shared>,
+    place: Permit<'_, Submission>,
+    tx: Transaction,
+    verified: Option<Verified>,
+    room: Option<OwnedSemaphorePermit>,
+) -> Waiting {
+    let (answer, answered) = oneshot::channel();
+    let waiting = Waiting {
+        shared: Arc::clone(shared),
+        id: tx.id(),
+        answer: Answer::Awaited(answered),
+    };
+    place.send(Submission {
+        tx,
+        verified,
+        answer,
+        room,
+    });
+    waiting
+}
+
+/// A transaction that is in the queue, or was refused before. When nobody hears what becomes of it (the request preferred that, took too
+/// long, or its connection was closed) a refusal is kept for whoever asks then.
 pub(super) struct Waiting {
-    answered: Option<oneshot::Receiver<Answered<Receipt>>>,
     shared: Arc<Shared>,
     id: TxId,
+    answer: Answer,
+}
+
+enum Answer {
+    Awaited(oneshot::Receiver<Answered<Receipt>>),
+    There(Answered<Receipt>),
+    Heard,
 }
 
 impl Waiting {
-    /// What the writer answers.
-    pub(super) async fn outcome(&mut self) -> Answered<Answered<Receipt>> {
-        let answered = self.answered.as_mut().ok_or_else(Problem::stopping)?;
-        let outcome = answered.await;
-        self.answered = None;
-        outcome.map_err(|_| Problem::stopping())
+    /// One that is refused already.
+    pub(super) fn refused(shared: &Arc<Shared>, id: TxId, problem: Problem) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            id,
+            answer: Answer::There(Err(problem)),
+        }
+    }
+
+    /// What the writer answers, or that it answers nothing any more.
+    pub(super) async fn outcome(&mut self) -> Answered<Receipt> {
+        if let Answer::Awaited(answered) = &mut self.answer {
+            match answered.await {
+                Ok(outcome) => self.answer = Answer::There(outcome),
+                Err(_) => self.answer = Answer::Heard,
+            }
+        }
+        match &self.answer {
+            Answer::There(outcome) => outcome.clone(),
+            Answer::Awaited(_) | Answer::Heard => Err(Problem::stopping().unsaid()),
+        }
     }
 
     /// What the writer answers, if it does within this time.
-    pub(super) async fn within(&mut self, wait: Duration) -> Option<Answered<Answered<Receipt>>> {
+    pub(super) async fn within(&mut self, wait: Duration) -> Option<Answered<Receipt>> {
         if wait.is_zero() {
             return None;
         }
         tokio::time::timeout(wait, self.outcome()).await.ok()
     }
+
+    /// Whoever sent it hears what became of it.
+    pub(super) fn heard(mut self) {
+        self.answer = Answer::Heard;
+    }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let (Some(answered), Ok(runtime)) = (self.answered.take(), Handle::try_current()) else {
-            return;
-        };
         let (shared, id) = (Arc::clone(&self.shared), self.id);
-        runtime.spawn(async move {
-            if let Ok(Err(problem)) = answered.await {
-                shared.refusals.keep(id, problem);
+        match std::mem::replace(&mut self.answer, Answer::Heard) {
+            Answer::There(Err(problem)) => shared.refusals.keep(id, problem),
+            Answer::Awaited(answered) => {
+                let Ok(runtime) = Handle::try_current() else {
+                    return;
+                };
+                runtime.spawn(async move {
+                    if let Ok(Err(problem)) = answered.await {
+                        shared.refusals.keep(id, problem);
+                    }
+                });
             }
-        });
+            Answer::There(Ok(_)) | Answer::Heard => {}
+        }
     }
 }
 

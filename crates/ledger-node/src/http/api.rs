@@ -50,7 +50,7 @@ pub(super) struct Shared {
     pub(super) proxies: Vec<IpAddr>,
     pub(super) log: Option<Log>,
     pub(super) streams: Places,
-    /// For batches, from the first byte until they are queued.
+    /// For batches, from the first byte until their signatures are checked.
     pub(super) batches: Places,
     pub(super) refusals: Refusals,
     /// Held by whoever looks for the reason of a refusal: up to nine signatures each, on one core at most.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::admission;
+use super::admission::{self, Waiting};
 use super::api::Shared;
 use super::body;
 use super::course::{Asker, Course, Sent};
@@ -73,7 +73,7 @@ pub(super) struct OutcomeView {
 /// first, under its sender's key of now, as for one transaction: a member that the batch itself enrolls sends in the next. The same
 /// transactions again are no error. In JSON each has its receipt or its problem, in the order of the request; the proven
 /// answer holds those that are recorded, to be found by their bytes, and says nothing of the others. A batch counts as so many
-/// requests as it has transactions, as far as an address may send at once. A 5XX that is no 504 says that none is recorded, or that each
+/// requests as it has transactions, as far as an address may send at once. A 5XX that is no 504 says that none is recorded, because each
 /// failed so.
 #[utoipa::path(
     post, path = "/v1/transactions/batch", tag = "transactions", params(Since),
@@ -84,18 +84,18 @@ pub(super) struct OutcomeView {
     responses(
         (status = 200, description = "What became of each", content((Vec<OutcomeView> = "application/json"), (Binary = "application/cbor"))),
         (status = "4XX", description = "Nothing is recorded: malformed, too large, or too many requests of this address", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "It took too long, and some may still be recorded: their addresses tell", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "It took too long, or the answer failed, and some may be recorded: their addresses tell", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Nothing is recorded: too much waits, or the server failed", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn submit(
     State(shared): State<Arc<Shared>>,
     Asked(since): Asked<Since>,
-    form: Representation,
+    representation: Representation,
     batch: Batch,
 ) -> Answered<Response> {
     let Batch {
-        form: kind,
+        form,
         bytes,
         asker,
         course,
@@ -104,108 +104,114 @@ pub(super) async fn submit(
     let asked = Instant::now();
     let read = {
         let shared = Arc::clone(&shared);
-        tokio::task::spawn_blocking(move || read(&shared, asker, kind, &bytes))
+        // nobody ends this work: its place is taken until it is done, also when nobody waits for it any more
+        tokio::task::spawn_blocking(move || (read(&shared, asker, form, &bytes), place))
     };
-    let (txs, verified) = read.await.unwrap_or_else(|_| Err(Problem::stopping()))?;
-    let signed = admission::signed(&shared, &txs, verified, asked).await?;
+    let (read, place) = read.await.map_err(|_| Problem::stopping())?;
+    let (txs, verified) = read?;
+    let signed = admission::signed_each(&shared, &txs, verified).await?;
+    drop(place);
+    if signed.iter().any(Result::is_err) {
+        admission::untold(&shared, txs.len(), asked).await;
+    }
     let (mut items, mut entering) = (Vec::with_capacity(txs.len()), Vec::new());
     for (tx, signed) in txs.into_iter().zip(signed) {
         let (id, cid) = (tx.id(), tx.cid().to_string());
         let refused = signed.map(|verified| entering.push((tx, verified))).err();
         items.push((id, cid, refused));
     }
-    let waiting = admission::queue(&shared, entering)?;
-    drop(place);
-    if !waiting.is_empty() {
+    let mut queued = admission::queue_all(&shared, entering)?.into_iter();
+    if queued.len() > 0 {
         course.queued(None);
     }
-    let mut answered = Vec::with_capacity(waiting.len());
-    for mut one in waiting {
-        answered.push(one.outcome().await?);
-    }
-    let mut answered = answered.into_iter();
-    let outcome = |(id, cid, refused): (TxId, String, Option<Problem>)| {
-        let outcome = match refused {
-            Some(problem) => Err(problem),
-            None => answered.next().unwrap_or_else(|| Err(Problem::stopping())),
+    let sent = items.into_iter().filter_map(|(id, cid, refused)| {
+        let waiting = match refused {
+            Some(problem) => Waiting::refused(&shared, id, problem),
+            None => queued.next()?,
         };
-        Outcome { id, cid, outcome }
+        Some((id, cid, waiting))
+    });
+    // all of them, before the first is waited for: when that takes too long, each keeps its refusal
+    let mut sent: Vec<_> = sent.collect();
+    let mut outcomes = Vec::with_capacity(sent.len());
+    for (id, cid, waiting) in &mut sent {
+        let receipt = waiting.outcome().await;
+        outcomes.push(Outcome {
+            id: *id,
+            cid: cid.clone(),
+            found: receipt.map(|receipt| Recorded::now(&receipt)),
+        });
+    }
+    let outcomes = recorded_before(&shared, outcomes);
+    let outcomes = outcomes.await.map_err(Problem::unsaid)?;
+    let reply = match of_all(&outcomes) {
+        Some(problem) => Err(problem),
+        None => {
+            let answer = answer(&shared, outcomes, &since, representation);
+            Ok(answer.await.map_err(Problem::unsaid)?)
+        }
     };
-    answer(
-        &shared,
-        items.into_iter().map(outcome).collect(),
-        since,
-        form,
-    )
-    .await
+    sent.into_iter().for_each(|(_, _, waiting)| waiting.heard());
+    reply
 }
 
 /// What the ledger said of a transaction.
 struct Outcome {
     id: TxId,
     cid: String,
-    outcome: Answered<Receipt>,
+    found: Answered<Recorded>,
+}
+
+/// Finds those that are recorded all the same: they were said twice, in this batch or before.
+async fn recorded_before(
+    shared: &Arc<Shared>,
+    mut outcomes: Vec<Outcome>,
+) -> Answered<Vec<Outcome>> {
+    if outcomes.iter().all(|outcome| outcome.found.is_ok()) {
+        return Ok(outcomes);
+    }
+    let find = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
+        for outcome in outcomes.iter_mut().filter(|outcome| outcome.found.is_err()) {
+            if let Some((index, height)) = admission::known(reading, &outcome.id)? {
+                outcome.found = Ok(Recorded {
+                    index,
+                    height,
+                    before: true,
+                });
+            }
+        }
+        Ok(outcomes)
+    };
+    shared.read(find).await
+}
+
+/// The problem of a batch of which nothing is recorded, when it has one.
+fn of_all(outcomes: &[Outcome]) -> Option<Problem> {
+    let problems = outcomes.iter().map(|outcome| outcome.found.as_ref().err());
+    let problems = problems.collect::<Option<Vec<_>>>()?;
+    if problems.iter().all(|problem| problem.is_failure()) {
+        return problems.first().copied().cloned();
+    }
+    None
 }
 
 /// The reply when all have their outcome.
 async fn answer(
     shared: &Arc<Shared>,
     outcomes: Vec<Outcome>,
-    since: Since,
-    form: Representation,
+    since: &Since,
+    representation: Representation,
 ) -> Answered<Response> {
-    let all = outcomes.iter().all(|outcome| outcome.outcome.is_ok());
-    if all && form == Representation::Json {
+    if representation == Representation::Json {
         // nothing has to be looked up
-        let views = outcomes.into_iter().map(|outcome| {
-            let found = outcome.outcome.map(|receipt| Recorded::now(&receipt));
-            OutcomeView::new(&outcome.id, outcome.cid, found)
-        });
+        let views: Vec<_> = outcomes.into_iter().map(OutcomeView::from).collect();
         let vary = [(VARY, HeaderValue::from_static("accept"))];
-        return Ok((vary, Json(views.collect::<Vec<_>>())).into_response());
+        return Ok((vary, Json(views)).into_response());
     }
-    let find = move |_: &Shared, reading: &Reading<RedbSnapshot>| found(reading, outcomes, since);
-    shared.answer(form, find).await
-}
-
-fn found(
-    reading: &Reading<RedbSnapshot>,
-    outcomes: Vec<Outcome>,
-    since: Since,
-) -> Answered<Found<Vec<OutcomeView>>> {
-    let mut views = Vec::with_capacity(outcomes.len());
     let (mut blocks, mut indices) = (BTreeSet::new(), BTreeSet::new());
-    // what none of them could be answered for
-    let mut failure = None;
-    let mut failed = 0;
-    for Outcome { id, cid, outcome } in outcomes {
-        let found = match outcome {
-            Ok(receipt) => Ok(Recorded::now(&receipt)),
-            // said twice, in this batch or before
-            Err(problem) => match admission::known(reading, &id)? {
-                Some((index, height)) => Ok(Recorded {
-                    index,
-                    height,
-                    before: true,
-                }),
-                None => Err(problem),
-            },
-        };
-        match &found {
-            Ok(recorded) => {
-                blocks.insert(Height(recorded.height));
-                indices.insert(recorded.index);
-            }
-            Err(problem) if problem.is_failure() => {
-                failed += 1;
-                failure.get_or_insert_with(|| problem.clone());
-            }
-            Err(_) => {}
-        }
-        views.push(OutcomeView::new(&id, cid, found));
-    }
-    if let Some(failure) = failure.filter(|_| failed == views.len()) {
-        return Err(failure);
+    for recorded in outcomes.iter().flat_map(|outcome| &outcome.found) {
+        blocks.insert(Height(recorded.height));
+        indices.insert(recorded.index);
     }
     let question = Question {
         older: since.older,
@@ -213,7 +219,8 @@ fn found(
         transactions: indices.into_iter().collect(),
         ..Question::default()
     };
-    Ok(Found::new(views, question))
+    let proven = move |_: &Shared, _: &Reading<RedbSnapshot>| Ok(Found::new((), question));
+    shared.answer(representation, proven).await
 }
 
 /// Where a transaction stands, and since when.
@@ -233,15 +240,15 @@ impl Recorded {
     }
 }
 
-impl OutcomeView {
-    fn new(id: &TxId, cid: String, found: Answered<Recorded>) -> Self {
-        let (recorded, problem) = match found {
+impl From<Outcome> for OutcomeView {
+    fn from(outcome: Outcome) -> Self {
+        let (recorded, problem) = match outcome.found {
             Ok(recorded) => (Some(recorded), None),
             Err(problem) => (None, Some(problem)),
         };
         Self {
-            id: id.to_string(),
-            cid,
+            id: outcome.id.to_string(),
+            cid: outcome.cid,
             index: recorded.as_ref().map(|recorded| recorded.index),
             height: recorded.as_ref().map(|recorded| recorded.height),
             recorded_before: recorded.map(|recorded| recorded.before),
@@ -250,8 +257,8 @@ impl OutcomeView {
     }
 }
 
-/// The body of a request with a batch. A place was taken before the first byte of it was read, and is kept until its transactions
-/// are in the queue, which counts their bytes.
+/// The body of a request with a batch. A place was taken before the first byte of it was read, and is kept until the signatures
+/// are checked.
 pub(super) struct Batch {
     form: Form,
     bytes: Bytes,

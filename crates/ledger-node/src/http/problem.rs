@@ -64,6 +64,15 @@ impl Problem {
         self.status >= 500
     }
 
+    /// The answer when what was queued cannot be told of: neither a refusal nor a failure to record.
+    pub(super) fn unsaid(self) -> Self {
+        let detail = format!(
+            "{}: what was sent may be recorded, which its address tells",
+            self.detail
+        );
+        Self::new(StatusCode::GATEWAY_TIMEOUT, &self.code, detail)
+    }
+
     pub(super) fn too_often() -> Self {
         let detail = "this address asks too often";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", detail)

@@ -49,7 +49,7 @@ impl Default for Settings {
             streams: 512,
             streams_per_address: 64,
             batches: 32,
-            batches_per_address: 16,
+            batches_per_address: 4,
             rate: NonZeroU32::new(200),
             timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(10),
@@ -80,7 +80,7 @@ pub enum Reads {
 
 impl Settings {
     /// The defaults: 1,024 connections, 256 from one address, of which 512 and 64 may be streams of events, 200 requests a
-    /// second from one address, 32 batches at a time and 16 from one address, 30 seconds for a request and 10 for its head, 8,192 waiting transactions of
+    /// second from one address, 32 batches at a time and 4 from one address, 30 seconds for a request and 10 for its head, 8,192 waiting transactions of
     /// 64 MiB, everybody reads, no TLS.
     #[must_use]
     pub fn new() -> Self {
@@ -103,8 +103,8 @@ impl Settings {
     }
 
     /// At most this many batches of transactions read at a time, and from one address (a /64 of IPv6): each may have a mebibyte, and
-    /// take the time of a request to come. Those beyond hear 503, or 429 when it is their address' limit. A batch that is read waits for
-    /// its blocks as other transactions do, within [`Settings::queue`].
+    /// take the time of a request to come. Those beyond hear 503, or 429 when it is their address' limit. A batch whose signatures are checked
+    /// waits for its blocks as other transactions do, within [`Settings::queue`].
     #[must_use]
     pub const fn batches(mut self, all: usize, per_address: usize) -> Self {
         (self.batches, self.batches_per_address) = (all, per_address);

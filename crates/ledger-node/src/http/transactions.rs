@@ -1,7 +1,6 @@
 //! Transactions: submitting one, finding one, listing them.
 
 use std::collections::BTreeSet;
-use std::slice;
 use std::sync::Arc;
 
 use axum::Json;
@@ -57,8 +56,8 @@ pub(super) struct Submitted {
         (status = 200, description = "Recorded before", content((ReceiptView = "application/json"), (Binary = "application/cbor"))),
         (status = 202, description = "Waiting for its block", body = ReceiptView),
         (status = "4XX", description = "Refused, with its code", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "It took too long, and may still be recorded: `Location` tells", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Not recorded", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "It took too long, and may still be recorded: its address tells", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not recorded; or, where the store fails, not told", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn submit(
@@ -75,15 +74,16 @@ pub(super) async fn submit(
     let (id, cid) = (tx.id(), tx.cid().to_string());
     let location = format!("/v1/transactions/{id}");
     let asked = Instant::now();
-    let verified = vec![shared.node.verify_ahead(&tx)];
-    let signed = admission::signed(&shared, slice::from_ref(&tx), verified, asked).await;
-    let verified = match signed.and_then(only).and_then(|signed| signed) {
+    let verified = shared.node.verify_ahead(&tx);
+    let verified = match admission::signed(&shared, &tx, verified).await {
         Ok(verified) => verified,
         // recorded before, under a key of then
-        Err(problem) => return answered_by(&shared, Err(problem), (id, cid), since, form).await,
+        Err(problem) => {
+            admission::untold(&shared, 1, asked).await;
+            return answered_by(&shared, Err(problem), (id, cid), since, form).await;
+        }
     };
-    let queued = admission::queue(&shared, vec![(tx, verified)]);
-    let mut waiting = queued.and_then(only)?;
+    let mut waiting = admission::queue(&shared, tx, verified)?;
     course.queued(Some(&location));
     let preferences = Preferences::of(&headers);
     let outcome = if preferences.respond_async {
@@ -93,9 +93,12 @@ pub(super) async fn submit(
     } else {
         Some(waiting.outcome().await)
     };
-    drop(waiting);
     let mut response = match outcome {
-        Some(outcome) => answered_by(&shared, outcome?, (id, cid), since, form).await?,
+        Some(outcome) => {
+            let response = answered_by(&shared, outcome, (id, cid), since, form).await;
+            waiting.heard();
+            response?
+        }
         None => {
             let view = ReceiptView {
                 id: id.to_string(),
@@ -110,11 +113,6 @@ pub(super) async fn submit(
     let location = HeaderValue::from_str(&location).map_err(|_| Problem::stopping())?;
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
-}
-
-/// What was found of one.
-fn only<T>(mut found: Vec<T>) -> Answered<T> {
-    found.pop().ok_or_else(Problem::stopping)
 }
 
 /// The reply when the writer has answered.
