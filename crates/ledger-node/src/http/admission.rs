@@ -13,7 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use super::api::Shared;
+use super::params::Since;
 use super::problem::{Answered, Problem};
+use super::reply::Representation;
 use super::settings::Reads;
 use super::writer::Submission;
 use crate::Error;
@@ -38,6 +40,25 @@ pub(super) fn decoded(bytes: &[u8]) -> Answered<Transaction> {
         }
         _ => Problem::malformed("expected the canonical DAG-CBOR of a signed transaction"),
     })
+}
+
+/// Stops whoever asks for the proof that a checkpoint is continued which the log has not reached: later it would be recorded by then.
+pub(super) async fn reached(
+    shared: &Arc<Shared>,
+    since: &Since,
+    form: Representation,
+) -> Answered<()> {
+    let size = shared.progress.borrow().size;
+    let Some(older) = since.older.filter(|older| *older > size) else {
+        return Ok(());
+    };
+    if form == Representation::Json {
+        return Ok(());
+    }
+    // a block is on disk a moment before the writer says so
+    let found =
+        shared.read(move |_, reading| Ok(reading.consistency(older, reading.head().log_size)?));
+    found.await.map(drop)
 }
 
 /// Refuses a transaction whose signature does not hold under the key of now, as it was checked ahead: whoever can sign nothing

@@ -83,7 +83,7 @@ pub(super) struct OutcomeView {
     ),
     responses(
         (status = 200, description = "What became of each", content((Vec<OutcomeView> = "application/json"), (Binary = "application/cbor"))),
-        (status = "4XX", description = "Nothing is recorded: malformed, too large, or too many requests of this address", body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", description = "Nothing is recorded: malformed, too large, beyond the log, or too many requests of this address", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "It took too long, or the answer failed, and some may be recorded: their addresses tell", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Nothing is recorded: too much waits, or the server failed", body = Problem, content_type = "application/problem+json"),
     ),
@@ -102,6 +102,7 @@ pub(super) async fn submit(
         place,
     } = batch;
     let asked = Instant::now();
+    admission::reached(&shared, &since, representation).await?;
     let read = {
         let shared = Arc::clone(&shared);
         // nobody ends this work: its place is taken until it is done, also when nobody waits for it any more

@@ -74,6 +74,7 @@ pub(super) async fn submit(
     let (id, cid) = (tx.id(), tx.cid().to_string());
     let location = format!("/v1/transactions/{id}");
     let asked = Instant::now();
+    admission::reached(&shared, &since, form).await?;
     let verified = shared.node.verify_ahead(&tx);
     let verified = match admission::signed(&shared, &tx, verified).await {
         Ok(verified) => verified,

@@ -436,6 +436,25 @@ fn whoever_hears_late_why_has_no_place() {
     );
 }
 
+/// They were recorded, and the answer was a problem.
+#[test]
+fn whoever_keeps_what_is_not_there_yet_records_nothing() {
+    let running = Running::new();
+    let txs = shares(&running, 1, 0..2);
+    let (code, _) = problem(prove(&running, "?older=4", &txs), 409);
+    assert_eq!((code.as_str(), size(&running)), ("beyond", 3));
+    let one = agent().post(format!("{}/v1/transactions?older=4", running.url));
+    let one = one.header("accept", CBOR).content_type(CBOR);
+    let (code, _) = problem(one.send(txs[0].as_bytes()).unwrap(), 409);
+    assert_eq!((code.as_str(), size(&running)), ("beyond", 3));
+    // in JSON nothing is proven, so it does not matter
+    let body = sequence(&txs);
+    let url = format!("{}{PATH}?older=4", running.url);
+    let request = agent().post(url).content_type(SEQUENCE);
+    assert_eq!(request.send(&body[..]).unwrap().status(), 200);
+    assert_eq!(prove(&running, "?older=5", &txs).status(), 200);
+}
+
 /// The status of one transaction for which nobody waits.
 fn async_status(running: &Running, tx: &Transaction) -> u16 {
     let request = agent().post(format!("{}/v1/transactions", running.url));
