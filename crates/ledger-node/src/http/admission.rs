@@ -24,7 +24,7 @@ use crate::Error;
 const UNTOLD: Duration = Duration::from_millis(10);
 
 /// The refusal of whatever no live member signed, where reads are for members.
-const UNKNOWN_SIGNER: &str = "unknown-signer";
+pub(super) const UNKNOWN_SIGNER: &str = "unknown-signer";
 
 /// Reads the canonical bytes of a transaction.
 pub(super) fn decoded(bytes: &[u8]) -> Answered<Transaction> {

@@ -30,6 +30,7 @@ use super::params::{Asked, Since};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
 use super::sequence;
+use super::settings::Reads;
 use crate::batch::{MAX_BATCH, MAX_BATCH_BYTES};
 
 const CBOR_SEQUENCE: &str = "application/cbor-seq";
@@ -74,7 +75,7 @@ pub(super) struct OutcomeView {
 /// transactions again are no error. In JSON each has its receipt or its problem, in the order of the request; the proven
 /// answer holds those that are recorded, to be found by their bytes, and says nothing of the others. A batch counts as so many
 /// requests as it has transactions, as far as an address may send at once. A 5XX that is no 504 says that none is recorded, because each
-/// failed so.
+/// failed so. Where reads are for members there is no proof for a batch of which nothing is recorded, but a 422.
 #[utoipa::path(
     post, path = "/v1/transactions/batch", tag = "transactions", params(Since),
     request_body(
@@ -145,7 +146,7 @@ pub(super) async fn submit(
     }
     let outcomes = recorded_before(&shared, outcomes);
     let outcomes = outcomes.await.map_err(Problem::unsaid)?;
-    let reply = match of_all(&outcomes) {
+    let reply = match of_all(&shared, &outcomes, representation) {
         Some(problem) => Err(problem),
         None => {
             let answer = answer(&shared, outcomes, &since, representation);
@@ -187,13 +188,34 @@ async fn recorded_before(
 }
 
 /// The problem of a batch of which nothing is recorded, when it has one.
-fn of_all(outcomes: &[Outcome]) -> Option<Problem> {
+fn of_all(
+    shared: &Shared,
+    outcomes: &[Outcome],
+    representation: Representation,
+) -> Option<Problem> {
     let problems = outcomes.iter().map(|outcome| outcome.found.as_ref().err());
     let problems = problems.collect::<Option<Vec<_>>>()?;
     if problems.iter().all(|problem| problem.is_failure()) {
         return problems.first().copied().cloned();
     }
-    None
+    // a proof shows the newest header, which is for members
+    if representation == Representation::Json || shared.reads == Reads::Everybody {
+        return None;
+    }
+    let unknown = problems
+        .iter()
+        .all(|problem| problem.code == admission::UNKNOWN_SIGNER);
+    let (code, detail) = match unknown {
+        true => (
+            admission::UNKNOWN_SIGNER,
+            "no live member signed any of these transactions",
+        ),
+        false => (
+            "unrecorded",
+            "none of these transactions is recorded: in JSON each has its reason",
+        ),
+    };
+    Some(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail))
 }
 
 /// The reply when all have their outcome.

@@ -20,7 +20,7 @@ use ledger_core::testing::{Person, share};
 use ledger_core::{Body, RevokeMember, Transaction, Trust, Unsigned, verify_answer};
 use ledger_node::batch::{MAX_BATCH, MAX_BATCH_BYTES};
 use ledger_node::http::{Reads, Settings};
-use ledger_node::{Founding, Node};
+use ledger_node::{Error, Founding, Node};
 use serde_json::{Value, json};
 use server::ask::{agent, get, json, now};
 use server::{Running, held};
@@ -402,6 +402,35 @@ fn a_stranger_learns_from_a_batch_no_more_than_from_one() {
         codes(&said),
         [Some("unknown-signer"), None, Some("wrong-sequence"), None]
     );
+}
+
+/// It was given the newest header, and that the log of a checkpoint which it kept has been continued.
+#[test]
+fn a_stranger_is_proven_nothing() {
+    let running = Running::with(Settings::new().rate(None).reads(Reads::Members));
+    let stranger = |number| sign(&running, 9, 9, number, share(number, &[&Person::new(2)]));
+    let untold = [stranger(0), stranger(1)];
+    for query in ["", "?older=0", "?older=2", "?older=3"] {
+        let (code, _) = problem(prove(&running, query, &untold), 422);
+        assert_eq!(code, "unknown-signer", "{query}");
+        // a member that has sent nothing right has a problem too, as for one transaction
+        let later = [stranger(0), shared(&running, 1, 9, 0)];
+        let (code, _) = problem(prove(&running, query, &later), 422);
+        assert_eq!(code, "unrecorded", "{query}");
+    }
+    assert_eq!(
+        codes(&outcomes(&running, &untold)),
+        [Some("unknown-signer"); 2]
+    );
+    let mixed = [stranger(0), shared(&running, 1, 0, 0)];
+    assert_eq!(prove(&running, "?older=3", &mixed).status(), 200);
+    let client = running.client();
+    for outcome in client.submit_all(&untold) {
+        assert!(
+            matches!(&outcome, Err(Error::RefusedThere { code, .. }) if code == "unknown-signer"),
+            "{outcome:?}"
+        );
+    }
 }
 
 /// Strangers waited in the places of those who are served.
