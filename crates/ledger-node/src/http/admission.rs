@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::api::Shared;
 use super::params::Since;
 use super::problem::{Answered, Problem};
+use super::refusals::Refusals;
 use super::reply::Representation;
 use super::settings::Reads;
 use super::writer::Submission;
@@ -217,7 +218,7 @@ fn enter(
 ) -> Waiting {
     let (answer, answered) = oneshot::channel();
     let waiting = Waiting {
-        shared: Arc::clone(shared),
+        refusals: Arc::clone(&shared.refusals),
         id: tx.id(),
         answer: Answer::Awaited(answered),
     };
@@ -233,7 +234,7 @@ fn enter(
 /// A transaction that is in the queue, or was refused before. When nobody hears what becomes of it (the request preferred that, took too
 /// long, or its connection was closed) a refusal is kept for whoever asks then.
 pub(super) struct Waiting {
-    shared: Arc<Shared>,
+    refusals: Arc<Refusals>,
     id: TxId,
     answer: Answer,
 }
@@ -246,9 +247,9 @@ enum Answer {
 
 impl Waiting {
     /// One that is refused already.
-    pub(super) fn refused(shared: &Arc<Shared>, id: TxId, problem: Problem) -> Self {
+    pub(super) fn refused(shared: &Shared, id: TxId, problem: Problem) -> Self {
         Self {
-            shared: Arc::clone(shared),
+            refusals: Arc::clone(&shared.refusals),
             id,
             answer: Answer::There(Err(problem)),
         }
@@ -284,16 +285,16 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        let (refusals, id) = (Arc::clone(&self.refusals), self.id);
         match std::mem::replace(&mut self.answer, Answer::Heard) {
-            Answer::There(Err(problem)) => shared.refusals.keep(id, problem),
+            Answer::There(Err(problem)) => refusals.keep(id, problem),
             Answer::Awaited(answered) => {
                 let Ok(runtime) = Handle::try_current() else {
                     return;
                 };
                 runtime.spawn(async move {
                     if let Ok(Err(problem)) = answered.await {
-                        shared.refusals.keep(id, problem);
+                        refusals.keep(id, problem);
                     }
                 });
             }
@@ -308,4 +309,52 @@ pub(super) fn known(reading: &Reading<RedbSnapshot>, id: &TxId) -> Answered<Opti
         return Ok(None);
     };
     Ok(Some((index, reading.height_of(index)?.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a batch that took too long, those were lost that the writer had answered.
+    #[tokio::test]
+    async fn a_refusal_is_kept_until_somebody_hears_it() {
+        let refusals = Arc::<Refusals>::default();
+        let begin = |number| {
+            let (answer, answered) = oneshot::channel();
+            let waiting = Waiting {
+                refusals: Arc::clone(&refusals),
+                id: TxId::new([number; 32]),
+                answer: Answer::Awaited(answered),
+            };
+            (answer, waiting)
+        };
+        let problem = || Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "replayed", "again");
+        let is_kept = |number| refusals.find(&TxId::new([number; 32])).is_some();
+        // answered, and nobody was told
+        let (answer, mut waiting) = begin(1);
+        assert!(answer.send(Err(problem())).is_ok());
+        assert!(waiting.outcome().await.is_err() && !is_kept(1));
+        drop(waiting);
+        assert!(is_kept(1));
+        // told
+        let (answer, mut waiting) = begin(2);
+        assert!(answer.send(Err(problem())).is_ok());
+        assert!(waiting.outcome().await.is_err());
+        waiting.heard();
+        assert!(!is_kept(2));
+        // answered when nobody waits any more
+        let (answer, waiting) = begin(3);
+        drop(waiting);
+        assert!(answer.send(Err(problem())).is_ok());
+        while !is_kept(3) {
+            tokio::task::yield_now().await;
+        }
+        // never answered: what became of it is not known, which is no refusal
+        let (answer, mut waiting) = begin(4);
+        drop(answer);
+        let unsaid = waiting.outcome().await.unwrap_err();
+        assert!(unsaid.is_failure());
+        drop(waiting);
+        assert!(!is_kept(4));
+    }
 }

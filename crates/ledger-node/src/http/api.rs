@@ -52,7 +52,7 @@ pub(super) struct Shared {
     pub(super) streams: Places,
     /// For batches, from the first byte until their signatures are checked.
     pub(super) batches: Places,
-    pub(super) refusals: Refusals,
+    pub(super) refusals: Arc<Refusals>,
     /// Held by whoever looks for the reason of a refusal: up to nine signatures each, on one core at most.
     pub(super) refusing: Semaphore,
     /// Places for the answers that are large.

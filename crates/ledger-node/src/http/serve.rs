@@ -22,7 +22,6 @@ use super::cosigning::Asker;
 use super::cosigning::Cosigning;
 use super::limits::{Places, Rate};
 use super::metrics::Metrics;
-use super::refusals::Refusals;
 use super::settings::Settings;
 use super::writer::{self, Progress};
 use crate::{Error, Node, Result};
@@ -168,7 +167,7 @@ impl Server {
             log: self.settings.log,
             streams: Places::new(self.settings.streams, self.settings.streams_per_address),
             batches: Places::new(self.settings.batches, self.settings.batches_per_address),
-            refusals: Refusals::default(),
+            refusals: Arc::default(),
             refusing: Semaphore::new(1),
             large: Arc::new(Semaphore::new(LARGE)),
             timeout,
