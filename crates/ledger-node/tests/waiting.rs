@@ -410,15 +410,7 @@ fn a_stream_says_where_it_is_before_its_first_event_and_when_it_is_silent() {
 /// Without the node's key nothing can be recorded: it said that it was ready, and then that a block could not be written.
 #[test]
 fn a_copy_without_a_key_says_that_it_only_reads() {
-    let folder = tempfile::tempdir().unwrap();
-    let founding = Founding::new("test", Person::new(0).authority());
-    let node = Node::found(&folder.path().join("founded"), founding).unwrap();
-    let mut export = Vec::new();
-    node.export(&mut export, |_, _| ()).unwrap();
-    let path = folder.path().join("ledger");
-    let copy = Node::import(&path, export.as_slice(), None, |_| ()).unwrap();
-    assert!(node.records() && !copy.records());
-    let running = Running::serve(folder, copy, Settings::new().rate(None));
+    let running = Running::without_key(Settings::new().rate(None));
     for _ in 0..2 {
         let (status, problem) = get(&running, "/ready");
         assert_eq!((status, code(&problem)), (503, "read-only"));

@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ledger_core::testing::{Person, share};
 use ledger_core::{Body, RevokeMember, Transaction, Trust, Unsigned, verify_answer};
+use ledger_node::Error;
 use ledger_node::batch::{MAX_BATCH, MAX_BATCH_BYTES};
 use ledger_node::http::{Reads, Settings};
-use ledger_node::{Error, Founding, Node};
 use serde_json::{Value, json};
 use server::ask::{agent, get, json, now};
 use server::{Running, held};
@@ -661,14 +661,7 @@ fn a_batch_counts_as_its_transactions() {
 
 #[test]
 fn a_copy_that_only_reads_takes_no_batch() {
-    let folder = tempfile::tempdir().unwrap();
-    let founding = Founding::new("test", Person::new(0).authority());
-    let node = Node::found(&folder.path().join("founded"), founding).unwrap();
-    let mut export = Vec::new();
-    node.export(&mut export, |_, _| ()).unwrap();
-    let path = folder.path().join("ledger");
-    let copy = Node::import(&path, export.as_slice(), None, |_| ()).unwrap();
-    let running = Running::serve(folder, copy, Settings::new());
+    let running = Running::without_key(Settings::new());
     let tx = shared(&running, 0, 0, 0);
     let refused = send(&running, SEQUENCE, JSON, tx.as_bytes());
     assert_eq!(problem(refused, 403).0, "read-only");

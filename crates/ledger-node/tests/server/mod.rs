@@ -40,6 +40,19 @@ impl Running {
         Self::serve(folder, node, settings)
     }
 
+    /// Serves a copy of another ledger, without that node's key.
+    pub fn without_key(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let founding = Founding::new("test", Person::new(0).authority());
+        let node = Node::found(&folder.path().join("founded"), founding).unwrap();
+        let mut export = Vec::new();
+        node.export(&mut export, |_, _| ()).unwrap();
+        let path = folder.path().join("ledger");
+        let copy = Node::import(&path, export.as_slice(), None, |_| ()).unwrap();
+        assert!(node.records() && !copy.records());
+        Self::serve(folder, copy, settings)
+    }
+
     pub fn serve(folder: tempfile::TempDir, node: Node, settings: Settings) -> Self {
         let log = node.log_key();
         let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings).unwrap();
