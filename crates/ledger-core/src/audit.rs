@@ -19,7 +19,7 @@ pub struct Audit {
 
 impl<S: LedgerStore> Ledger<S> {
     /// Computes every block again from the genesis, with every signature and every rule, and compares each table with
-    /// what comes out, byte for byte; the state tree is computed by jmt, whose code no block was made with. `progress` hears the blocks done and the blocks there are.
+    /// what comes out, byte for byte; the state tree is computed by jmt itself, not by the code that makes blocks. `progress` hears the blocks done and the blocks there are.
     ///
     /// What was kept beside the ledger by [`Ledger::found_with`] follows from nothing, so it is left out; and so is what the store
     /// notes for itself. The durable store has a checksum behind both, as behind each value.

@@ -27,8 +27,7 @@ pub struct UnpackedKey {
 }
 
 impl UnpackedKey {
-    /// From how many signatures on [`UnpackedKey::prepared`] pays: it costs three verifications and saves
-    /// half of each.
+    /// From how many signatures on [`UnpackedKey::prepared`] pays: it costs three verifications and saves half of each.
     pub const OFTEN: u32 = 8;
 
     /// Unpacks a key; none when it is no point of the curve, or one of small order.

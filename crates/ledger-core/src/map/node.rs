@@ -64,7 +64,7 @@ impl Children {
     }
 
     /// How many leaves are below, which a sound tree can count.
-    fn leaves(&self) -> Option<u64> {
+    pub(super) fn leaves(&self) -> Option<u64> {
         let mut children = self.0.iter().flatten();
         children.try_fold(0_u64, |sum, child| {
             sum.checked_add(child.leaves.unwrap_or(1))

@@ -8,7 +8,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::by_jmt::{self, Stored, key_hash};
-use super::node::{Leaf, Node as Ours};
+use super::node::{Children, Leaf, Node as Ours};
 use super::{EMPTY, StateProof, prove, root, update};
 use crate::codec::{decode, encode};
 use crate::hash::sha256;
@@ -321,6 +321,30 @@ fn a_node_that_is_not_what_was_written_is_damage_and_no_root() {
     .enumerate()
     {
         assert!(noticed(&in_place, damage), "{number}");
+    }
+}
+
+/// Counts that fit until one leaf more is set: without a count the node would pass for a leaf.
+#[test]
+fn more_leaves_than_can_be_counted_are_damage() {
+    let [zero, one] = [[0x00; 32], [0x10; 32]].map(|hash| Leaf {
+        key: Digest::new(hash),
+        value: Digest::of(b"value"),
+    });
+    for (many, fits) in [(u64::MAX - 1, true), (u64::MAX, false)] {
+        let mut children = Box::<Children>::default();
+        children.set(0, Ours::Leaf(zero).child(0));
+        let mut inner = Ours::Leaf(one).child(0);
+        inner.leaves = Some(many - 1);
+        children.set(2, inner);
+        let mut bytes = Vec::new();
+        Ours::Inner(children).write(0, &mut bytes);
+        let (store, mut batch) = (MemoryStore::new(), Batch::new());
+        batch.put(Table::Node, b"", bytes);
+        store.commit(&batch).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let found = update::insert(&snapshot, Height(1), vec![one], &mut Batch::new());
+        assert_eq!(found.is_ok(), fits, "{found:?}");
     }
 }
 

@@ -126,7 +126,12 @@ impl<S: Snapshot> Writer<'_, S> {
             children.set(nibble, self.set(before, changes)?);
             self.path.pop();
         }
-        Ok(children)
+        match children.leaves() {
+            Some(_) => Ok(children),
+            None => Err(Error::damaged(
+                "the state tree counts more leaves than there can be",
+            )),
+        }
     }
 
     /// The node of the path, which is the one that the node above says.

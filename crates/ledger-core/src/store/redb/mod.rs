@@ -32,8 +32,8 @@ mod tables;
 
 pub use self::snapshot::RedbSnapshot;
 
-/// From how many bytes on the overlay goes to the tables. Half as many cost a tenth of the rate, because twice as many pages are
-/// written, and take 180 MB less memory at a million transactions (`ledger -- path` and `growth` in `benches/compare`).
+/// From how many bytes on the overlay goes to the tables. Half as many cost about a tenth of the rate in blocks of 1,000, because twice as
+/// many pages are written (`ledger -- path` in `benches/compare`), and take some 200 MB less memory at a million transactions (`growth`).
 const FULL: usize = 64 << 20;
 /// How long to wait for the tables before looking again.
 const PAUSE: Duration = Duration::from_millis(1);
