@@ -98,6 +98,11 @@ impl Picture {
         &self.content.samples
     }
 
+    /// The samples alone.
+    pub fn into_samples(self) -> Samples {
+        self.content.samples
+    }
+
     /// The channels that may carry a payload: bit `c` is set when channel `c` may. Alpha may not.
     pub fn carrying(&self) -> u8 {
         self.content.carrying

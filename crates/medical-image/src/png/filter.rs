@@ -1,5 +1,7 @@
 //! Scanlines: filters and interlacing (PNG third edition, clauses 8 and 9), both ways.
 
+use core::convert::Infallible;
+
 use crate::raster::Width;
 use crate::{Error, Geometry, Result, Samples};
 
@@ -98,90 +100,148 @@ impl Scanlines {
 
     /// Samples, and the filter type of each scanline, from [`len`](Self::len) bytes of filtered scanlines.
     pub(crate) fn unfilter(&self, mut plain: Vec<u8>) -> Result<(Samples, Vec<u8>)> {
+        let filters = self.unfilter_in_place(&mut plain)?;
+        let image = match self.passes.as_slice() {
+            [Pass { dx: 1, .. }] => plain,
+            _ => self.unlace(&plain),
+        };
+        Ok((self.samples(image), filters))
+    }
+
+    /// Leaves the bytes of the pixels alone, pass after pass, and returns the filter types that stood before each line.
+    fn unfilter_in_place(&self, plain: &mut Vec<u8>) -> Result<Vec<u8>> {
         let pixel = self.pixel();
-        let mut image = vec![0; self.pixels * pixel];
         let mut filters = Vec::with_capacity(self.count());
-        let mut rest = plain.as_mut_slice();
+        // lines move down by the filter bytes before them
+        let mut end = 0;
         for pass in &self.passes {
-            let mut above = vec![0; pass.columns * pixel];
+            let len = pass.columns * pixel;
+            let zeros = vec![0; len];
             for row in 0..pass.rows {
-                let (scanline, tail) = rest
-                    .split_at_mut_checked(above.len() + 1)
-                    .unwrap_or_default();
-                rest = tail;
-                let Some((filter, line)) = scanline.split_first_mut() else {
+                let (done, rest) = plain.split_at_mut_checked(end).unwrap_or_default();
+                let above = match row {
+                    0 => zeros.as_slice(),
+                    _ => done.get(done.len() - len..).unwrap_or_default(),
+                };
+                let Some((filter, line)) = rest
+                    .get_mut(filters.len()..)
+                    .and_then(|rest| rest.get_mut(..=len)?.split_first_mut())
+                else {
                     break;
                 };
-                if !unfilter(*filter, line, &above, pixel) {
+                if !unfilter(*filter, line, above, pixel) {
                     return Err(Error::malformed("filter type", "0..=4", filter.to_string()));
                 }
                 filters.push(*filter);
-                above.copy_from_slice(line);
-                self.place(pass, row, line, &mut image);
+                let start = end + filters.len();
+                plain.copy_within(start..start + len, end);
+                end += len;
             }
         }
-        Ok((self.samples(image), filters))
+        plain.truncate(end);
+        Ok(filters)
+    }
+
+    /// The image of which there are reduced ones.
+    fn unlace(&self, mut reduced: &[u8]) -> Vec<u8> {
+        let pixel = self.pixel();
+        let mut image = vec![0; self.pixels * pixel];
+        for pass in &self.passes {
+            for row in 0..pass.rows {
+                let (line, rest) = reduced
+                    .split_at_checked(pass.columns * pixel)
+                    .unwrap_or_default();
+                reduced = rest;
+                let targets = image
+                    .get_mut(pixel * self.start(pass, row)..)
+                    .unwrap_or_default()
+                    .chunks_mut(pass.dx * pixel);
+                for (to, from) in targets.zip(line.chunks_exact(pixel)) {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                }
+            }
+        }
+        image
     }
 
     /// Filtered scanlines from samples, with the given filter type for each.
     pub(crate) fn filter(&self, samples: &Samples, filters: &[u8]) -> Vec<u8> {
-        let pixel = self.pixel();
-        let image = self.bytes(samples);
-        let mut plain = Vec::with_capacity(image.len() + filters.len());
-        let mut filters = filters.iter();
-        for pass in &self.passes {
-            let mut above = vec![0; pass.columns * pixel];
-            let mut line = above.clone();
-            for row in 0..pass.rows {
-                self.pick(pass, row, &image, &mut line);
-                let filter = filters.next().copied().unwrap_or(NONE);
-                plain.push(filter);
-                let start = plain.len();
-                plain.extend_from_slice(&line);
-                refilter(
-                    filter,
-                    plain.get_mut(start..).unwrap_or_default(),
-                    &line,
-                    &above,
-                    pixel,
-                );
-                core::mem::swap(&mut above, &mut line);
-            }
-        }
+        let len = usize::try_from(self.len()).unwrap_or_default();
+        let mut plain = Vec::with_capacity(len);
+        let taken: core::result::Result<(), Infallible> =
+            self.filter_each(samples, filters, |scanlines| {
+                plain.extend_from_slice(scanlines);
+                Ok(())
+            });
+        let Ok(()) = taken;
         plain
     }
 
-    /// Puts a scanline of a pass where its pixels belong.
-    fn place(&self, pass: &Pass, row: usize, line: &[u8], image: &mut [u8]) {
+    /// As [`filter`](Self::filter), in pieces of whole scanlines that fit a fast cache.
+    pub(crate) fn filter_each<E>(
+        &self,
+        samples: &Samples,
+        filters: &[u8],
+        mut take: impl FnMut(&[u8]) -> core::result::Result<(), E>,
+    ) -> core::result::Result<(), E> {
+        const PIECE: usize = 1 << 17;
         let pixel = self.pixel();
-        let start = ((pass.y + row * pass.dy) * self.columns + pass.x) * pixel;
-        let target = image.get_mut(start..).unwrap_or_default();
-        if pass.dx == 1 {
-            target
-                .iter_mut()
-                .zip(line)
-                .for_each(|(to, from)| *to = *from);
-        } else {
-            let targets = target.chunks_mut(pass.dx * pixel);
-            for (to, from) in targets.zip(line.chunks_exact(pixel)) {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        let mut filters = filters.iter();
+        let mut piece = Vec::new();
+        for pass in &self.passes {
+            let len = pass.columns * pixel;
+            let [mut above, mut line] = [vec![0; len], vec![0; len]];
+            for row in 0..pass.rows {
+                match samples {
+                    Samples::U8(samples) => self.pick(pass, row, samples, &mut line, |x| [x]),
+                    Samples::U16(samples) => {
+                        self.pick(pass, row, samples, &mut line, u16::to_be_bytes);
+                    }
+                }
+                let filter = filters.next().copied().unwrap_or(NONE);
+                piece.push(filter);
+                let start = piece.len();
+                piece.extend_from_slice(&line);
+                let filtered = piece.get_mut(start..).unwrap_or_default();
+                refilter(filter, filtered, &line, &above, pixel);
+                core::mem::swap(&mut above, &mut line);
+                if piece.len() >= PIECE {
+                    take(&piece)?;
+                    piece.clear();
+                }
             }
+        }
+        match piece.as_slice() {
+            [] => Ok(()),
+            rest => take(rest),
         }
     }
 
+    /// Where the pixels of a pass's row begin, in pixels.
+    fn start(&self, pass: &Pass, row: usize) -> usize {
+        (pass.y + row * pass.dy) * self.columns + pass.x
+    }
+
     /// Takes a scanline of a pass from the image.
-    fn pick(&self, pass: &Pass, row: usize, image: &[u8], line: &mut [u8]) {
-        let pixel = self.pixel();
-        let start = ((pass.y + row * pass.dy) * self.columns + pass.x) * pixel;
+    fn pick<S: Copy, const N: usize>(
+        &self,
+        pass: &Pass,
+        row: usize,
+        image: &[S],
+        line: &mut [u8],
+        to_bytes: impl Fn(S) -> [u8; N],
+    ) {
+        let start = self.channels * self.start(pass, row);
         let source = image.get(start..).unwrap_or_default();
+        let line = line.as_chunks_mut::<N>().0;
         if pass.dx == 1 {
-            line.iter_mut()
-                .zip(source)
-                .for_each(|(to, from)| *to = *from);
+            let pairs = line.iter_mut().zip(source);
+            pairs.for_each(|(to, from)| *to = to_bytes(*from));
         } else {
-            let sources = source.chunks(pass.dx * pixel);
-            for (to, from) in line.chunks_exact_mut(pixel).zip(sources) {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            let sources = source.chunks(pass.dx * self.channels);
+            for (to, from) in line.chunks_exact_mut(self.channels).zip(sources) {
+                let pairs = to.iter_mut().zip(from);
+                pairs.for_each(|(to, from)| *to = to_bytes(*from));
             }
         }
     }
@@ -197,16 +257,6 @@ impl Scanlines {
                     .map(|word| u16::from_be_bytes(*word))
                     .collect(),
             ),
-        }
-    }
-
-    fn bytes(&self, samples: &Samples) -> Vec<u8> {
-        match samples {
-            Samples::U8(samples) => samples.clone(),
-            Samples::U16(samples) => samples
-                .iter()
-                .flat_map(|sample| sample.to_be_bytes())
-                .collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use super::filter::Scanlines;
 use super::restore::Restore;
@@ -40,6 +40,9 @@ pub(crate) struct Attached {
 /// The chunk for it: ancillary, private, not safe to copy once the samples change (third edition, 5.4).
 pub(crate) const ATTACHED: &[u8; 4] = b"reST";
 
+/// Bytes of a chunk's length and type.
+const BEFORE_DATA: usize = 8;
+
 /// The longest data of a chunk.
 const MAX_CHUNK: usize = 0x7FFF_FFFF;
 
@@ -58,10 +61,17 @@ impl Layout {
 
     /// Writes the file with other samples; filters and all other chunks stay.
     pub(crate) fn write(&self, file: &[u8], samples: &Samples) -> Result<Vec<u8>> {
-        let plain = self.scanlines.filter(samples, &self.filters);
-        let zlib = deflate(&plain, self.deflate_end)?;
-        let cuts: Vec<usize> = zlib.chunks(MAX_CHUNK).map(<[u8]>::len).collect();
-        Ok(self.assemble(file, &chunks(b"IDAT", &zlib, &cuts)))
+        let likely = file.len().saturating_add(self.deflate_end / 8);
+        let mut bytes = Vec::with_capacity(likely);
+        bytes.extend_from_slice(file.get(..self.idat.start).unwrap_or(&SIGNATURE));
+        bytes.extend_from_slice(&[0; BEFORE_DATA]);
+        let start = bytes.len();
+        let mut bytes = deflate(bytes, self.deflate_end, |take| {
+            self.scanlines.filter_each(samples, &self.filters, take)
+        })?;
+        close(b"IDAT", &mut bytes, start);
+        bytes.extend_from_slice(file.get(self.idat.end..).unwrap_or_default());
+        Ok(bytes)
     }
 
     /// As [`Self::write`], and leaves out the restore data of the samples before.
@@ -159,36 +169,68 @@ pub(crate) fn chunks(kind: &[u8; 4], mut data: &[u8], cuts: &[usize]) -> Vec<u8>
     chunks
 }
 
+/// Makes a chunk of what is in `bytes` from `start` on, before which there is room for length and type: or some, of more than fits one.
+fn close(kind: &[u8; 4], bytes: &mut Vec<u8>, start: usize) {
+    let (before, data) = bytes.split_at_mut(start);
+    match u32::try_from(data.len()) {
+        Ok(length) if data.len() <= MAX_CHUNK => {
+            let checksum = crc(&[kind, data]);
+            if let Some(room) = before.last_chunk_mut::<BEFORE_DATA>() {
+                *room = ((u64::from(length) << 32) | u64::from(u32::from_be_bytes(*kind)))
+                    .to_be_bytes();
+            }
+            bytes.extend_from_slice(&checksum.to_be_bytes());
+        }
+        _ => {
+            let data = data.to_vec();
+            let cuts: Vec<usize> = data.chunks(MAX_CHUNK).map(<[u8]>::len).collect();
+            bytes.truncate(start - BEFORE_DATA);
+            bytes.extend_from_slice(&chunks(kind, &data, &cuts));
+        }
+    }
+}
+
 /// The file with its restore data in a chunk at `at`, where IEND begins.
 pub(crate) fn attach(file: &[u8], restore: &[u8], at: usize) -> Vec<u8> {
     let (before, end) = file.split_at_checked(at).unwrap_or((file, &[]));
     [before, &chunks(ATTACHED, restore, &[restore.len()]), end].concat()
 }
 
-/// A zlib stream of scanlines whose samples have changed; the one before had so many bytes.
+/// Takes scanlines, some at a time.
+type Take<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
+
+/// Puts a zlib stream of scanlines whose samples have changed behind `bytes`; the one before had so many bytes.
 ///
 /// fdeflate is made for filtered scanlines: fast, and small where they are noise. But of what is the same again it finds runs of zeros
 /// alone. So where it takes an eighth more than the stream before, zlib-rs is tried too, at its first level that makes codes of its
 /// own, and the smaller one is taken.
-fn deflate(plain: &[u8], before: usize) -> Result<Vec<u8>> {
-    let failed = |error: std::io::Error| {
-        Error::malformed("scanlines", "deflate to take them", error.to_string())
-    };
-    let mut compressor = fdeflate::Compressor::new(Vec::new()).map_err(failed)?;
+fn deflate(
+    bytes: Vec<u8>,
+    before: usize,
+    scanlines: impl Fn(&mut Take<'_>) -> io::Result<()>,
+) -> Result<Vec<u8>> {
+    let failed =
+        |error: io::Error| Error::malformed("scanlines", "deflate to take them", error.to_string());
+    let start = bytes.len();
+    let mut compressor = fdeflate::Compressor::new(bytes).map_err(failed)?;
     // it counts a run of zeros in 32 bits, and ends it with each piece
-    for piece in plain.chunks(1 << 30) {
-        compressor.write_data(piece).map_err(failed)?;
+    scanlines(&mut |some| {
+        some.chunks(1 << 30)
+            .try_for_each(|piece| compressor.write_data(piece))
+    })
+    .map_err(failed)?;
+    let mut bytes = compressor.finish().map_err(failed)?;
+    let fast = bytes.len() - start;
+    if fast > before.saturating_add(before / 8) {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(2));
+        scanlines(&mut |some| encoder.write_all(some)).map_err(failed)?;
+        let small = encoder.finish().map_err(failed)?;
+        if small.len() < fast {
+            bytes.truncate(start);
+            bytes.extend_from_slice(&small);
+        }
     }
-    let fast = compressor.finish().map_err(failed)?;
-    if fast.len() <= before.saturating_add(before / 8) {
-        return Ok(fast);
-    }
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(2));
-    encoder
-        .write_all(plain)
-        .and_then(|()| encoder.finish())
-        .map(|zlib| if zlib.len() < fast.len() { zlib } else { fast })
-        .map_err(failed)
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -197,6 +239,15 @@ mod tests {
 
     fn inflated(zlib: &[u8], len: usize) -> Vec<u8> {
         super::super::inflate(zlib, len as u64).unwrap().0
+    }
+
+    /// Behind something else, in two pieces.
+    fn deflated(plain: &[u8], before: usize) -> Vec<u8> {
+        let (one, other) = plain.split_at(plain.len() / 2);
+        let bytes = deflate(b"else".to_vec(), before, |take| {
+            take(one).and_then(|()| take(other))
+        });
+        bytes.unwrap().strip_prefix(b"else").unwrap().to_vec()
     }
 
     /// What filters leave of a photograph: small numbers around zero.
@@ -212,7 +263,7 @@ mod tests {
     #[test]
     fn noise_is_hardly_larger_than_it_was() {
         let plain = grain(100_000);
-        let zlib = deflate(&plain, 47_000).unwrap();
+        let zlib = deflated(&plain, 47_000);
         assert!(zlib.len() < 52_875, "{}", zlib.len());
         assert_eq!(inflated(&zlib, plain.len()), plain);
     }
@@ -221,7 +272,7 @@ mod tests {
     fn what_repeats_itself_stays_small() {
         let row = grain(300);
         let plain = row.repeat(500);
-        let zlib = deflate(&plain, 1500).unwrap();
+        let zlib = deflated(&plain, 1500);
         assert!(zlib.len() < 4000, "{}", zlib.len());
         assert_eq!(inflated(&zlib, plain.len()), plain);
     }
@@ -229,7 +280,7 @@ mod tests {
     #[test]
     fn no_scanline_is_none_again() {
         for before in [0, 100] {
-            assert_eq!(inflated(&deflate(&[], before).unwrap(), 0), []);
+            assert_eq!(inflated(&deflated(&[], before), 0), []);
         }
     }
 }
