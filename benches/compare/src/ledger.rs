@@ -1,7 +1,7 @@
 //! The ledger against its limits and its peers, in one run: `cargo run --release --features ledger --bin ledger [-- PART]`.
 //!
 //! Parts: `commits` (one submitter against redb's own commits of the same bytes), `path` (decode, verify, apply, log, state,
-//! commit, against Ed25519 alone; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, memory and bytes at 10^4,
+//! commit, against Ed25519 alone, and with it redb's own commits; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, memory and bytes at 10^4,
 //! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, one by one and in batches, latency at half of it, and
 //! both against a server that only syncs, a sync and arithmetic alone),
 //! `postgres` (the same records with an index and a commit each; needs Debian's postgresql), `anvil` (the same records in a contract on
@@ -9,12 +9,12 @@
 
 use std::path::Path;
 use std::time::Instant;
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use anyhow::{Context, Result, ensure};
 use ledger_core::store::{Batch, MemoryStore, Table};
 use ledger_core::testing::{Chain, Person, share};
-use ledger_core::{Transaction, Unsigned, UnpackedKey, signed_digest};
+use ledger_core::{Transaction, Unsigned};
 use ledger_node::{Founding, Node};
 use redb::{Database, TableDefinition};
 
@@ -24,6 +24,8 @@ mod anvil;
 mod growth;
 #[path = "ledger/http.rs"]
 mod http;
+#[path = "ledger/path.rs"]
+mod path;
 #[path = "ledger/postgres.rs"]
 mod postgres;
 #[path = "ledger/signatures.rs"]
@@ -54,7 +56,7 @@ fn main() -> Result<()> {
     let parts: [Part; 7] = [
         ("signatures", signatures::signatures),
         ("commits", commits),
-        ("path", path),
+        ("path", path::path),
         ("http", http::http),
         ("postgres", postgres::postgres),
         ("growth", growth::growth),
@@ -153,7 +155,7 @@ fn commits() -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let txs = source.sign(&node, 1);
-        let batch = memory.batch()?;
+        let batch = memory.batch(1)?;
         let ours = seconds(|| Ok(node.submit(&txs[0]).map(|_| ())?))?;
         for (database, ratios) in databases.iter().zip(&mut ratios) {
             let (database, two_phases) = database.as_ref().ok().context("a database")?;
@@ -181,16 +183,18 @@ impl Memory {
         Self { chain, next: 0 }
     }
 
-    fn batch(&mut self) -> Result<Batch> {
-        let sender = Person::new(1 + (self.next % u64::from(SENDERS - 1)) as u32);
-        let tx = self
-            .chain
-            .sign(&sender, share(self.next, &[&Person::new(1)]));
+    /// Of a block of so many.
+    fn batch(&mut self, count: usize) -> Result<Batch> {
         let mut staged = self.chain.ledger.begin(self.chain.time)?;
-        staged.apply(&tx)?;
+        for _ in 0..count {
+            let (sequence, sender) = (self.next / ENROLLED, self.next % ENROLLED);
+            let sender = Person::new(1 + sender as u32);
+            let body = share(self.next, &[&Person::new(1)]);
+            staged.apply(&self.chain.sign_as(&sender, sequence, body))?;
+            self.next += 1;
+        }
         let block = staged.finish()?;
         self.chain.ledger.commit(&block)?;
-        self.next += 1;
         Ok(block.batch)
     }
 }
@@ -209,95 +213,4 @@ fn write(database: &Database, batch: &Batch, two_phases: bool) -> Result<()> {
         }
     }
     Ok(transaction.commit()?)
-}
-
-// ---- the whole path against its signatures
-
-fn path() -> Result<()> {
-    let submitters = thread::available_parallelism()?.get() + 1;
-    for (group, blocks) in [(100, 360), (1000, 48)] {
-        let folder = tempfile::tempdir_in(".")?;
-        let (mut source, node) = Source::new(folder.path())?;
-        // as in a node that runs: whoever signs often has signed before
-        let earlier = source.sign(&node, (2 * SENDERS * UnpackedKey::OFTEN) as usize);
-        submitted(&node, &earlier, group, submitters)?;
-        let txs = source.sign(&node, group * blocks);
-        let (before, cpu_before) = strict(&txs[0], &source)?;
-        let cpu = cpu_seconds()?;
-        let time = submitted(&node, &txs, group, submitters)?;
-        let rate = (group * blocks) as f64 / time;
-        // closing writes to the tables what is not there yet: it is part of what a transaction costs
-        drop(node);
-        let cpu_rate = rate * time / (cpu_seconds()? - cpu);
-        let (after, cpu_after) = strict(&txs[0], &source)?;
-        let (strict, cpu_strict) = ((before + after) / 2.0, (cpu_before + cpu_after) / 2.0);
-        println!("path/alone/{group:<5}          {rate:8.0}/s with {submitters} submitters");
-        println!(
-            "path/alone/{group:<5}          {:8.2} of ed25519-dalek strict on one core ({strict:.0}/s)",
-            rate / strict
-        );
-        println!(
-            "path/alone/{group:<5}          {cpu_rate:8.0} a second of CPU, {:.2} of ed25519-dalek strict ({cpu_strict:.0})",
-            cpu_rate / cpu_strict
-        );
-    }
-    Ok(())
-}
-
-/// Submits from bytes in groups, in so many threads, each with senders of its own: one waits for the disk while the others' signatures
-/// are checked. The seconds that it took.
-fn submitted(node: &Node, txs: &[Transaction], group: usize, submitters: usize) -> Result<f64> {
-    let mut queues = vec![Vec::new(); submitters];
-    for (number, tx) in txs.iter().enumerate() {
-        // a sender's transactions stay in order: they all go to one queue
-        queues[number % SENDERS as usize % submitters].push(tx.to_bytes());
-    }
-    let submit = |queue: &[Vec<u8>]| -> Result<()> {
-        for bytes in queue.chunks(group) {
-            let read = bytes.iter().map(|bytes| Transaction::from_bytes(bytes));
-            let outcomes = node.submit_all(&read.collect::<Result<Vec<_>, _>>()?)?;
-            ensure!(outcomes.iter().all(Result::is_ok), "every one is recorded");
-        }
-        Ok(())
-    };
-    seconds(|| {
-        thread::scope(|scope| {
-            let threads: Vec<_> = queues
-                .iter()
-                .map(|queue| scope.spawn(|| submit(queue)))
-                .collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().ok().context("a submitter")?)
-        })
-    })
-}
-
-/// What this process has used of all cores so far, in seconds: on a busy machine this is what its own work costs.
-fn cpu_seconds() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(')').context("the end of the name")?;
-    // user and system time, in hundredths
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    Ok(ticks / 100.0)
-}
-
-/// Strict verifications a second, on this thread, and a second of CPU.
-fn strict(tx: &Transaction, source: &Source) -> Result<(f64, f64)> {
-    let sender = source
-        .people
-        .iter()
-        .find(|person| person.address == *tx.sender());
-    let key = sender.context("a sender")?.key.verifying_key();
-    let message = signed_digest(tx.message());
-    let signature = ed25519_dalek::Signature::from_bytes(tx.signature().as_bytes());
-    let cpu = cpu_seconds()?;
-    let time = seconds(|| {
-        for _ in 0..8000 {
-            key.verify_strict(&message, &signature)?;
-        }
-        Ok(())
-    })?;
-    Ok((8000.0 / time, 8000.0 / (cpu_seconds()? - cpu)))
 }

