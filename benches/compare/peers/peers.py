@@ -227,10 +227,10 @@ for name, columns, rows, channels in (
             inside = length - (4096 if small else 16384)
             peer = of_file("stegano-core", path, inside)
             whole = of_file("png-stored", path, inside)
-            row("stegano-core, PNG file", size, peer, whole, 2.5)
-            row(".. to codec and disk alone, limit", size, peer, of_file("png-limit", path, inside), None)
-            row(".. to ours compressed", size, peer, of_file("png-small", path, inside), None)
-            row(".. to ours by medshare hide", size, peer, of_file("picture", path, inside), None)
+            row("stegano-core, to our PNG, stored", size, peer, whole, 2.5)
+            row(".. to codec and disk of that alone", size, peer, of_file("png-limit", path, inside), None)
+            row(".. to ours, compressed", size, peer, of_file("png-small", path, inside), None)
+            row(".. to ours, by medshare hide", size, peer, of_file("picture", path, inside), None)
             sizes = [written(operation) for operation in ("stegano-core.png", "png-stored", "png-small", "picture")]
             print("   {} bytes of a file of {}; ours: {}, compressed {}, by medshare hide {}".format(
                 sizes[0], os.path.getsize(path), *sizes[1:]))

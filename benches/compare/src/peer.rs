@@ -6,7 +6,7 @@
 //! the times in seconds, one core, everything in memory.
 //!
 //! Of files, FILE is a picture instead: `png-stored` hides a payload in a whole PNG file and writes another without compressing it,
-//! `png-small` compresses it, `png-limit` does what no program can do without, `picture` is what `medshare hide` does, and `stegano-core` is the peer; all
+//! `png-small` compresses it, `png-limit` is codec and disk of that alone, `picture` is what `medshare hide` does, and `stegano-core` is the peer; all
 //! that write leave the file beside FILE, with the operation for its extension. `copy` copies a file, and `patch` replaces the
 //! lowest bits of what it holds from its last samples on, in place.
 
@@ -231,10 +231,7 @@ fn png(path: &Path, length: usize, extension: &str, compression: Compression) ->
         let mut encoder = png::Encoder::new(fs::File::create(&to).expect("a file"), columns, rows);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_compression(compression);
-        encoder.set_filter(match compression {
-            Compression::NoCompression => png::Filter::NoFilter,
-            _ => png::Filter::Paeth,
-        });
+        encoder.set_filter(png::Filter::Paeth);
         let mut writer = encoder.write_header().expect("room");
         writer.write_image_data(&samples).expect("room");
     });
@@ -257,8 +254,8 @@ fn decode(path: &Path) -> (Vec<u8>, u32, u32) {
     }
 }
 
-/// Reading a PNG file, inflating it by the fastest inflater there is for one core, writing as many bytes without compressing them, and the
-/// checksums of all that: no filter is undone, nothing is hidden, and all memory was there before.
+/// Reading a PNG file, inflating it by libdeflate, writing as many bytes without compressing them, and the checksums of all that: no filter
+/// is undone, nothing is hidden, and all memory was there before.
 #[cfg(feature = "peers")]
 fn png_limit(path: &Path) -> Duration {
     let crc = |kind: &[u8], data: &[u8]| {

@@ -3,7 +3,7 @@
 //! `cargo run --release --bin ratios [-- [--level NAME] [--size NAME] FILTER...]`; the first column is an id as in `benches/`, then per size (64 KiB, 4 MiB,
 //! 256 MiB) the ratio, above 1 when faster than memcpy, beside the gate and the stretch goal of that row, and the
 //! throughput. A gate that is missed at 64 KiB or 256 MiB makes the program fail; 4 MiB is only watched. `*` marks a
-//! stretch goal that is met, `!` a gate that is not, `-` a gate of two cores where there were none.
+//! stretch goal that is met, `!` a gate that is not, and a `-` behind it one that is missed only because two cores were no two.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -15,9 +15,9 @@ use lsb_stego::{
     Bits, Cover, CoverMut, Hamming, Key, Layout, Level, Options, Sample, Scheme, read_bits_into,
     write_bits,
 };
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom as _;
+use rand_now::SeedableRng as _;
+use rand_now::rngs::StdRng;
+use rand_now::seq::SliceRandom as _;
 
 /// A row of the table of gates: for ids that begin so, per size.
 struct Gate {
@@ -272,22 +272,21 @@ impl Run {
         });
     }
 
-    /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used, as one writes it
-    /// with the crate rand: indices in a vector, shuffled by its generator for secrets, which a path that only the key's owner may know
-    /// needs. In the same rounds, against the same permutation: reading and writing all samples in place, which such embedding cannot
-    /// do without, and as much keystream as path and whitening take, embedded in the cache. And `lean`: against indices of half the
-    /// bytes, shuffled by a generator that anybody can foretell, which is no path for a key.
+    /// 10 % of the capacity against a full Fisher-Yates permutation of the positions, of which the first ones are used; and
+    /// against the same permutation, in the same rounds, reading and writing all samples in place, which such embedding cannot do
+    /// without; and, for comparison, as much keystream as path and whitening take, embedded in the cache. That permutation is a lean one:
+    /// of 32 bits each, by a generator that anybody can foretell, which is no path for a key. `rand` is against what one writes with
+    /// that crate: indices in a vector, shuffled by its generator for secrets.
     fn permutation(&self, level: Level) {
-        let ids = ["10%/u8", "limit/in-place", "keystream", "lean/10%/u8"]
+        let ids = ["10%/u8", "limit/in-place", "keystream", "rand/10%/u8"]
             .map(|what| format!("fisher-yates/{what}/{}", level.name()));
-        let [id, ..] = &ids;
-        if !self.wants(id) {
+        if !ids.iter().any(|id| self.wants(id)) {
             return;
         }
         let options = Options::new().level(level).key(Key::new([7; 32]));
         let row = GATES
             .iter()
-            .find(|gate| id.starts_with(gate.id))
+            .find(|gate| gate.row == "T7")
             .filter(|_| level != Level::portable());
         let layout = Layout::new(8).expect("a depth");
         let write = |samples: &mut [u8], payload: &[u8], bit_len: usize| {
@@ -319,14 +318,6 @@ impl Run {
                 }
             };
             let others: [&mut dyn FnMut(); 3] = [&mut embed, &mut pass, &mut keystream];
-            let mut places: Vec<usize> = vec![0; size];
-            let mut permute = || {
-                places.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-                places.shuffle(&mut StdRng::from_seed([7; 32]));
-                put(&mut shuffled, &places[..bit_len], payload);
-            };
-            let mut ratios = against(&mut permute, others, rounds).to_vec();
-            drop(places);
             let mut places: Vec<u32> = vec![0; size];
             let mut permute = || {
                 places.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
@@ -335,6 +326,14 @@ impl Run {
                     let number = u128::from(random.next().expect("endless"));
                     places.swap(last, ((number * (last as u128 + 1)) >> 64) as usize);
                 }
+                put(&mut shuffled, &places[..bit_len], payload);
+            };
+            let mut ratios = against(&mut permute, others, rounds).to_vec();
+            drop(places);
+            let mut places: Vec<usize> = vec![0; size];
+            let mut permute = || {
+                places.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
+                places.shuffle(&mut StdRng::from_seed([7; 32]));
                 put(&mut shuffled, &places[..bit_len], payload);
             };
             ratios.extend(against(&mut permute, [&mut embed], rounds));
@@ -408,9 +407,9 @@ fn put<P: Copy + TryInto<usize>>(samples: &mut [u8], places: &[P], payload: &[u8
 /// Two cores against one: the second figure is the throughput of both, then come limits.
 ///
 /// What two threads give changes from second to second where cores are virtual, so limits are measured in the same rounds:
-/// `arithmetic`, as much as a round takes in registers, without memory; `copy`, the same samples copied by two threads; and `halves`, the
-/// same operation on each half by a thread of its own. Where two threads do not even calculate so many times as fast as a gate
-/// asks for, there are no two cores to be measured, and the gate is not held against the row: `-`.
+/// `arithmetic`, the same numbers computed in registers, without memory; `copy`, the same samples copied by two threads; and `halves`, the
+/// same operation on each half by a thread of its own. Where two threads do not even calculate twice as fast, there are no two cores to
+/// be measured: `-` is a gate that is missed, but not by the share of two cores that arithmetic had.
 #[cfg(feature = "rayon")]
 impl Run {
     fn cores(&self) {
@@ -497,12 +496,14 @@ impl Run {
         let faster = |one: &[f64], two: &[f64]| median(one.iter().zip(two).map(|(a, b)| a / b));
         let time = Duration::from_secs_f64(median(parallel_time.iter().copied()));
         let arithmetic = faster(&one_sum, &two_sums);
-        let cores = goals.is_none_or(|(gate, _)| arithmetic >= gate);
-        let goals = goals.filter(|_| cores);
-        self.cell(faster(&serial_time, &parallel_time), goals, 0, size, time);
+        let ratio = faster(&serial_time, &parallel_time);
+        let there = arithmetic.min(2.0) / 2.0;
+        let excused = goals.is_some_and(|(gate, _)| (gate * there..gate).contains(&ratio));
+        // 4 MiB are watched only, and so is this
+        self.cell(ratio, goals, usize::from(excused), size, time);
         println!(
             "{} T10 (arithmetic {arithmetic:.2}, copy {:.2}, halves {:.2})",
-            if cores { "" } else { " -" },
+            if excused { " -" } else { "" },
             faster(&one_time, &two_time),
             faster(&serial_time, &halves_time)
         );

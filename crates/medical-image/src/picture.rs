@@ -98,7 +98,7 @@ impl Picture {
         &self.content.samples
     }
 
-    /// The samples alone.
+    /// The samples, for who needs nothing else of the file.
     pub fn into_samples(self) -> Samples {
         self.content.samples
     }

@@ -1,4 +1,4 @@
-//! The whole path of a transaction against what nobody who checks and keeps it can do without.
+//! The whole path of a transaction against its signature alone, and against that and a commit of its block by redb.
 
 use std::path::Path;
 use std::{fs, thread};
@@ -33,7 +33,7 @@ pub(super) fn path() -> Result<()> {
         let (rate, cpu_rate) = (count / ours.time, count / ours.cpu);
         let strict = (before.time + after.time) / 2.0;
         let cpu_strict = (before.cpu + after.cpu) / 2.0;
-        let limit = 1.0 / (cpu_strict + redb.cpu / count);
+        let plain = 1.0 / (cpu_strict + redb.cpu / count);
         println!("path/alone/{group:<5}          {rate:8.0}/s with {submitters} submitters");
         println!(
             "path/alone/{group:<5}          {:8.2} of ed25519-dalek strict on one core ({:.0}/s)",
@@ -46,8 +46,8 @@ pub(super) fn path() -> Result<()> {
             1.0 / cpu_strict
         );
         println!(
-            "path/alone/{group:<5}          {:8.2} of that and redb's own commits of the same bytes, one after the other ({limit:.0} a second of CPU)",
-            cpu_rate / limit
+            "path/alone/{group:<5}          {:8.2} of that and a commit of the same bytes by redb for each block ({plain:.0} a second of CPU)",
+            cpu_rate / plain
         );
     }
     Ok(())
@@ -60,7 +60,7 @@ struct Spent {
 }
 
 impl Spent {
-    /// Of what says itself which of its time counts.
+    /// What something used; it returns the seconds that count.
     fn of(run: impl FnOnce() -> Result<f64>) -> Result<Self> {
         let before = cpu_seconds()?;
         let time = run()?;
@@ -69,7 +69,7 @@ impl Spent {
     }
 }
 
-/// What redb takes for the blocks that the ledger would write of as many transactions, as it comes.
+/// What redb takes, as it comes, for the blocks of as many transactions: computed before, and a commit each.
 fn redb_alone(file: &Path, group: usize, blocks: usize) -> Result<Spent> {
     let mut memory = Memory::new();
     let batches = (0..blocks).map(|_| memory.batch(group));
@@ -120,6 +120,7 @@ pub(super) fn submitted(
     })
 }
 
+/// What this process has used of all cores so far, in seconds.
 fn cpu_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let (_, fields) = stat.rsplit_once(')').context("the end of the name")?;

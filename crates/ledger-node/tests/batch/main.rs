@@ -542,9 +542,11 @@ fn a_batch_has_room_for_all_or_none() {
 /// A hundred connections could each begin a mebibyte.
 #[test]
 fn few_batches_are_read_at_a_time_and_none_for_longer_than_a_request() {
-    for (settings, status, code) in [
-        (Settings::new().batches(2, 100), 503, "busy"),
-        (Settings::new().batches(100, 2), 429, "batches"),
+    for (settings, places, status, code) in [
+        (Settings::new().batches(2, 100), 2, 503, "busy"),
+        (Settings::new().batches(100, 2), 2, 429, "batches"),
+        // unless said
+        (Settings::new(), 4, 429, "batches"),
     ] {
         let patience = Duration::from_secs(6);
         let running = Running::with(settings.rate(None).timeouts(patience, patience));
@@ -557,14 +559,15 @@ fn few_batches_are_read_at_a_time_and_none_for_longer_than_a_request() {
             assert_eq!(&said, b"HTTP/1.1 100");
             stream
         };
-        let (mut slow, hung_up) = (begin(), begin());
+        let (mut slow, mut others) = (begin(), Vec::new());
+        others.resize_with(places - 1, begin);
         let tx = shared(&running, 1, 0, 0);
         let beyond = send(&running, SEQUENCE, JSON, tx.as_bytes());
         assert_eq!(beyond.headers()["retry-after"], "1");
         assert_eq!(problem(beyond, status).0, code);
         // whoever sends one, or reads, is served
         assert_eq!(running.client().submit(&tx).unwrap().index, 3);
-        drop(hung_up);
+        others.pop();
         let start = Instant::now();
         while send(&running, SEQUENCE, JSON, tx.as_bytes()).status() != 200 {
             assert!(

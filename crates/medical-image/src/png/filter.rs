@@ -37,6 +37,9 @@ const ADAM7: [(u32, u32, u32, u32); 7] = [
     (0, 1, 1, 2),
 ];
 
+/// So many bytes of scanlines at a time fit a fast cache.
+const PIECE: usize = if cfg!(test) { 64 } else { 1 << 17 };
+
 const NONE: u8 = 0;
 const SUB: u8 = 1;
 const UP: u8 = 2;
@@ -177,17 +180,17 @@ impl Scanlines {
         plain
     }
 
-    /// As [`filter`](Self::filter), in pieces of whole scanlines that fit a fast cache.
+    /// As [`filter`](Self::filter), some whole scanlines at a time.
     pub(crate) fn filter_each<E>(
         &self,
         samples: &Samples,
         filters: &[u8],
         mut take: impl FnMut(&[u8]) -> core::result::Result<(), E>,
     ) -> core::result::Result<(), E> {
-        const PIECE: usize = 1 << 17;
         let pixel = self.pixel();
         let mut filters = filters.iter();
-        let mut piece = Vec::new();
+        let longest = self.passes.iter().map(|pass| pass.columns * pixel).max();
+        let mut piece = Vec::with_capacity(PIECE.saturating_add(longest.unwrap_or_default()));
         for pass in &self.passes {
             let len = pass.columns * pixel;
             let [mut above, mut line] = [vec![0; len], vec![0; len]];

@@ -69,7 +69,7 @@ impl Layout {
         let mut bytes = deflate(bytes, self.deflate_end, |take| {
             self.scanlines.filter_each(samples, &self.filters, take)
         })?;
-        close(b"IDAT", &mut bytes, start);
+        close(b"IDAT", &mut bytes, start, MAX_CHUNK);
         bytes.extend_from_slice(file.get(self.idat.end..).unwrap_or_default());
         Ok(bytes)
     }
@@ -170,10 +170,10 @@ pub(crate) fn chunks(kind: &[u8; 4], mut data: &[u8], cuts: &[usize]) -> Vec<u8>
 }
 
 /// Makes a chunk of what is in `bytes` from `start` on, before which there is room for length and type: or some, of more than fits one.
-fn close(kind: &[u8; 4], bytes: &mut Vec<u8>, start: usize) {
+fn close(kind: &[u8; 4], bytes: &mut Vec<u8>, start: usize, max: usize) {
     let (before, data) = bytes.split_at_mut(start);
     match u32::try_from(data.len()) {
-        Ok(length) if data.len() <= MAX_CHUNK => {
+        Ok(length) if data.len() <= max => {
             let checksum = crc(&[kind, data]);
             if let Some(room) = before.last_chunk_mut::<BEFORE_DATA>() {
                 *room = ((u64::from(length) << 32) | u64::from(u32::from_be_bytes(*kind)))
@@ -183,7 +183,7 @@ fn close(kind: &[u8; 4], bytes: &mut Vec<u8>, start: usize) {
         }
         _ => {
             let data = data.to_vec();
-            let cuts: Vec<usize> = data.chunks(MAX_CHUNK).map(<[u8]>::len).collect();
+            let cuts: Vec<usize> = data.chunks(max).map(<[u8]>::len).collect();
             bytes.truncate(start - BEFORE_DATA);
             bytes.extend_from_slice(&chunks(kind, &data, &cuts));
         }
@@ -213,7 +213,7 @@ fn deflate(
         |error: io::Error| Error::malformed("scanlines", "deflate to take them", error.to_string());
     let start = bytes.len();
     let mut compressor = fdeflate::Compressor::new(bytes).map_err(failed)?;
-    // it counts a run of zeros in 32 bits, and ends it with each piece
+    // it counts a run of zeros in 32 bits, and one scanline may be longer
     scanlines(&mut |some| {
         some.chunks(1 << 30)
             .try_for_each(|piece| compressor.write_data(piece))
@@ -228,6 +228,7 @@ fn deflate(
         if small.len() < fast {
             bytes.truncate(start);
             bytes.extend_from_slice(&small);
+            bytes.shrink_to_fit();
         }
     }
     Ok(bytes)
@@ -275,6 +276,60 @@ mod tests {
         let zlib = deflated(&plain, 1500);
         assert!(zlib.len() < 4000, "{}", zlib.len());
         assert_eq!(inflated(&zlib, plain.len()), plain);
+    }
+
+    #[test]
+    fn what_fits_no_chunk_makes_several() {
+        for (data, cuts) in [
+            ("", vec![0]),
+            ("abcde", vec![5]),
+            ("abcdefghijkl", vec![5, 5, 2]),
+        ] {
+            let mut bytes = [b"before".as_slice(), &[0; BEFORE_DATA], data.as_bytes()].concat();
+            close(b"IDAT", &mut bytes, 14, 5);
+            let expected = chunks(b"IDAT", data.as_bytes(), &cuts);
+            assert_eq!(bytes, [b"before", expected.as_slice()].concat());
+        }
+    }
+
+    /// Another decoder finds the samples in each order of pixels, cut into small pieces.
+    #[test]
+    fn scanlines_are_those_of_another_decoder() {
+        for (columns, rows, interlaced) in [(33, 17, 1), (33, 17, 0), (1, 9, 1), (5, 1, 1)] {
+            let mut header = [0; 13];
+            let [width, height] = [columns, rows].map(u32::to_be_bytes);
+            for (to, from) in header.iter_mut().zip(
+                [width, height]
+                    .concat()
+                    .iter()
+                    .chain(&[8, 2, 0, 0, interlaced]),
+            ) {
+                *to = *from;
+            }
+            let found = super::super::Header::read(&header).unwrap();
+            let samples = grain(3 * columns * rows);
+            let count = found.scanlines.count();
+            let filters: Vec<u8> = (0..5).cycle().take(count).collect();
+            let plain = found
+                .scanlines
+                .filter(&Samples::U8(samples.clone()), &filters);
+            let zlib = deflated(&plain, usize::MAX);
+            let file = [
+                SIGNATURE.to_vec(),
+                chunks(b"IHDR", &header, &[13]),
+                chunks(b"IDAT", &zlib, &[zlib.len()]),
+                chunks(b"IEND", &[], &[0]),
+            ];
+            let file = file.concat();
+            let mut reader = png::Decoder::new(io::Cursor::new(&file))
+                .read_info()
+                .unwrap();
+            let mut theirs = vec![0; samples.len()];
+            reader.next_frame(&mut theirs).unwrap();
+            assert_eq!(theirs, samples, "{columns}x{rows} {interlaced}");
+            let ours = crate::Picture::read(file).unwrap().into_samples();
+            assert_eq!(ours, Samples::U8(samples));
+        }
     }
 
     #[test]
