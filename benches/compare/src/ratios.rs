@@ -123,6 +123,7 @@ fn main() -> ExitCode {
         }
         run.schemes::<u8>(level);
         run.schemes::<u16>(level);
+        run.covers(level);
         run.permutation(level);
     }
     run.reversible_limit();
@@ -173,9 +174,37 @@ impl Run {
         }
     }
 
+    /// Covers of which some samples do not carry: pictures with transparency, of which alpha does not, and with padding, of which one
+    /// value in 256 is reserved, which hits nearly every block.
+    fn covers(&self, level: Level) {
+        let options = Options::new().level(level);
+        let keyed = options.clone().key(Key::new([7; 32]));
+        let alpha = |layout: Layout| layout.with_channels(4, 0b0111).expect("channels");
+        let padding = |layout: Layout| {
+            let unit = (layout.peak() / 256).max(1);
+            layout
+                .with_reserved(unit * 48, unit * 49 - 1)
+                .expect("values")
+        };
+        for (name, options, share) in [("", &options, 1.0), ("-keyed-12.5%", &keyed, 0.125)] {
+            self.laid_out::<u8>(&format!("alpha{name}"), options, share, alpha);
+            self.laid_out::<u16>(&format!("padding{name}"), options, share, padding);
+        }
+    }
+
     /// Embeds and extracts a share of the capacity, raw.
     fn both<S: Sample + FromBytes>(&self, name: &str, options: &Options, share: f64) {
-        let layout = Layout::new(S::DEPTH).expect("a depth");
+        self.laid_out::<S>(name, options, share, |layout| layout);
+    }
+
+    fn laid_out<S: Sample + FromBytes>(
+        &self,
+        name: &str,
+        options: &Options,
+        share: f64,
+        change: impl Fn(Layout) -> Layout,
+    ) {
+        let layout = change(Layout::new(S::DEPTH).expect("a depth"));
         let id = |operation: &str| format!("{operation}/{name}/u{}/{:?}", S::DEPTH, Named(options));
         let count = |samples: &[S]| {
             let cover = Cover::new(samples, layout).expect("a cover");

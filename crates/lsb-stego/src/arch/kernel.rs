@@ -19,7 +19,7 @@ use core::ops::Range;
 
 use super::simd::BLOCK;
 use super::{Lane, Simd, Task};
-use crate::cover::Carriers;
+use crate::cover::{Carriers, Reserved};
 
 /// `count` low bits, of 64 at most.
 pub(crate) const fn low_bits(count: u32) -> u64 {
@@ -184,20 +184,19 @@ impl Window {
 
     /// Of the payload bits of a block, those within the window, which then moves on.
     #[inline(always)]
-    fn cut<V: Simd, const K: usize>(&mut self, simd: V, mask: [u64; K]) -> [u64; K] {
-        mask.map(|mask| {
+    fn cut<V: Simd, const K: usize>(&mut self, simd: V, mut masks: [u64; K]) -> [u64; K] {
+        for mask in &mut masks {
             let found = mask.count_ones();
             let skip = u32::try_from(self.skip).map_or(found, |skip| skip.min(found));
             let left = found - skip;
             let count = u32::try_from(self.count).map_or(left, |count| count.min(left));
             self.skip -= skip as usize;
             self.count -= count as usize;
-            if count == found {
-                mask
-            } else {
-                simd.deposit(low_bits(count) << (skip % 64), mask)
+            if count != found {
+                *mask = simd.deposit(low_bits(count) << (skip % 64), *mask);
             }
-        })
+        }
+        masks
     }
 }
 
@@ -210,11 +209,19 @@ fn carrying<V: Simd, S: Lane, const K: usize>(
     block: &[S; BLOCK],
     samples: u64,
 ) -> [u64; K] {
-    let samples = samples & carrying_samples(simd, carriers, index, block);
+    payload_bits(
+        simd,
+        samples & carrying_samples(simd, carriers, index, block),
+    )
+}
+
+/// The payload bits of the selected samples.
+#[inline(always)]
+pub(super) fn payload_bits<V: Simd, const K: usize>(simd: V, mask: u64) -> [u64; K] {
     if K == 1 {
-        [samples; K]
+        [mask; K]
     } else {
-        simd.gather(simd.select(samples, (1 << K) - 1))
+        simd.gather(simd.select(mask, (1 << K) - 1))
     }
 }
 
@@ -226,9 +233,13 @@ pub(super) fn carrying_samples<V: Simd, S: Lane>(
     block: &[S; BLOCK],
 ) -> u64 {
     let channels = carriers.channels(index);
-    carriers.reserved().map_or(channels, |reserved| {
-        channels & !S::within(simd, block, reserved.stored, reserved.low, reserved.high)
-    })
+    // no closure: one that becomes a call is not compiled for the level
+    match carriers.reserved() {
+        Some(Reserved { stored, low, high }) => {
+            channels & !S::within(simd, block, stored, low, high)
+        }
+        None => channels,
+    }
 }
 
 /// Any samples: the bits of the window become those of `payload`, which has enough.
@@ -253,6 +264,7 @@ impl<S: Lane, const K: usize> Task for WriteSome<'_, S, K> {
             }
             let mask = carrying(simd, self.carriers, index, block, !0);
             let mask: [u64; K] = self.window.cut(simd, mask);
+            simd.ahead(block);
             write_block(simd, block, mask, &mut source);
         }
         let mut block = [S::default(); BLOCK];
@@ -265,18 +277,26 @@ impl<S: Lane, const K: usize> Task for WriteSome<'_, S, K> {
     }
 }
 
+/// The payload bits of a block that a mask, of payload bits too, selects.
 #[inline(always)]
-fn write_block<V: Simd, S: Lane, const K: usize>(
+pub(super) fn write_block<V: Simd, S: Lane, const K: usize>(
     simd: V,
     block: &mut [S; BLOCK],
-    mask: [u64; K],
+    masks: [u64; K],
     source: &mut Source<'_>,
 ) {
-    if mask == [0; K] {
+    if masks == [0; K] {
         return;
     }
-    let bits = mask.map(|mask| simd.deposit(source.take(mask.count_ones()), mask));
-    S::insert(simd, block, simd.spread(bits), simd.spread(mask));
+    let mut bits = masks;
+    for bits in &mut bits {
+        *bits = simd.deposit(source.take(bits.count_ones()), *bits);
+    }
+    if K == 1 {
+        S::replace_some(simd, block, bits[0], masks[0]);
+    } else {
+        S::insert(simd, block, simd.spread(bits), simd.spread(masks));
+    }
 }
 
 /// The inverse of `WriteSome`; `payload` has room for the bits of the window and is zero.
@@ -314,18 +334,24 @@ impl<S: Lane, const K: usize> Task for ReadSome<'_, S, K> {
     }
 }
 
+/// The inverse of [`write_block`].
 #[inline(always)]
-fn read_block<V: Simd, S: Lane, const K: usize>(
+pub(super) fn read_block<V: Simd, S: Lane, const K: usize>(
     simd: V,
     block: &[S; BLOCK],
-    mask: [u64; K],
+    masks: [u64; K],
     sink: &mut Sink<'_>,
 ) {
-    if mask == [0; K] {
+    if masks == [0; K] {
         return;
     }
+    simd.ahead(block);
+    if K == 1 {
+        let bits = simd.compress(S::lowest(simd, block), masks[0]);
+        return sink.put(bits, masks[0].count_ones());
+    }
     let bits = simd.gather::<K>(S::load(simd, block));
-    for (bits, mask) in bits.into_iter().zip(mask) {
+    for (bits, mask) in bits.into_iter().zip(masks) {
         sink.put(simd.compress(bits, mask), mask.count_ones());
     }
 }
@@ -342,13 +368,10 @@ impl<S: Lane> Task for Count<'_, S> {
     #[inline(always)]
     fn run<V: Simd>(self, simd: V) -> usize {
         let (blocks, rest) = self.samples.as_chunks::<BLOCK>();
-        let whole: usize = blocks
-            .iter()
-            .enumerate()
-            .map(|(index, block)| {
-                carrying_samples(simd, self.carriers, index, block).count_ones() as usize
-            })
-            .sum();
+        let mut whole = 0;
+        for (index, block) in blocks.iter().enumerate() {
+            whole += carrying_samples(simd, self.carriers, index, block).count_ones() as usize;
+        }
         let mut block = [S::default(); BLOCK];
         block[..rest.len()].copy_from_slice(rest);
         let present = low_bits(u32::try_from(rest.len()).unwrap_or(0));

@@ -2,7 +2,7 @@
 //!
 //! The last block may be a part of one: its mask selects none that is missing.
 
-use super::kernel::{Sink, Source, carrying_samples};
+use super::kernel::{Sink, Source, carrying_samples, payload_bits, read_block, write_block};
 use super::simd::BLOCK;
 use super::{Ends, Lane, Simd, Task};
 use crate::cover::Carriers;
@@ -34,16 +34,6 @@ fn change<V: Simd, S: Lane>(simd: V, samples: &mut [S], masks: &[u64], mut task:
     }
 }
 
-/// The payload bits of the selected samples.
-#[inline(always)]
-fn payload_bits<V: Simd, const K: usize>(simd: V, mask: u64) -> [u64; K] {
-    if K == 1 {
-        [mask; K]
-    } else {
-        simd.gather(simd.select(mask, (1 << K) - 1))
-    }
-}
-
 /// The `K` low bits of the selected samples become those of `payload`, from bit `at` on.
 pub(crate) struct WriteMasked<'a, S, const K: usize> {
     pub(crate) samples: &'a mut [S],
@@ -69,16 +59,7 @@ struct Write<'a, const K: usize> {
 impl<S: Lane, const K: usize> Each<S> for Write<'_, K> {
     #[inline(always)]
     fn each<V: Simd>(&mut self, simd: V, block: &mut [S; BLOCK], mask: u64) {
-        if K == 1 {
-            let bits = simd.deposit(self.source.take(mask.count_ones()), mask);
-            return S::replace_some(simd, block, bits, mask);
-        }
-        let masks = payload_bits::<V, K>(simd, mask);
-        let mut bits = masks;
-        for bits in &mut bits {
-            *bits = simd.deposit(self.source.take(bits.count_ones()), *bits);
-        }
-        S::insert(simd, block, simd.spread(bits), simd.spread(masks));
+        write_block::<V, S, K>(simd, block, payload_bits(simd, mask), &mut self.source);
     }
 }
 
@@ -99,35 +80,14 @@ impl<S: Lane, const K: usize> Task for ReadMasked<'_, S, K> {
         let (blocks, rest) = self.samples.as_chunks::<BLOCK>();
         let (whole, last) = self.masks.split_at(blocks.len().min(self.masks.len()));
         for (block, &mask) in blocks.iter().zip(whole) {
-            read::<V, S, K>(simd, block, mask, &mut sink);
+            read_block::<V, S, K>(simd, block, payload_bits(simd, mask), &mut sink);
         }
         if let Some(&mask) = last.first() {
             let mut block = [S::default(); BLOCK];
             block[..rest.len()].copy_from_slice(rest);
-            read::<V, S, K>(simd, &block, mask, &mut sink);
+            read_block::<V, S, K>(simd, &block, payload_bits(simd, mask), &mut sink);
         }
         sink.finish();
-    }
-}
-
-#[inline(always)]
-fn read<V: Simd, S: Lane, const K: usize>(
-    simd: V,
-    block: &[S; BLOCK],
-    mask: u64,
-    sink: &mut Sink<'_>,
-) {
-    if mask == 0 {
-        return;
-    }
-    simd.ahead(block);
-    if K == 1 {
-        let bits = simd.compress(S::lowest(simd, block), mask);
-        return sink.put(bits, mask.count_ones());
-    }
-    let bits = simd.gather::<K>(S::load(simd, block));
-    for (bits, mask) in bits.into_iter().zip(payload_bits::<V, K>(simd, mask)) {
-        sink.put(simd.compress(bits, mask), mask.count_ones());
     }
 }
 
