@@ -16,6 +16,7 @@ mod output;
 mod passphrase;
 mod pixels;
 mod share;
+mod ways;
 mod witnesses;
 
 use std::process::ExitCode;

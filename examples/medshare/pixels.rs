@@ -4,13 +4,16 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use lsb_stego::cost::Costs;
 use lsb_stego::trellis::Trellis;
-use lsb_stego::{Bits, Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme};
+use lsb_stego::{
+    Bits, Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme, search,
+};
 use medical_image::{Picture, Samples};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::file;
+use crate::ways::Way;
 
 /// The longest image file that is read: it is held in memory a few times.
 pub(crate) const LIMIT: u64 = 4 << 30;
@@ -52,7 +55,35 @@ impl SchemeName {
             Self::Adaptive => "adaptive",
         }
     }
+
+    /// The scheme, with what it asks for where that is said.
+    pub(crate) fn with(
+        self,
+        parity: Option<u8>,
+        costs: Option<CostsName>,
+        height: Option<u8>,
+    ) -> Result<Scheme> {
+        Ok(match self {
+            Self::Replacement => Scheme::Replacement,
+            Self::Matching => Scheme::Matching,
+            Self::Matrix => Scheme::Matrix(Hamming::new(parity.unwrap_or(PARITY))?),
+            Self::Reversible => Scheme::Reversible,
+            Self::Adaptive => Scheme::Adaptive {
+                costs: match costs.unwrap_or(CostsName::Hill) {
+                    CostsName::Hill => Costs::Hill,
+                    CostsName::Suniward => Costs::Suniward,
+                    CostsName::Uniform => Costs::Uniform,
+                },
+                trellis: Trellis::new(height.unwrap_or(HEIGHT))?,
+            },
+        })
+    }
 }
+
+/// Parity bits of matrix embedding, unless others are asked for.
+const PARITY: u8 = 3;
+/// Constraint height of the adaptive scheme's code, unless another is asked for.
+const HEIGHT: u8 = 10;
 
 /// How to embed, on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -64,17 +95,30 @@ pub(crate) struct SchemeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub(crate) bits: u8,
     /// Parity bits of matrix embedding.
-    #[arg(long, value_name = "P", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
+    #[arg(long, value_name = "P", default_value_t = PARITY, value_parser = clap::value_parser!(u8).range(2..=8))]
     pub(crate) parity: u8,
     /// What changes cost under the adaptive scheme; extraction does not ask.
     #[arg(long, value_enum, value_name = "MODEL", default_value = "hill")]
     pub(crate) costs: CostsName,
     /// Constraint height of the adaptive scheme's code: nearer to the bound, and slower, by one.
-    #[arg(long, value_name = "H", default_value_t = 10, value_parser = clap::value_parser!(u8).range(7..=12))]
+    #[arg(long, value_name = "H", default_value_t = HEIGHT, value_parser = clap::value_parser!(u8).range(7..=12))]
     pub(crate) height: u8,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+/// The key, on the command line.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct KeyArgs {
     /// The stego key: a file of 32 random bytes, for one cover only; without it, extraction finds nothing.
     #[arg(long, value_name = "K")]
-    pub(crate) key_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+}
+
+impl KeyArgs {
+    pub(crate) fn read(&self) -> Result<Option<Key>> {
+        self.key_file.as_deref().map(key).transpose()
+    }
 }
 
 /// Bytes of a stego key.
@@ -82,25 +126,13 @@ const KEY: usize = 32;
 
 impl SchemeArgs {
     pub(crate) fn options(&self) -> Result<Options> {
-        let scheme = match self.scheme {
-            SchemeName::Replacement => Scheme::Replacement,
-            SchemeName::Matching => Scheme::Matching,
-            SchemeName::Matrix => Scheme::Matrix(Hamming::new(self.parity)?),
-            SchemeName::Reversible => Scheme::Reversible,
-            SchemeName::Adaptive => Scheme::Adaptive {
-                costs: match self.costs {
-                    CostsName::Hill => Costs::Hill,
-                    CostsName::Suniward => Costs::Suniward,
-                    CostsName::Uniform => Costs::Uniform,
-                },
-                trellis: Trellis::new(self.height)?,
-            },
-        };
+        let (parity, costs, height) = (Some(self.parity), Some(self.costs), Some(self.height));
+        let scheme = self.scheme.with(parity, costs, height)?;
         let options = Options::new().scheme(scheme).bits(Bits::new(self.bits)?);
-        let Some(path) = &self.key_file else {
-            return Ok(options);
-        };
-        Ok(options.key(key(path)?))
+        Ok(match self.key.read()? {
+            Some(key) => options.key(key),
+            None => options,
+        })
     }
 }
 
@@ -192,20 +224,28 @@ pub(crate) fn embed(
     Ok((samples, embedded))
 }
 
-pub(crate) fn extract(picture: &Picture, options: &Options) -> Result<Vec<u8>> {
+/// The payload, and the way that it was hidden in.
+pub(crate) fn extract<'a>(picture: &Picture, ways: &'a [Way]) -> Result<(&'a Way, Vec<u8>)> {
     let layout = layout(picture)?;
-    with_samples!(picture.samples(), Cover, layout, |cover| Ok(
-        lsb_stego::extract_par(cover, options)?
-    ))
+    with_samples!(picture.samples(), Cover, layout, |cover| Ok(search(
+        Way::possible(ways, &layout),
+        |way| Ok((way, lsb_stego::extract_par(cover, &way.options)?))
+    )?))
 }
 
-/// The payload and the file that it was hidden in, byte for byte.
-pub(crate) fn recover(picture: &Picture, options: &Options) -> Result<(Vec<u8>, Vec<u8>)> {
+/// The payload, the way that it was hidden in, and the file that it was hidden in, byte for byte.
+pub(crate) fn recover<'a>(
+    picture: &Picture,
+    ways: &'a [Way],
+) -> Result<(&'a Way, Vec<u8>, Vec<u8>)> {
     let layout = layout(picture)?;
     let mut samples = picture.samples().clone();
-    let payload = with_samples!(&mut samples, CoverMut, layout, |cover| lsb_stego::recover(
-        cover, options
-    )?);
+    let (way, payload) = with_samples!(&mut samples, CoverMut, layout, |cover| {
+        let mut cover = cover;
+        search(Way::possible(ways, &layout), |way| {
+            Ok((way, lsb_stego::recover(cover.reborrow(), &way.options)?))
+        })?
+    });
     let original = medical_image::restore_attached(picture, &samples)?;
-    Ok((payload, original))
+    Ok((way, payload, original))
 }

@@ -87,6 +87,15 @@ fn the_laboratory_writes_table_object_and_page() {
     for outside in ["http://", "https://", "<script", "<link", "url("] {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
+    // Speed against size is of one image, and of which the page says, and whether it is one that takes slower paths.
+    for title in ["Embedding speed: CT_small.dcm<", "Extraction speed: CT_small.dcm<"] {
+        assert!(page.contains(title), "{title}");
+    }
+    assert!(page.contains("of the first image alone, CT_small.dcm, "));
+    let padded = results["images"][0]["all_carry"] == false;
+    assert_eq!(page.contains("takes slower paths"), padded);
+    let speed = &results["throughput"][0];
+    assert!(speed["extract_mb_per_s"].as_f64().unwrap() > 0.0, "{speed}");
     let said = error(&dir, "lab @CT_small.dcm --rates 4.5 --out results");
     assert!(said.contains("a rate of 4.5"), "{said}");
 }
@@ -248,6 +257,10 @@ fn rates_are_of_the_samples_that_carry() {
     let text = fs::read_to_string(dir.path().join("results/results.json")).unwrap();
     let results: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(results["images"][0]["samples"], 64 * 64 * 3);
+    // Alpha does not carry.
+    assert_eq!(results["images"][0]["all_carry"], false);
+    let page = fs::read_to_string(dir.path().join("results/report.html")).unwrap();
+    assert!(page.contains("Embedding speed: rgba.png<") && page.contains("takes slower paths"));
     let row = &results["rows"][1];
     assert_eq!(
         (&row["fits"], &row["frame_bits"]),

@@ -27,10 +27,8 @@ fn a_reversible_stego_image_gives_the_cover_file_back() {
         );
         let path = |name: &str| dir.path().join(name);
         assert_ne!(fs::read(path("stego")).unwrap(), original);
-        let found = json(
-            &dir,
-            "extract stego --scheme reversible --out found --restore back",
-        );
+        let found = json(&dir, "extract stego --out found --restore back");
+        assert_eq!(found["scheme"], "reversible");
         assert_eq!(found["payload_bytes"], PAYLOAD.len());
         assert_eq!(found["original_bytes"], original.len());
         let digest = medshare_verify::file_digest(&original).to_string();
@@ -45,7 +43,7 @@ fn a_reversible_stego_image_gives_the_cover_file_back() {
 #[test]
 fn a_change_elsewhere_is_noticed_or_shows_in_the_digest() {
     let hide = "hide cover --payload payload --out stego --scheme reversible";
-    let extract = "extract stego --scheme reversible --out found --restore back";
+    let extract = "extract stego --out found --restore back";
     let dir = directory();
     let path = |name: &str| dir.path().join(name);
 
@@ -112,10 +110,7 @@ fn a_kilobyte_is_reversible() {
         let line = "hide cover --payload payload --out stego --scheme reversible";
         let hidden = run(&dir, line);
         if hidden.status.success() {
-            json(
-                &dir,
-                "extract stego --scheme reversible --out found --restore back",
-            );
+            json(&dir, "extract stego --out found --restore back");
             let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
             assert!(
                 read("back") == read("cover") && read("found") == [0xA5; 1024],
@@ -235,7 +230,19 @@ fn what_cannot_be_is_refused() {
     for (line, says) in [
         (
             "extract stego --out found --restore back",
+            "and restore, which takes a payload of the reversible scheme: no payload was found",
+        ),
+        (
+            "extract stego --out found --restore back --scheme replacement",
             "the replacement scheme cannot recover the original",
+        ),
+        (
+            "extract stego --out found --restore back --key-file key",
+            "the reversible scheme cannot follow a key",
+        ),
+        (
+            "extract stego --out found --scheme matching --bits 2",
+            "no payload is hidden in such a way",
         ),
         (
             "extract stego --out found --scheme reversible",
@@ -443,5 +450,163 @@ fn a_key_hides_where() {
             );
             assert!(said.ends_with(&says), "{said}");
         }
+    }
+}
+
+/// Every way to hide, and what `extract` then says that it found.
+const WAYS: [(&str, &str, u64, &str, u64); 13] = [
+    ("replacement", "replacement", 1, "", 0),
+    ("replacement --bits 2", "replacement", 2, "", 0),
+    ("replacement --bits 3", "replacement", 3, "", 0),
+    ("replacement --bits 4", "replacement", 4, "", 0),
+    ("matching", "replacement", 1, "", 0), // reads alike
+    ("matrix --parity 2", "matrix", 1, "parity", 2),
+    ("matrix", "matrix", 1, "parity", 3),
+    ("matrix --parity 8", "matrix", 1, "parity", 8),
+    ("adaptive", "adaptive", 1, "height", 10),
+    ("adaptive --costs suniward", "adaptive", 1, "height", 10),
+    ("adaptive --height 7", "adaptive", 1, "height", 7),
+    ("adaptive --height 9", "adaptive", 1, "height", 9),
+    ("adaptive --height 12", "adaptive", 1, "height", 12),
+];
+
+/// `extract STEGO --out PAYLOAD [--key-file K]`, whatever hid it; with another key, or with none, it says what it says of an
+/// image that hides nothing.
+#[test]
+fn extraction_asks_for_no_scheme() {
+    let dir = directory();
+    fs::write(dir.path().join("key"), [7; 32]).unwrap();
+    fs::write(dir.path().join("other"), [8; 32]).unwrap();
+    fs::copy(data("CT_small.dcm"), dir.path().join("stego")).unwrap();
+    let none = error(&dir, "extract stego --out found");
+    assert!(none.contains("no payload was found"), "{none}");
+    for (hide, scheme, bits, of, value) in WAYS {
+        let hide = format!("hide @CT_small.dcm --payload payload --out stego --scheme {hide}");
+        let extract = "extract stego --out found";
+        for key in ["", " --key-file key"] {
+            json(&dir, &format!("{hide}{key}"));
+            let found = json(&dir, &format!("{extract}{key}"));
+            assert_eq!(fs::read(dir.path().join("found")).unwrap(), PAYLOAD);
+            assert_eq!(found["scheme"], scheme, "{hide}{key}");
+            assert_eq!(found["bits_per_sample"], bits, "{hide}{key}");
+            for name in ["parity", "height"] {
+                let expected = if name == of {
+                    value.into()
+                } else {
+                    Value::Null
+                };
+                assert_eq!(found[name], expected, "{hide}{key}");
+            }
+            fs::remove_file(dir.path().join("found")).unwrap();
+            let wrong = if key.is_empty() {
+                ["--key-file key", "--key-file other"].as_slice()
+            } else {
+                &["--key-file other", ""]
+            };
+            for wrong in wrong {
+                let line = format!("{extract} {wrong}");
+                assert_eq!(error(&dir, line.trim_end()), none, "{hide}{key}: {line}");
+                assert!(!dir.path().join("found").exists());
+            }
+        }
+    }
+    json(
+        &dir,
+        "hide @CT_small.dcm --payload payload --out stego --scheme reversible",
+    );
+    let found = json(&dir, "extract stego --out found");
+    assert_eq!(found["scheme"], "reversible");
+    assert_eq!(error(&dir, "extract stego --out a --key-file key"), none);
+}
+
+#[test]
+fn options_narrow_the_search() {
+    let dir = directory();
+    for (hide, finds, misses) in [
+        (
+            "replacement --bits 2",
+            [
+                "--bits 2",
+                "--scheme replacement",
+                "--scheme replacement --bits 2",
+            ],
+            [
+                "--bits 3",
+                "--scheme matrix",
+                "--scheme reversible",
+                "--height 10",
+            ],
+        ),
+        (
+            "matrix --parity 4",
+            ["--bits 1", "--scheme matrix", "--parity 4"],
+            [
+                "--bits 2",
+                "--parity 3",
+                "--scheme matching",
+                "--scheme adaptive",
+            ],
+        ),
+        (
+            "adaptive --height 8",
+            ["--bits 1", "--scheme adaptive", "--height 8"],
+            [
+                "--bits 4",
+                "--height 10",
+                "--parity 3",
+                "--scheme adaptive --height 9",
+            ],
+        ),
+        (
+            "matching",
+            ["--bits 1", "--scheme matching", "--scheme replacement"],
+            [
+                "--bits 2",
+                "--scheme replacement --bits 2",
+                "--parity 3",
+                "--height 10",
+            ],
+        ),
+    ] {
+        json(
+            &dir,
+            &format!("hide @CT_small.dcm --payload payload --out stego --scheme {hide}"),
+        );
+        for narrow in finds {
+            let found = json(&dir, &format!("extract stego --out found {narrow}"));
+            assert_eq!(found["payload_bytes"], PAYLOAD.len());
+            if let Some((_, named)) = narrow.split_once("--scheme ") {
+                assert!(named.starts_with(found["scheme"].as_str().unwrap()));
+            }
+        }
+        for narrow in misses {
+            let said = error(&dir, &format!("extract stego --out a {narrow}"));
+            assert!(said.contains("no payload was found"), "{narrow}: {said}");
+        }
+    }
+    let said = String::from_utf8(run(&dir, "extract stego --out found").stdout).unwrap();
+    let says = "hidden by replacement or matching, which read alike\n";
+    assert!(said.ends_with(says), "{said}");
+}
+
+/// A damaged frame says more than that other schemes find none.
+#[test]
+fn a_damaged_payload_is_no_missing_one() {
+    let dir = directory();
+    let path = |name: &str| dir.path().join(name);
+    let original = cover(&dir, "CT_small.dcm");
+    for scheme in ["reversible", "replacement --bits 3", "matrix"] {
+        json(
+            &dir,
+            &format!("hide cover --payload payload --out stego --scheme {scheme}"),
+        );
+        let mut stego = fs::read(path("stego")).unwrap();
+        let differs = |at: &usize| stego[*at] != original[*at];
+        let last = (0..original.len()).rev().find(differs).unwrap();
+        stego[last] ^= 1;
+        fs::write(path("stego"), stego).unwrap();
+        let said = error(&dir, "extract stego --out found");
+        assert!(said.contains("checksum"), "{scheme}: {said}");
+        assert!(!path("found").exists());
     }
 }

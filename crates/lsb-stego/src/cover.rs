@@ -94,8 +94,10 @@ impl Layout {
         Ok(self)
     }
 
-    /// Pixels per row: only [`Scheme::Reversible`](crate::Scheme::Reversible) asks for it, to predict a sample from its
-    /// neighbours.
+    /// Pixels per row, for whatever looks at the neighbours of a sample: [`Scheme::Reversible`](crate::Scheme::Reversible);
+    /// [`Scheme::Adaptive`](crate::Scheme::Adaptive), to embed and to ask its capacity; [`cost::map`](crate::cost::map);
+    /// with the feature `std`, the detectors and SSIM. The other schemes, extraction of the adaptive one, and the other metrics
+    /// do not ask.
     ///
     /// # Errors
     ///

@@ -109,17 +109,37 @@ fn extract_along<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> 
 /// there, and an end to what is made to begin so everywhere.
 const FRAMES: usize = 16;
 
-/// The first payload that is read at one of the places, of which nothing outside of the frame says which it is; else what
-/// was nearest to one.
-pub(crate) fn search<T>(
+/// Reads at one place after the other, of which nothing outside of the frame says which it is at: options that it may have been
+/// embedded with, say. Gives the first that is read, and ends there.
+///
+/// # Errors
+///
+/// What was nearest to a payload: a failed checksum before all else, then the first error that is not [`Error::NoPayload`].
+/// After 16 failed checksums it ends, so that a cover that was made to hold a frame at every place costs no more passes.
+///
+/// # Example
+///
+/// ```
+/// use lsb_stego::{Bits, Cover, CoverMut, Layout, Options, embed, extract, search};
+///
+/// let layout = Layout::new(8)?;
+/// let ways = [Bits::One, Bits::Two, Bits::Three].map(|bits| Options::new().bits(bits));
+/// let mut samples = [100u8; 512];
+/// embed(CoverMut::new(&mut samples, layout)?, b"payload", &ways[1])?;
+/// let cover = Cover::new(&samples, layout)?;
+/// let (way, payload) = search(&ways, |way| Ok((way, extract(cover, way)?)))?;
+/// assert!(way == &ways[1] && payload == b"payload");
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn search<T, R>(
     places: impl IntoIterator<Item = T>,
-    mut read: impl FnMut(T) -> Result<Vec<u8>>,
-) -> Result<Vec<u8>> {
+    mut read: impl FnMut(T) -> Result<R>,
+) -> Result<R> {
     let mut refused = Error::NoPayload;
     let mut frames = 0;
     for place in places {
         match read(place) {
-            Ok(payload) => return Ok(payload),
+            Ok(found) => return Ok(found),
             // A header that belongs to its place says more than what reads like one.
             Err(error) if matches!(error, Error::Checksum { .. }) => {
                 refused = error;
@@ -195,7 +215,7 @@ mod tests {
     #[test]
     fn a_search_ends_after_sixteen_frames() {
         let mut reads = 0;
-        let found = search(0..1000, |_| {
+        let found: Result<()> = search(0..1000, |_| {
             reads += 1;
             Err(DAMAGED)
         });
@@ -216,7 +236,7 @@ mod tests {
             _ => Err(Error::NoPayload),
         });
         assert_eq!(found, Ok(vec![7]));
-        let found = search(0..3, |place| match place {
+        let found: Result<()> = search(0..3, |place| match place {
             1 => Err(claimed.clone()),
             _ => Err(Error::NoPayload),
         });

@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use lsb_stego::{
     Bits, Cover, CoverMut, Layout, Options, Sample, Scheme, embed, extract, framed_bits, read_bits,
-    recover, write_bits,
+    recover, search, write_bits,
 };
 use medical_image::{Picture, Samples};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -42,6 +42,14 @@ impl HidingScheme {
             Self::Reversible => Options::new().scheme(Scheme::Reversible),
             Self::Replacement(bits) => Options::new().bits(bits),
         }
+    }
+
+    /// Every scheme that samples have the bits for.
+    fn possible(layout: &Layout) -> impl Iterator<Item = Self> + use<> {
+        let stored = layout.bits_stored();
+        SCHEMES
+            .into_iter()
+            .filter(move |scheme| !matches!(scheme, Self::Replacement(bits) if bits.get() > stored))
     }
 }
 
@@ -142,10 +150,7 @@ pub fn conceal(
         })
     };
     let (mut needed, mut available) = (0, 0);
-    for scheme in SCHEMES {
-        if matches!(scheme, HidingScheme::Replacement(bits) if bits.get() > layout.bits_stored()) {
-            continue;
-        }
+    for scheme in HidingScheme::possible(&layout) {
         // the length of a payload is the same whatever the digest in it, and says which bits it will take
         let payload_len = record(scheme, file).to_payload(key)?.len();
         let bits = framed_bits(payload_len);
@@ -196,25 +201,19 @@ pub(crate) struct Revealed {
 ///
 /// # Errors
 ///
-/// The extractor's own: of the first scheme that found a damaged payload, else that there is none.
+/// The extractor's own: of a scheme that found a damaged payload, else that there is none.
 pub(crate) fn reveal(picture: &Picture) -> Result<Revealed> {
     let layout = layout(picture)?;
-    let mut damaged = None;
-    for scheme in SCHEMES {
+    search(HidingScheme::possible(&layout), |scheme| {
         let mut samples = picture.samples().clone();
-        match with_cover(&mut samples, layout, Reveal(scheme)) {
-            Ok(payload) => {
-                return Ok(Revealed {
-                    scheme,
-                    payload,
-                    samples,
-                });
-            }
-            Err(lsb_stego::Error::NoPayload | lsb_stego::Error::Bits { .. }) => {}
-            Err(error) => damaged = damaged.or(Some(error)),
-        }
-    }
-    Err(Error::Stego(damaged.unwrap_or(lsb_stego::Error::NoPayload)))
+        let payload = with_cover(&mut samples, layout, Reveal(scheme))?;
+        Ok(Revealed {
+            scheme,
+            payload,
+            samples,
+        })
+    })
+    .map_err(Error::Stego)
 }
 
 impl Revealed {

@@ -7,9 +7,15 @@ use serde_json::json;
 
 use crate::file;
 use crate::output::{Outcome, Output, size};
-use crate::pixels::{self, SchemeArgs};
+use crate::pixels;
+use crate::ways::SearchArgs;
 
 /// Takes a payload out of a stego image.
+///
+/// Nothing has to be known of how it was hidden but its key: unless `--scheme` or another option narrows the search, every
+/// scheme is tried in every way, and the first whole payload is taken. With a key, only what follows a key is looked for; with
+/// `--restore`, only what the reversible scheme hid, which takes none. Replacement and matching read alike, so that the first
+/// is found for both.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A DICOM, PNG or TIFF file that `hide` made; `-` is stdin.
@@ -17,7 +23,8 @@ pub(crate) struct Args {
     /// Where the payload goes; `-` is stdout.
     #[arg(long, value_name = "PAYLOAD")]
     out: PathBuf,
-    /// Where the file goes that the payload was hidden in, byte for byte as it was; needs a reversible scheme.
+    /// Where the file goes that the payload was hidden in, byte for byte as it was; the reversible scheme
+    /// must have hidden it.
     ///
     /// Checked are the payload (CRC-32C) and, of a PNG, the whole original (CRC-32): if either fails, nothing is written. In
     /// DICOM and TIFF, a change of the stego image that leaves the payload whole is not noticed: it is in the original too.
@@ -25,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ORIGINAL")]
     restore: Option<PathBuf>,
     #[command(flatten)]
-    scheme: SchemeArgs,
+    search: SearchArgs,
 }
 
 impl Args {
@@ -41,13 +48,20 @@ impl Args {
             }
         }
         let picture = pixels::read(&self.stego)?;
-        let options = self.scheme.options()?;
-        let fail = || format!("cannot extract from {}", self.stego.display());
-        let (payload, original) = match &self.restore {
-            Some(_) => pixels::recover(&picture, &options).map(|(p, o)| (p, Some(o))),
-            None => pixels::extract(&picture, &options).map(|payload| (payload, None)),
-        }
-        .with_context(fail)?;
+        let ways = self.search.ways(self.restore.is_some())?;
+        let (way, payload, original) = match &self.restore {
+            Some(_) => pixels::recover(&picture, &ways)
+                .map(|(way, payload, original)| (way, payload, Some(original)))
+                .with_context(|| {
+                    format!(
+                        "cannot extract from {} and restore, which takes a payload of the reversible scheme",
+                        self.stego.display()
+                    )
+                }),
+            None => pixels::extract(&picture, &ways)
+                .map(|(way, payload)| (way, payload, None))
+                .with_context(|| format!("cannot extract from {}", self.stego.display())),
+        }?;
         let (payload_bytes, original_bytes) = (payload.len(), original.as_ref().map(Vec::len));
         let original_sha256 = original
             .as_deref()
@@ -74,7 +88,7 @@ impl Args {
             })
             .unwrap_or_default();
         let text = format!(
-            "extracted {} from {}{restored}",
+            "extracted {} from {}, hidden by {way}{restored}",
             size(payload_bytes as u64),
             picture.summary()
         );
@@ -88,8 +102,10 @@ impl Args {
             "out": self.out,
             "restore": self.restore,
             "format": picture.format().to_string(),
-            "scheme": self.scheme.scheme.name(),
-            "bits_per_sample": self.scheme.bits,
+            "scheme": way.scheme.name(),
+            "bits_per_sample": way.bits,
+            "parity": way.parity,
+            "height": way.height,
             "payload_bytes": payload_bytes,
             "original_bytes": original_bytes,
             "original_sha256": original_sha256,

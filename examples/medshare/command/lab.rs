@@ -51,6 +51,7 @@ pub(crate) struct Results {
     pub(crate) conditions: Conditions,
     pub(crate) images: Vec<ImageResult>,
     pub(crate) rows: Vec<Row>,
+    /// Of the first image alone.
     pub(crate) throughput: Vec<Throughput>,
 }
 
@@ -81,6 +82,8 @@ pub(crate) struct ImageResult {
     pub(crate) summary: String,
     pub(crate) samples: usize,
     pub(crate) bits_stored: u8,
+    /// Whether all samples may carry: else loops are slower, as they pass some over.
+    pub(crate) all_carry: bool,
     pub(crate) cover: Detected,
     pub(crate) capacity: Vec<Held>,
     #[serde(skip)]
@@ -114,6 +117,7 @@ pub(crate) struct Throughput {
     pub(crate) method: Method,
     pub(crate) kib: usize,
     pub(crate) embed_mb_per_s: f64,
+    pub(crate) extract_mb_per_s: f64,
 }
 
 /// Sizes of covers for throughput, in KiB of samples.
@@ -261,12 +265,14 @@ impl Args {
                 let wanted = (kib << 10) / size_of::<S>() / stride * stride;
                 let cover: Vec<S> = samples.iter().copied().cycle().take(wanted).collect();
                 let speed = measure::throughput(&cover, layout, method, SHOWN_RATE, self.seed)?;
-                if let Some(embed_mb_per_s) = speed {
-                    slow = size_of_val(cover.as_slice()) as f64 / 1e6 > SLOW * embed_mb_per_s;
+                if let Some([embed_mb_per_s, extract_mb_per_s]) = speed {
+                    let slower = embed_mb_per_s.min(extract_mb_per_s);
+                    slow = size_of_val(cover.as_slice()) as f64 / 1e6 > SLOW * slower;
                     found.push(Throughput {
                         method,
                         kib,
                         embed_mb_per_s,
+                        extract_mb_per_s,
                     });
                 }
             }
@@ -301,6 +307,8 @@ impl Subject<'_> {
             summary: self.summary.clone(),
             samples: measure::carrying(cover)?,
             bits_stored: self.layout.bits_stored(),
+            all_carry: self.layout.reserved().is_none()
+                && self.layout.carrying().count_ones() == u32::from(self.layout.channels()),
             cover: Detected::of(cover)?,
             capacity: Vec::new(),
             pictures: Vec::new(),

@@ -333,19 +333,7 @@ pub(crate) fn measure<S: Sample + PartialEq>(
         recover(CoverMut::new(&mut back, layout)?, &options)?;
         ensure!(back == samples, "the cover came back changed");
     }
-    let embed_time = median(|| {
-        let mut again = samples.to_vec();
-        let start = Instant::now();
-        embed(CoverMut::new(&mut again, layout)?, &payload, &options)?;
-        let elapsed = start.elapsed();
-        std::hint::black_box(&again);
-        Ok(elapsed)
-    })?;
-    let extract_time = median(|| {
-        let start = Instant::now();
-        std::hint::black_box(extract(Cover::new(&stego, layout)?, &options)?);
-        Ok(start.elapsed())
-    })?;
+    let [embed_mb_per_s, extract_mb_per_s] = speeds(samples, &stego, layout, &payload, &options)?;
     let compared = compare_par(cover, found)?;
     let frame_bits = framed_bits(payload.len());
     let measured = Measured {
@@ -363,35 +351,51 @@ pub(crate) fn measure<S: Sample + PartialEq>(
         histogram_distance: compared.histogram_distance(),
         detected: Detected::of(found)?,
         samples_sha256: digest(&stego),
-        embed_mb_per_s: speed(samples, embed_time),
-        extract_mb_per_s: speed(samples, extract_time),
+        embed_mb_per_s,
+        extract_mb_per_s,
     };
     Ok(Some((measured, stego)))
 }
 
-/// How fast a method embeds into this many samples, in MB/s; none when they do not hold the payload.
+/// How fast a method embeds into this many samples and extracts from them, in MB/s; none when they do not hold the payload.
 pub(crate) fn throughput<S: Sample>(
     samples: &[S],
     layout: Layout,
     method: Method,
     rate: f64,
     seed: u64,
-) -> Result<Option<f64>> {
+) -> Result<Option<[f64; 2]>> {
     let Some(payload) = payload(carrying(Cover::new(samples, layout)?)?, rate, seed) else {
         return Ok(None);
     };
-    let Some((_, options, _)) = embedded(samples, layout, method, &payload, seed)? else {
+    let Some((_, options, stego)) = embedded(samples, layout, method, &payload, seed)? else {
         return Ok(None);
     };
-    let time = median(|| {
+    speeds(samples, &stego, layout, &payload, &options).map(Some)
+}
+
+/// How fast the payload is embedded and extracted, in MB/s.
+fn speeds<S: Sample>(
+    samples: &[S],
+    stego: &[S],
+    layout: Layout,
+    payload: &[u8],
+    options: &Options,
+) -> Result<[f64; 2]> {
+    let embed_time = median(|| {
         let mut again = samples.to_vec();
         let start = Instant::now();
-        embed(CoverMut::new(&mut again, layout)?, &payload, &options)?;
+        embed(CoverMut::new(&mut again, layout)?, payload, options)?;
         let elapsed = start.elapsed();
         std::hint::black_box(&again);
         Ok(elapsed)
     })?;
-    Ok(Some(speed(samples, time)))
+    let extract_time = median(|| {
+        let start = Instant::now();
+        std::hint::black_box(extract(Cover::new(stego, layout)?, options)?);
+        Ok(start.elapsed())
+    })?;
+    Ok([embed_time, extract_time].map(|time| speed(samples, time)))
 }
 
 /// The payload whose frame has the rate, of so many samples that carry; none when not even an empty frame is that short.

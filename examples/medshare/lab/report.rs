@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::command::lab::{ImageResult, Pictures, Results, SHOWN_RATE};
+use crate::command::lab::{ImageResult, Pictures, Results, SHOWN_RATE, Throughput};
 use crate::lab::measure::{Measured, Method, Row};
 use crate::lab::plot::{Axis, Plot, Scale, Series, Style, marker};
 
@@ -147,7 +147,9 @@ pub(crate) fn html(results: &Results) -> String {
     for plot in plots(results) {
         let _ = write!(page, "<figure>{}</figure>", plot.svg());
     }
-    page.push_str("</div><h2>Pictures</h2><p class='soft'>Lowest bits are the lowest plane, white for 1; of k bits the k lowest carry. In the difference, orange samples went up and blue ones down; a pixel shows the largest change of the samples it stands for. In the histogram, grey is the cover and the orange line the stego image, around the most frequent value.</p>");
+    page.push_str("</div>");
+    page.push_str(&throughput_note(results));
+    page.push_str("<h2>Pictures</h2><p class='soft'>Lowest bits are the lowest plane, white for 1; of k bits the k lowest carry. In the difference, orange samples went up and blue ones down; a pixel shows the largest change of the samples it stands for. In the histogram, grey is the cover and the orange line the stego image, around the most frequent value.</p>");
     for image in &results.images {
         page.push_str(&pictures(image));
     }
@@ -384,15 +386,15 @@ fn plots(results: &Results) -> Vec<Plot> {
         };
     let right = Some("the estimate is right");
     let unit = || vec![0.0, 1.0];
-    let speed = Plot {
-        title: format!("Throughput against size, {SHOWN_RATE} bits per sample"),
+    let speed = |title: &str, value: fn(&Throughput) -> f64| Plot {
+        title: format!("{title}: {}", short(timed(results))),
         x: Axis {
             label: "samples",
             scale: Scale::Binary,
             include: vec![16.0, 16384.0],
         },
         y: Axis {
-            label: "embed, MB/s",
+            label: "MB/s",
             scale: Scale::Decimal,
             include: Vec::new(),
         },
@@ -406,7 +408,7 @@ fn plots(results: &Results) -> Vec<Plot> {
                     .throughput
                     .iter()
                     .filter(|t| t.method == method)
-                    .map(|t| (t.kib as f64, t.embed_mb_per_s))
+                    .map(|t| (t.kib as f64, value(t)))
                     .collect(),
             })
             .collect(),
@@ -448,8 +450,37 @@ fn plots(results: &Results) -> Vec<Plot> {
             None,
             |m| m.efficiency,
         ),
-        speed,
+        speed("Embedding speed", |t| t.embed_mb_per_s),
+        speed("Extraction speed", |t| t.extract_mb_per_s),
     ]
+}
+
+/// The image that throughput against size was measured of.
+fn timed(results: &Results) -> &str {
+    results.images.first().map_or("", |image| &image.name)
+}
+
+/// A name in the title of a plot, of a long one its end.
+fn short(name: &str) -> String {
+    const MOST: usize = 32;
+    match name.char_indices().rev().nth(MOST) {
+        Some((at, _)) => format!("…{}", escape(name.get(at..).unwrap_or_default())),
+        None => escape(name),
+    }
+}
+
+/// What throughput against size was measured of, and what that says less of.
+fn throughput_note(results: &Results) -> String {
+    let passed_over = results.images.first().is_some_and(|image| !image.all_carry);
+    format!(
+        "<p class='soft'>Speed against size is of the first image alone, {}, whose rows are taken over and over, at {SHOWN_RATE} bits per sample.{}</p>",
+        escape(timed(results)),
+        if passed_over {
+            " It has reserved samples (padding), or channels that do not carry, and so takes slower paths than an image all of whose samples carry."
+        } else {
+            ""
+        }
+    )
 }
 
 /// For each method and each rate that every image holds with it, the mean over the images.

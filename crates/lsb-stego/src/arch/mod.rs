@@ -61,7 +61,8 @@ const KINDS: &[Kind] = &[
 ];
 
 impl Level {
-    /// The level that needs nothing: eight samples at a time in a 64-bit word, without `unsafe`.
+    /// The level that needs nothing of the CPU: eight samples at a time in a 64-bit word. No instruction of it is `unsafe`; but
+    /// the histogram of the reversible scheme adds to its counts without checking bounds, as it does at every level.
     #[must_use]
     pub const fn portable() -> Self {
         Self(Kind::Portable)
