@@ -88,7 +88,10 @@ fn the_laboratory_writes_table_object_and_page() {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
     // Speed against size is of one image, and of which the page says, and whether it is one that takes slower paths.
-    for title in ["Embedding speed: CT_small.dcm<", "Extraction speed: CT_small.dcm<"] {
+    for title in [
+        "Embedding speed: CT_small.dcm<",
+        "Extraction speed: CT_small.dcm<",
+    ] {
         assert!(page.contains(title), "{title}");
     }
     assert!(page.contains("of the first image alone, CT_small.dcm, "));
