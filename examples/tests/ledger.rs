@@ -223,6 +223,45 @@ fn verifying_shows_how_far_it_is_at_a_terminal_only() {
     assert_eq!(object["blocks"], 4);
 }
 
+/// A chain is computed again in a file without a name: beside the ledger, or where the user says.
+#[test]
+fn a_folder_without_room_for_the_chain_is_named() {
+    let place = Place::new();
+    let names = || fs::read_dir(place.path("shared")).unwrap().count();
+    let before = names();
+    let verify = ["ledger", "verify", "--ledger", "shared/ledger.redb"];
+    fs::create_dir(place.path("roomy")).unwrap();
+    for folder in [&[][..], &["--scratch", "roomy"]] {
+        place.run(verify.iter().chain(folder)).ok();
+        assert_eq!(names(), before);
+    }
+    assert_eq!(fs::read_dir(place.path("roomy")).unwrap().count(), 0);
+    let told = ["temporary file in nowhere"];
+    let nowhere = ["--scratch", "nowhere"];
+    place.run(verify.iter().chain(&nowhere)).fails(1, &told);
+    let served = Served::new(&place, "city");
+    let at = ["--ledger", served.url.as_str(), "--home", "alice"];
+    let run = |more: &[&str]| place.run(more.iter().chain(&at));
+    run(&["ledger", "verify"]).ok();
+    run(&["ledger", "verify", "--scratch", "nowhere"]).fails(1, &told);
+    run(&["ledger", "export", "all", "--scratch", "nowhere"]).fails(1, &told);
+    assert!(!place.path("all").exists());
+    drop(served);
+    // no file may have more than 512 bytes, which the temporary one is the first to meet
+    #[cfg(target_os = "linux")]
+    {
+        let mut shell = std::process::Command::new("sh");
+        let limited = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
+        let program = env!("CARGO_BIN_EXE_medshare");
+        shell.current_dir(place.directory.path());
+        shell.args(["-c", limited, "sh", program]).args(verify);
+        shell.env_remove("MEDSHARE_HOME");
+        let told = ["temporary file in shared", "too large"];
+        Ran::of(shell.output().unwrap()).fails(1, &told);
+        assert_eq!(names(), before);
+    }
+}
+
 #[test]
 fn a_node_for_members_only_is_asked_with_signed_questions() {
     let place = Place::new();

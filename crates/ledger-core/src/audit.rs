@@ -18,22 +18,39 @@ pub struct Audit {
 }
 
 impl<S: LedgerStore> Ledger<S> {
+    /// Audits the ledger as [`Ledger::audit_into`], in memory: more bytes than the ledger has on disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::audit_into`].
+    pub fn audit(&self, progress: impl FnMut(u64, u64)) -> Result<Audit> {
+        self.audit_into(MemoryStore::new(), progress)
+    }
+
     /// Computes every block again from the genesis, with every signature and every rule, and compares each table with
-    /// what comes out, byte for byte; the state tree is computed by jmt itself, not by the code that makes blocks. `progress` hears the blocks done and the blocks there are.
+    /// what comes out, byte for byte; the state tree is computed by jmt itself, not by the code that makes blocks. `progress`
+    /// hears the blocks done and the blocks there are.
     ///
     /// What was kept beside the ledger by [`Ledger::found_with`] follows from nothing, so it is left out; and so is what the store
     /// notes for itself. The durable store has a checksum behind both, as behind each value.
     ///
-    /// The state is built up in memory meanwhile: about as many bytes as the ledger has on disk.
+    /// The chain is built up in `store`, which must be empty: about as many bytes as the ledger has on disk. Beside that, one block
+    /// at a time is in memory, and then one page of each table; so a store on a disk
+    /// (`RedbStore::scratch`) makes the memory that this takes independent of how long the chain is.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] naming the first block or table entry that is not what the rules give.
-    pub fn audit(&self, mut progress: impl FnMut(u64, u64)) -> Result<Audit> {
+    /// [`Error::Damaged`] naming the first block or table entry that is not what the rules give, [`Error::Rebuilding`] when
+    /// `store` fails.
+    pub fn audit_into<T: LedgerStore>(
+        &self,
+        store: T,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Audit> {
         let reading = self.view()?;
         let last = reading.head().height;
-        let (store, genesis) = (MemoryStore::new(), self.genesis().clone());
-        let again = Ledger::found_by(store, genesis, &[], map::by_jmt::update)?;
+        let again = Ledger::found_by(store, self.genesis().clone(), &[], map::by_jmt::update)
+            .map_err(rebuilding)?;
         let wrong = |height, reason: String| Error::damaged(format!("block {height}: {reason}"));
         for height in 0..=last.0 {
             let height = Height(height);
@@ -46,17 +63,29 @@ impl<S: LedgerStore> Ledger<S> {
                 }
                 continue;
             }
-            again.replay_by(&block, map::by_jmt::update)?;
+            again
+                .replay_by(&block, map::by_jmt::update)
+                .map_err(rebuilding)?;
             progress(height.0 + 1, last.0 + 1);
         }
-        let (stored, computed) = (reading.snapshot(), again.store().snapshot()?);
+        let computed = again.store().snapshot().map_err(rebuilding)?;
         for table in Table::ALL {
-            compare(table, stored, &computed)?;
+            compare(table, reading.snapshot(), &computed)?;
         }
         Ok(Audit {
             blocks: last.0 + 1,
             transactions: reading.head().log_size,
         })
+    }
+}
+
+/// A failure of the store that the chain is built up in is none of the ledger's own.
+fn rebuilding(error: Error) -> Error {
+    match error {
+        Error::Store { .. } => Error::Rebuilding {
+            source: Box::new(error),
+        },
+        other => other,
     }
 }
 
@@ -71,7 +100,9 @@ fn compare(table: Table, stored: &impl Snapshot, computed: &impl Snapshot) -> Re
             // a few names: all of them are on this page
             found.retain(|(key, _)| !key.starts_with(EXTRA));
         }
-        let expected = computed.range(table, &from, &end, Order::Ascending, PAGE)?;
+        let expected = computed
+            .range(table, &from, &end, Order::Ascending, PAGE)
+            .map_err(rebuilding)?;
         if found != expected {
             let differing = found
                 .iter()

@@ -84,6 +84,13 @@ pub enum Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The store failed in which an audit builds the chain up again; of the ledger itself this says nothing.
+    #[error("cannot build the chain up again")]
+    Rebuilding {
+        /// That store's failure.
+        #[source]
+        source: Box<Self>,
+    },
     /// A position or size beyond the log.
     #[error("{what} {found} is beyond the log's size {size}")]
     Beyond {

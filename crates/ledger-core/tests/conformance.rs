@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ledger_core::store::{MemoryStore, Opening, RedbStore};
+use ledger_core::Error;
+use ledger_core::store::{Batch, LedgerStore, MemoryStore, Opening, RedbStore, Snapshot, Table};
 use ledger_core::testing::{check_failing, check_reopening, check_store};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
@@ -33,6 +34,33 @@ fn the_redb_store_keeps_every_rule() {
     let folder = tempfile::tempdir().unwrap();
     let path = paths(folder.path());
     check_store(|| RedbStore::open(&path(), Opening::Create).unwrap());
+}
+
+#[test]
+fn the_scratch_store_keeps_every_rule_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    check_store(|| RedbStore::scratch(folder.path()).unwrap());
+    // more than waits in memory, so that some of it is read from the file
+    let store = RedbStore::scratch(folder.path()).unwrap();
+    let value = |number: u8| vec![number; 1 << 20];
+    for number in 0..80 {
+        let mut batch = Batch::new();
+        batch.put(Table::State, [number], value(number));
+        store.commit(&batch).unwrap();
+    }
+    let snapshot = store.snapshot().unwrap();
+    for number in 0..80 {
+        let found = snapshot.get(Table::State, &[number]).unwrap();
+        assert!(found == Some(value(number)), "{number}");
+    }
+    // where files cannot be without a name, it is gone when the store is
+    #[cfg(unix)]
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    drop((snapshot, store));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let missing = folder.path().join("missing");
+    let missing = RedbStore::scratch(&missing);
+    assert!(matches!(missing, Err(Error::Store { .. })), "{missing:?}");
 }
 
 /// Small enough that some commits find the tables being written.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ledger_core::{ChainId, PublicKey, Refusal, Rejected};
@@ -199,6 +199,17 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The temporary file cannot be used in which a chain is computed again. The ledger itself was not found to be damaged.
+    #[error(
+        "cannot compute the chain again in a temporary file in {folder}, which takes about as much room there as the ledger"
+    )]
+    Scratch {
+        /// The folder that the file is in; it has no name.
+        folder: PathBuf,
+        /// What failed there.
+        #[source]
+        source: ledger_core::Error,
+    },
     /// The system gives no threads to serve with.
     #[error("cannot start serving")]
     Runtime {
@@ -212,6 +223,13 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn scratch(folder: &Path, source: ledger_core::Error) -> Self {
+        Self::Scratch {
+            folder: folder.to_owned(),
+            source,
+        }
+    }
+
     /// Whether a submission that failed so was certainly not recorded, by its node's own word. After any other failure it may be in the
     /// ledger, or come there yet: whoever keeps something for it goes on keeping it, and asks the ledger later.
     #[must_use]

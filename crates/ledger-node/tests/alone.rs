@@ -5,11 +5,13 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use ledger_core::store::{Batch, LedgerStore as _, RedbStore, Table};
 use ledger_core::testing::{Person, content, share, share_id};
 use ledger_core::{
     Accept, Body, ChainId, Grant, Refusal, Revoke, ShareFilter, StatusKind, Transaction, Trust,
@@ -267,6 +269,46 @@ fn many_submitters_each_have_their_place() {
         .for_each(|thread| thread.join().unwrap());
     let audit = node.verify_chain(|_, _| {}).unwrap();
     assert_eq!(audit.transactions, 10 + 200);
+}
+
+/// The chain is computed again in a file beside the ledger that is gone whatever comes out.
+#[test]
+fn verifying_leaves_nothing_beside_the_ledger() {
+    let (folder, node) = founded();
+    let path = node.path().to_owned();
+    drop(node);
+    let names = || {
+        let entries = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    let node = Node::open(&path).unwrap();
+    let mut heard = Vec::new();
+    node.verify_chain(|done, all| heard.push((done, all)))
+        .unwrap();
+    assert_eq!(names(), before);
+    assert_eq!(
+        heard.last(),
+        Some(&(heard.len() as u64 + 1, heard.len() as u64 + 1))
+    );
+    // where there is no folder or no room, that is said, and it is not the ledger's fault
+    let missing = folder.path().join("missing");
+    let failed = node.verify_chain_in(&missing, |_, _| {});
+    match failed {
+        Err(Error::Scratch { folder, .. }) => assert_eq!(folder, missing),
+        other => panic!("{other:?}"),
+    }
+    drop(node);
+    let store = RedbStore::open(&path, ledger_core::store::Opening::Existing).unwrap();
+    let mut batch = Batch::new();
+    batch.put(Table::Involved, [7; 40], b"");
+    store.commit(&batch).unwrap();
+    store.close().unwrap();
+    let damaged = Node::open(&path).unwrap().verify_chain(|_, _| {});
+    assert!(matches!(damaged, Err(Error::Damaged { .. })), "{damaged:?}");
+    assert_eq!(names(), before);
 }
 
 #[test]

@@ -481,6 +481,20 @@ fn a_replica_is_the_servers_chain() {
     assert_eq!(heard, (9, 9));
     let mut fetched = Vec::new();
     replica.export(&mut fetched, |_, _| {}).unwrap();
+    // in a file it is the same, and the file is gone with it
+    let folder = tempfile::tempdir().unwrap();
+    let scratch = running.client().replica_in(folder.path(), |_, _| {});
+    let mut again = Vec::new();
+    scratch.unwrap().export(&mut again, |_, _| {}).unwrap();
+    assert!(again == fetched);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let missing = folder.path().join("missing");
+    let failed = running.client().replica_in(&missing, |_, _| {});
+    assert!(
+        matches!(&failed, Err(Error::Scratch { folder, .. }) if *folder == missing),
+        "{:?}",
+        failed.err()
+    );
     let url = running.url.clone();
     // a server that leaves a block out, or gives another in its place, is found out
     for (asked, instead) in [

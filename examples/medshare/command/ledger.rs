@@ -3,8 +3,8 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ledger_core::store::MemoryStore;
-use ledger_core::{Checkpoint, Height, Ledger, LogKey};
+use ledger_core::store::RedbStore;
+use ledger_core::{Audit, Checkpoint, Height, Ledger, LogKey};
 use ledger_node::{Access, Client, Connecting, Importing, Location, Node};
 use serde_json::json;
 
@@ -24,8 +24,14 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Computes the whole chain again from its genesis and compares every stored byte; exit 3 names what is damaged. One behind
-    /// a URL is fetched whole, and compared with what its node signs.
-    Verify(Source),
+    /// a URL is fetched whole, and compared with what its node signs. A temporary file takes about as much room as the ledger
+    /// meanwhile, and memory does not grow with the chain.
+    Verify {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        scratch: Scratch,
+    },
     /// Copies the ledger with its node's key into a new file: the copy is the same node. One that is served is copied by its
     /// node: `node --backup`.
     Backup {
@@ -35,10 +41,12 @@ enum Command {
         to: PathBuf,
     },
     /// Writes the genesis and every block, without the node's key, for anyone to check; `-` is stdout. One behind a URL is
-    /// fetched whole and computed again first, in memory.
+    /// fetched whole and computed again first, in a temporary file that takes about as much room as the ledger.
     Export {
         #[command(flatten)]
         source: Source,
+        #[command(flatten)]
+        scratch: Scratch,
         /// The file to make.
         to: PathBuf,
     },
@@ -78,6 +86,30 @@ struct Source {
     ledger_ca: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
+}
+
+/// Where a chain is computed again.
+#[derive(Debug, clap::Args)]
+struct Scratch {
+    /// The folder of the temporary file; otherwise that of the ledger, and for a URL the home, or without one the system's
+    /// folder for temporary files.
+    #[arg(long = "scratch", value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Scratch {
+    /// The folder for the chain of a node, which has its ledger elsewhere.
+    fn remote(&self, source: &Source) -> PathBuf {
+        let chosen = self.folder.as_ref().or(source.home.as_ref());
+        chosen.map_or_else(std::env::temp_dir, PathBuf::clone)
+    }
+
+    fn verify(&self, node: &Node, progress: impl FnMut(u64, u64)) -> ledger_node::Result<Audit> {
+        match &self.folder {
+            Some(folder) => node.verify_chain_in(folder, progress),
+            None => node.verify_chain(progress),
+        }
+    }
 }
 
 impl Source {
@@ -132,17 +164,21 @@ impl Source {
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         match &self.command {
-            Command::Verify(source) => verify(source, output),
+            Command::Verify { source, scratch } => verify(source, scratch, output),
             Command::Backup { source, to } => backup(source, to, output),
-            Command::Export { source, to } => export(source, to, output),
+            Command::Export {
+                source,
+                scratch,
+                to,
+            } => export(source, scratch, to, output),
             Command::Import { from, to, trust } => import(from, to, trust.as_ref(), output),
             Command::Status(source) => status(source, output),
         }
     }
 }
 
-fn verify(source: &Source, output: &Output) -> Result<Outcome> {
-    match recompute(source, output) {
+fn verify(source: &Source, scratch: &Scratch, output: &Output) -> Result<Outcome> {
+    match recompute(source, scratch, output) {
         Ok(outcome) => Ok(outcome),
         Err(error) => match error.downcast_ref::<ledger_node::Error>() {
             // damage may show already when the file is opened
@@ -160,18 +196,21 @@ fn verify(source: &Source, output: &Output) -> Result<Outcome> {
     }
 }
 
-fn recompute(source: &Source, output: &Output) -> Result<Outcome> {
+fn recompute(source: &Source, scratch: &Scratch, output: &Output) -> Result<Outcome> {
     let ledger = source.open(output)?;
     let (blocks, transactions, compared) = match &ledger {
         Access::Alone(node) => {
             let bar = output.count("verifying blocks", node.head()?.height.0 + 1);
-            let audit = node.verify_chain(|done, _| bar.set_position(done));
+            let audit = scratch.verify(node, |done, _| bar.set_position(done));
             bar.finish_and_clear();
             let audit = audit?;
             (audit.blocks, audit.transactions, "every stored byte")
         }
         Access::Remote(client) => {
-            let head = replica(client, output)?.view()?.head().clone();
+            let head = replica(client, &scratch.remote(source), output)?
+                .view()?
+                .head()
+                .clone();
             let compared = "and what its node signs";
             (head.height.0 + 1, head.log_size, compared)
         }
@@ -189,9 +228,9 @@ fn recompute(source: &Source, output: &Output) -> Result<Outcome> {
 }
 
 /// The ledger behind a node, fetched whole and computed again.
-fn replica(client: &Client<'_>, output: &Output) -> Result<Ledger<MemoryStore>> {
+fn replica(client: &Client<'_>, folder: &Path, output: &Output) -> Result<Ledger<RedbStore>> {
     let bar = output.count("fetching blocks", client.checkpoint()?.height().0 + 1);
-    let replica = client.replica(MemoryStore::new(), |done, _| bar.set_position(done));
+    let replica = client.replica_in(folder, |done, _| bar.set_position(done));
     bar.finish_and_clear();
     Ok(replica?)
 }
@@ -207,7 +246,7 @@ fn backup(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
     Ok(Outcome::done(json!({ "to": to, "bytes": bytes })))
 }
 
-fn export(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
+fn export(source: &Source, scratch: &Scratch, to: &Path, output: &Output) -> Result<Outcome> {
     output.check_target(to)?;
     let height = match source.open(output)? {
         Access::Alone(node) => {
@@ -219,7 +258,7 @@ fn export(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
             height
         }
         Access::Remote(client) => {
-            let replica = replica(&client, output)?;
+            let replica = replica(&client, &scratch.remote(source), output)?;
             written(to, |to| Ok(replica.export(to, |_, _| {})?))?
         }
         _ => bail!("this ledger cannot be exported"),

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use self::keys::Keys;
 use self::opening::{at, make_private, wait_for};
 use self::time::Time;
-use crate::file::sync_name;
+use crate::file::{folder_of, sync_name};
 use crate::{Error, Result};
 
 mod copy;
@@ -370,13 +370,28 @@ impl Node {
     }
 
     /// Computes the whole chain again from its genesis and compares every table of it; `progress` hears the blocks done
-    /// and the blocks there are.
+    /// and the blocks there are. Meanwhile a temporary file beside the ledger takes about as much room as the ledger.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] naming the first part that is not what the rules give.
+    /// [`Error::Damaged`] naming the first part that is not what the rules give, [`Error::Scratch`] when there is no room.
     pub fn verify_chain(&self, progress: impl FnMut(u64, u64)) -> Result<Audit> {
-        self.ledger.audit(progress).map_err(|error| self.at(error))
+        self.verify_chain_in(folder_of(&self.path), progress)
+    }
+
+    /// As [`Node::verify_chain`], with the temporary file in this folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::verify_chain`].
+    pub fn verify_chain_in(&self, folder: &Path, progress: impl FnMut(u64, u64)) -> Result<Audit> {
+        let scratch = RedbStore::scratch(folder).map_err(|error| Error::scratch(folder, error))?;
+        self.ledger
+            .audit_into(scratch, progress)
+            .map_err(|error| match error {
+                ledger_core::Error::Rebuilding { source } => Error::scratch(folder, *source),
+                other => self.at(other),
+            })
     }
 
     fn at(&self, error: ledger_core::Error) -> Error {

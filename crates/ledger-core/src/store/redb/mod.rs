@@ -27,6 +27,7 @@ mod disk;
 mod journal;
 mod overlay;
 mod record;
+mod scratch;
 mod snapshot;
 mod tables;
 
@@ -70,7 +71,6 @@ enum Flushing {
     /// One of its own, while commits go on.
     Aside,
     /// The one that commits.
-    #[cfg(feature = "testing")]
     Inline,
 }
 
@@ -353,7 +353,6 @@ impl RedbStore {
                 writer.flush = Some(thread.map_err(|error| failed_disk("writing a block", error))?);
                 Ok(())
             }
-            #[cfg(feature = "testing")]
             Flushing::Inline => self.shared.flush(|_, _| {}).map(drop),
         }
     }
