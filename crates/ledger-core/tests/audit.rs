@@ -2,11 +2,12 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::unwrap_in_result,
     reason = "a test that cannot go on should stop there"
 )]
 
-use std::fs;
-use std::io;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::{fs, io};
 
 use ledger_core::store::{
     Batch, LedgerStore, MemorySnapshot, MemoryStore, Order, RedbStore, Snapshot, Table,
@@ -51,7 +52,7 @@ fn audited(ledger: &Ledger<MemoryStore>) -> Result<Audit> {
 /// A store whose disk is full after some commits.
 struct Filling {
     store: MemoryStore,
-    room: std::sync::atomic::AtomicU32,
+    room: AtomicU32,
 }
 
 impl LedgerStore for Filling {
@@ -62,7 +63,6 @@ impl LedgerStore for Filling {
     }
 
     fn commit(&self, batch: &Batch) -> Result<()> {
-        use std::sync::atomic::Ordering::SeqCst;
         let room = |left: u32| left.checked_sub(1);
         match self.room.fetch_update(SeqCst, SeqCst, room) {
             Ok(_) => self.store.commit(batch),

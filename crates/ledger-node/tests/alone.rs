@@ -183,13 +183,13 @@ fn a_file_that_is_no_ledger_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     assert!(matches!(Node::open(&path), Err(Error::Missing { .. })));
-    std::fs::write(&path, "").unwrap();
+    fs::write(&path, "").unwrap();
     assert!(
         matches!(Node::open(&path), Err(Error::NotALedger { .. })),
         "{:?}",
         Node::open(&path)
     );
-    std::fs::write(
+    fs::write(
         &path,
         "a letter to my grandmother, long enough to be a page".repeat(200),
     )
@@ -215,7 +215,7 @@ fn a_file_that_is_no_ledger_is_named() {
 fn only_the_owner_reads_the_file_with_the_key() {
     use std::os::unix::fs::PermissionsExt as _;
     let (folder, _node) = founded();
-    let mode = std::fs::metadata(folder.path().join("ledger"))
+    let mode = fs::metadata(folder.path().join("ledger"))
         .unwrap()
         .permissions()
         .mode();
