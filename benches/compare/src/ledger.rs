@@ -1,7 +1,7 @@
 //! The ledger against its limits and its peers, in one run: `cargo run --release --features ledger --bin ledger [-- PART]`.
 //!
 //! Parts: `commits` (one submitter against redb's own commits of the same bytes), `path` (decode, verify, apply, log, state,
-//! commit, against Ed25519 alone, and with it redb's commit of each block; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, memory and bytes at 10^4,
+//! commit, against Ed25519 alone, and with it redb's commit of each block; under `taskset -c 0` for one core), `signatures` (each way to check one), `growth` (proofs, opening, verifying, memory and bytes at 10^4,
 //! 10^5, … transactions; `GROWTH=7` goes to 10^7), `http` (saturation against the path in process, one by one and in batches, latency at half of it, and
 //! both against a server that only syncs, a sync and arithmetic alone),
 //! `postgres` (the same records with an index and a commit each; needs Debian's postgresql), `anvil` (the same records in a contract on
@@ -50,6 +50,9 @@ fn main() -> Result<()> {
         let mut args = env::args().skip(2);
         let count = args.next().context("how many")?.parse()?;
         return growth::grow(count, Path::new(&args.next().context("a file")?));
+    }
+    if part.as_deref() == Some(growth::CHECK) {
+        return growth::check(Path::new(&env::args().nth(2).context("a file")?));
     }
     let cores = thread::available_parallelism()?;
     println!("cores {cores}");
