@@ -349,7 +349,7 @@ fn inflate(zlib: &[u8], expected: u64) -> Result<(Vec<u8>, usize)> {
     Ok((plain, used))
 }
 
-/// By libdeflate, which takes two thirds of the time; it says neither what is wrong nor where a stream ends, so only one that fills
+/// By libdeflate, which is faster; it says neither what is wrong nor where a stream ends, so only one that fills
 /// `plain`, and whose checksum (RFC 1950, 2.2) is also the end of `zlib`, is taken to end there.
 fn inflate_whole(zlib: &[u8], plain: &mut [u8]) -> bool {
     // with the checksum behind the stream
