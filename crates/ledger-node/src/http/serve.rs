@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -131,6 +133,7 @@ impl Server {
             signals,
             ..
         } = self.settings;
+        let mut signal = listen(signals)?;
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let metrics = Arc::new(Metrics::new());
         let (queue, waiting) = mpsc::channel(self.settings.queue.max(1));
@@ -194,8 +197,6 @@ impl Server {
             let place = Arc::clone(&places).acquire_owned().await;
             (place, listener.accept().await)
         };
-        let signal = signal(signals);
-        tokio::pin!(signal);
         loop {
             let (place, accepted) = tokio::select! {
                 _ = stopping.wait_for(|stopping| *stopping) => break,
@@ -285,27 +286,28 @@ impl Connection {
     }
 }
 
-/// Waits for SIGINT or SIGTERM; for ever when they are not listened to.
-async fn signal(listen: bool) {
-    if !listen {
-        return std::future::pending().await;
+/// Listens to SIGINT and SIGTERM from now on, where it is asked to; what it returns ends with the first of them.
+///
+/// Whoever was answered may rely on a signal ending the server in order: so this is called before anybody is.
+fn listen(signals: bool) -> std::io::Result<BoxFuture<'static, ()>> {
+    if !signals {
+        return Ok(std::future::pending().boxed());
     }
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let term = async {
-            match signal(SignalKind::terminate()) {
-                Ok(mut term) => drop(term.recv().await),
-                Err(_) => std::future::pending().await,
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
-        };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            () = term => {}
         }
+        .boxed())
     }
     #[cfg(not(unix))]
     {
-        let _ = tokio::signal::ctrl_c().await;
+        Ok(async { drop(tokio::signal::ctrl_c().await) }.boxed())
     }
 }
