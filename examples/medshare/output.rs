@@ -199,6 +199,20 @@ impl Output {
         self.object(object(fields));
     }
 
+    /// One of results that do not end: a text for people, an object on a line for programs.
+    ///
+    /// # Errors
+    ///
+    /// Nobody reads them any more.
+    pub(crate) fn next(&self, text: impl Display, fields: &Value) -> Result<()> {
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Text => writeln!(out, "{text}")?,
+            Format::Json => writeln!(out, "{fields}")?,
+        }
+        Ok(())
+    }
+
     fn object(&self, fields: Map<String, Value>) {
         if self.format == Format::Json {
             print(&Value::Object(fields));

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 mod common;
 use common::served::Served;
@@ -86,6 +88,64 @@ fn every_command_takes_a_url_for_the_ledger() {
         fs::read(place.path("bob").join("checkpoint")).unwrap(),
         kept
     );
+}
+
+/// Whoever waits for an answer hears of it, without asking again and again.
+#[test]
+fn what_is_recorded_is_shown_while_it_is() {
+    let place = Place::new();
+    // nobody else can record in a file that this process has
+    place
+        .run(["log", "--follow", "--home", "alice"])
+        .fails(1, &["medshare node"]);
+    let served = Served::new(&place, "city");
+    let at = ["--ledger", served.url.as_str()];
+    let follow = |args: &[&str]| {
+        let mut child = program(place.directory.path())
+            .args(["log", "--follow", "--home", "alice"])
+            .args(at)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        (child, out.map_while(Result::ok))
+    };
+    let (mut programs, mut objects) = follow(&["--json", "--from", "3"]);
+    let ct = image("CT_small.dcm");
+    let share = ["share", "--json", "--home", "alice"];
+    let to = [ct.to_str().unwrap(), "--to", "bob.pgp"];
+    let shared = place.run(share.iter().chain(&to).chain(&at)).ok().json();
+    let share = text(&shared, "share_id");
+    let reject = ["reject", "--home", "bob", share, "--reason", "not mine"];
+    place.run(reject.iter().chain(&at)).ok();
+    for (index, kind, words) in [(3, "share", ""), (4, "reject", "not mine")] {
+        let event: serde_json::Value = serde_json::from_str(&objects.next().unwrap()).unwrap();
+        assert_eq!(event["index"], index);
+        assert_eq!(text(&event, "kind"), kind);
+        assert_eq!(text(&event, "text"), words);
+        assert_eq!(text(&event, "share_id"), share);
+    }
+    let (mut people, mut lines) = follow(&[&share[..8], "--from", "4"]);
+    let line = lines.next().unwrap();
+    assert!(
+        line.contains("reject") && line.ends_with(": not mine"),
+        "{line}"
+    );
+    people.kill().unwrap();
+    people.wait().unwrap();
+    // a node that is away is waited for, and said to be
+    drop(served);
+    let mut said = BufReader::new(programs.stderr.take().unwrap()).lines();
+    let said = said.next().unwrap().unwrap();
+    assert!(
+        said.contains("cannot reach") && said.contains("trying again"),
+        "{said}"
+    );
+    assert!(programs.try_wait().unwrap().is_none());
+    programs.kill().unwrap();
+    programs.wait().unwrap();
 }
 
 /// What the commands of a membership record, they record at a node as they do in a file.
@@ -208,7 +268,7 @@ fn verifying_shows_how_far_it_is_at_a_terminal_only() {
             .args(["--quiet", "--return", "--command", &verify, "/dev/null"])
             .env_remove("MEDSHARE_HOME")
             .env("TERM", "xterm")
-            .stdin(std::process::Stdio::null())
+            .stdin(Stdio::null())
             .output()
             .unwrap();
         assert!(ran.status.success(), "{ran:?}");

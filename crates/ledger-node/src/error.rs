@@ -230,6 +230,16 @@ impl Error {
         }
     }
 
+    /// Whether the same question may be answered later: the server was not reached, had no time, or waits for its witnesses.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Unproven(Rejected::Witnesses { .. }) => true,
+            Self::Server { status, .. } => matches!(status, 408 | 429 | 500..=599),
+            _ => false,
+        }
+    }
+
     /// Whether a submission that failed so was certainly not recorded, by its node's own word. After any other failure it may be in the
     /// ledger, or come there yet: whoever keeps something for it goes on keeping it, and asks the ledger later.
     #[must_use]

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ledger_core::{Address, Body, ShareFilter, ShareId, ShareState};
-use ledger_node::Access;
+use ledger_node::client::Subject;
+use ledger_node::{Access, Event};
 use serde_json::{Value, json};
 
 use crate::answer;
@@ -11,6 +12,10 @@ use crate::output::{Outcome, Output};
 use medshare_verify::rfc3339;
 
 /// Shows the shares that you sent or received, or everything that happened to one.
+///
+/// `--follow` goes on with what is recorded, an event a line, until it is stopped: what concerns you, one share, or with `--all`
+/// everything. Each event is proven before it is shown. With `--json` each is an object on a line of its own; a program that was
+/// stopped goes on with `--from`, one more than the index that it saw last.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -20,12 +25,29 @@ pub(crate) struct Args {
     /// Every share on the ledger, in place of your own.
     #[arg(long, conflicts_with = "share")]
     all: bool,
+    /// Go on with what is recorded from now on, until stopped.
+    #[arg(long)]
+    follow: bool,
+    /// Begin at this index of the log.
+    #[arg(long, value_name = "INDEX", requires = "follow")]
+    from: Option<u64>,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let home = self.member.open()?;
         let ledger = home.ledger(output)?;
+        if self.follow {
+            let subject = match &self.share {
+                Some(share) => match answer::find_share(&ledger, share)? {
+                    Ok(share_id) => Subject::Share(share_id),
+                    Err(rejected) => return Ok(rejected),
+                },
+                None if self.all => Subject::Everything,
+                None => Subject::Member(home.address()?),
+            };
+            return follow(&ledger, subject, self.from, output);
+        }
         match &self.share {
             Some(share) => match answer::find_share(&ledger, share)? {
                 Ok(share_id) => one(&ledger, &share_id, output),
@@ -88,34 +110,8 @@ fn one(ledger: &Access, share_id: &ShareId, output: &Output) -> Result<Outcome> 
     output.line(format_args!("commitment   {}", share.commitment));
     let mut events = Vec::new();
     for event in ledger.events(share_id)? {
-        let (height, tx) = (event.height, &event.tx);
-        let time = rfc3339(tx.created_at());
-        let detail = match tx.body() {
-            Body::Share(share) => share.description.clone().unwrap_or_default(),
-            Body::Reject(reject) => reject.reason.clone().unwrap_or_default(),
-            _ => String::new(),
-        };
-        output.line(format_args!(
-            "{time}  height {height:>6}  {:9} by {}{}{}",
-            tx.body().kind(),
-            tx.sender(),
-            if detail.is_empty() { "" } else { ": " },
-            detail.escape_debug(),
-        ));
-        for receiver in tx.body().receivers() {
-            output.line(format_args!(
-                "                                       to {receiver}"
-            ));
-        }
-        events.push(json!({
-            "index": event.index,
-            "height": height.0,
-            "time": time,
-            "kind": tx.body().kind(),
-            "sender": tx.sender().to_string(),
-            "receivers": tx.body().receivers().iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "text": detail,
-        }));
+        output.line(text(&event, ""));
+        events.push(told(&event));
     }
     let mut fields = summary(share_id, &share);
     if let Value::Object(map) = &mut fields {
@@ -138,4 +134,90 @@ fn summary(share_id: &ShareId, share: &ShareState) -> Value {
         })).collect::<Vec<_>>(),
         "commitment": share.commitment.to_string(),
     })
+}
+
+/// One event and those whom it names, for people.
+fn text(event: &Event, share: &str) -> String {
+    let (height, tx) = (event.height, &event.tx);
+    let words = words(tx.body());
+    let mut text = format!(
+        "{}  height {height:>6}  {:9} {share}by {}{}{}",
+        rfc3339(tx.created_at()),
+        tx.body().kind(),
+        tx.sender(),
+        if words.is_empty() { "" } else { ": " },
+        words.escape_debug(),
+    );
+    for receiver in tx.body().receivers() {
+        text.push_str(&format!(
+            "\n                                       to {receiver}"
+        ));
+    }
+    text
+}
+
+/// The same for programs.
+fn told(event: &Event) -> Value {
+    let (height, tx) = (event.height, &event.tx);
+    json!({
+        "index": event.index,
+        "height": height.0,
+        "time": rfc3339(tx.created_at()),
+        "kind": tx.body().kind(),
+        "sender": tx.sender().to_string(),
+        "receivers": tx.body().receivers().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "text": words(tx.body()),
+    })
+}
+
+/// What the sender wrote.
+fn words(body: &Body) -> &str {
+    let words = match body {
+        Body::Share(share) => share.description.as_deref(),
+        Body::Reject(reject) => reject.reason.as_deref(),
+        _ => None,
+    };
+    words.unwrap_or_default()
+}
+
+/// Shows what is recorded as it is. That the server is away for a while ends nothing.
+fn follow(
+    ledger: &Access,
+    subject: Subject,
+    from: Option<u64>,
+    output: &Output,
+) -> Result<Outcome> {
+    let Access::Remote(client) = ledger else {
+        bail!(
+            "this process has the ledger's file, so nobody else records in it: serve it by `medshare node`, and follow with --ledger URL"
+        );
+    };
+    let from = match from {
+        Some(from) => from,
+        None => client.checkpoint()?.size(),
+    };
+    let mut away = false;
+    for event in client.follow(subject, from) {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) if error.may_pass() => {
+                if !away {
+                    output.note(format_args!("{error}; trying again until it answers"));
+                }
+                away = true;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if away {
+            output.note("it answers again");
+        }
+        away = false;
+        let share = event.tx.body().share_id();
+        let mut fields = told(&event);
+        fields["share_id"] = share.map(ToString::to_string).into();
+        let share = share.map_or_else(String::new, |share| format!("{share} "));
+        output.next(text(&event, &share), &fields)?;
+    }
+    Ok(Outcome::Told)
 }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod connecting;
+mod follow;
 mod memory;
 mod questions;
 mod replica;
@@ -24,6 +25,7 @@ use ledger_core::{
 use serde::Deserialize;
 
 pub use self::connecting::Connecting;
+pub use self::follow::{Follow, Subject};
 use self::memory::Memory;
 use self::transport::{Replied, Transport};
 use crate::{Error, Result};

@@ -7,7 +7,7 @@ use ledger_core::{ChainId, MAX_ANSWER, Signature};
 use serde::Deserialize;
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, BodyReader};
 
 use super::connecting::{Connecting, Sign};
 use super::now;
@@ -17,6 +17,7 @@ use crate::{Error, Result};
 const CBOR: &str = "application/cbor";
 const CBOR_SEQUENCE: &str = "application/cbor-seq";
 const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
 /// How often a transaction is sent when the connection breaks: the server answers the second as it would have the first.
 const ATTEMPTS: u32 = 3;
 /// From how many bytes on a server is asked first whether to send them (RFC 9110, section 10.1.1): one that has no time answers and
@@ -43,6 +44,8 @@ pub(super) struct Replied {
     kind: String,
     pub(super) next: Option<String>,
     pub(super) body: Vec<u8>,
+    /// In place of the body, when it has no end.
+    pub(super) stream: Option<BodyReader<'static>>,
     /// How long to wait before the same is asked again, where the server says so.
     wait: Option<Duration>,
 }
@@ -157,6 +160,11 @@ impl<'a> Transport<'a> {
         self.get_as(path, JSON)
     }
 
+    /// Asks for a stream of events, which ends when the time of an answer is over.
+    pub(super) fn stream(&self, path: &str) -> Result<Replied> {
+        self.get_as(path, EVENTS)
+    }
+
     fn get_as(&self, path: &str, accept: &str) -> Result<Replied> {
         let url = format!("{}{path}", self.url);
         let request = || self.agent.get(&url).header("accept", accept);
@@ -266,19 +274,22 @@ fn replied(url: String, response: Result<Response<Body>, ureq::Error>) -> Result
         header("next-cursor"),
     );
     let wait = header("retry-after").and_then(|seconds| seconds.parse().ok());
-    let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
-    let body = response
-        .body_mut()
-        .with_config()
-        .limit(limit)
-        .read_to_vec()
-        .map_err(unreachable)?;
+    let status = response.status();
+    let (mut body, mut stream) = (Vec::new(), None);
+    if status.is_success() && kind.starts_with(EVENTS) {
+        stream = Some(response.into_body().into_reader());
+    } else {
+        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+        let whole = response.body_mut().with_config().limit(limit);
+        body = whole.read_to_vec().map_err(unreachable)?;
+    }
     Ok(Replied {
-        status: response.status(),
+        status,
         url,
         kind,
         next,
         body,
+        stream,
         wait: wait.map(Duration::from_secs),
     })
 }
