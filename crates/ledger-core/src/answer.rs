@@ -186,6 +186,20 @@ impl Answer {
             .filter_map(|(id, state)| Some((id, state.as_ref()?)))
     }
 
+    /// The names, in hexadecimal, of every member and share that the answer is about and that is proven not to be there.
+    pub fn absent(&self) -> impl Iterator<Item = String> {
+        let members = self.members.iter().filter(|(_, state)| state.is_none());
+        let shares = self.shares.iter().filter(|(_, state)| state.is_none());
+        members
+            .map(|(address, _)| address.to_string())
+            .chain(shares.map(|(id, _)| id.to_string()))
+    }
+
+    /// Every block that the answer is about, in the order of the heights.
+    pub fn blocks(&self) -> impl Iterator<Item = &ProvenBlock> {
+        self.blocks.values()
+    }
+
     /// A block.
     #[must_use]
     pub fn block(&self, height: Height) -> Option<&ProvenBlock> {

@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The files of the page: address, kind, content.
-const FILES: [(&str, &str, &[u8]); 7] = [
+const FILES: [(&str, &str, &[u8]); 9] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -42,6 +42,16 @@ const FILES: [(&str, &str, &[u8]); 7] = [
         "/show.js",
         "text/javascript; charset=utf-8",
         include_bytes!("page/show.js"),
+    ),
+    (
+        "/ask.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("page/ask.js"),
+    ),
+    (
+        "/prove.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("page/prove.js"),
     ),
     (
         "/check.js",

@@ -85,6 +85,7 @@ fn the_page_checks_the_proof_itself() {
     );
     browser.shows("That it is “live” rests on the proof of the state");
     let life = "[...document.querySelectorAll('.timeline li')].map(li => li.className).join()";
+    browser.shows("Verified in this browser, at 11 transactions: this is all that happened to it.");
     assert_eq!(browser.text(life), "share,accept");
     browser.picture("share.png");
 
@@ -92,7 +93,7 @@ fn the_page_checks_the_proof_itself() {
     browser.shows("Verified in this browser: recorded in block 5 and rejected");
     // proven, and nothing to rely on
     assert_eq!(
-        browser.text("document.querySelector('#verdict p').className"),
+        browser.text("document.querySelector('#verdict').className"),
         "verdict bad"
     );
     // the browser remembers the share before
@@ -109,8 +110,28 @@ fn the_page_checks_the_proof_itself() {
     browser.picture("blocks.png");
     browser.open(&at(&running.url, "block/4"));
     browser.shows("Block 4");
-    browser.shows("Share");
+    browser.shows("the node signed this header, and these are all transactions of its block.");
+    assert_eq!(browser.text(life), "share");
     browser.picture("block.png");
+    browser.open(&at(
+        &running.url,
+        &format!("member/{}", Person::new(2).address),
+    ));
+    browser.shows(
+        "Verified in this browser, at 11 transactions: who it is and which keys are its own.",
+    );
+    for (place, text) in [
+        (of_share(99), "no such share is recorded."),
+        (
+            format!("member/{}", Person::new(9).address),
+            "nobody of this fingerprint was ever enrolled.",
+        ),
+    ] {
+        browser.open(&at(&running.url, &place));
+        browser.shows(&format!(
+            "Verified in this browser, at 11 transactions: {text}"
+        ));
+    }
 
     let (share_id, receivers) = (share_id(6), vec![Person::new(2).address]);
     let grant = Grant {
@@ -124,12 +145,15 @@ fn the_page_checks_the_proof_itself() {
     };
     running.send(1, Body::Grant(grant));
     running.send(1, Body::Revoke(revoke));
-    running.send(1, Body::Withdraw(Withdraw { share_id }));
+    let last = running.send(1, Body::Withdraw(Withdraw { share_id }));
     browser.open(&at(&running.url, &of_share(6)));
     browser.shows("and withdrawn");
     assert_eq!(browser.text(life), "share,grant,revoke,withdraw");
     let facts = browser.text("document.querySelector('#facts').innerText");
     assert!(facts.contains("revoked"), "{facts}");
+    browser.open(&at(&running.url, &format!("tx/{}", last.id)));
+    browser.shows("Verified in this browser, at 14 transactions: it is recorded.");
+    assert_eq!(browser.text(life), "withdraw");
     browser.asked_only(&running.url);
 }
 
@@ -304,7 +328,8 @@ fn a_late_proof_does_not_take_the_memory_back() {
     browser.run(&format!("location.hash = '#/{}'", of_share(7)));
     browser.shows("live at 12 transactions.");
     browser.run("late[0]()");
-    browser.until("checked === 2");
+    // the proof of each share, and the life of each
+    browser.until("checked === 4");
     let seen = "Object.entries(localStorage).find(([name]) => name.startsWith('checkpoint '))[1].split('\\n')[1]";
     assert_eq!(browser.text(seen), "12");
     browser.asked_only(&running.url);
@@ -382,7 +407,7 @@ fn the_page_does_not_believe_a_changed_proof() {
         let changed = Arc::clone(&changed);
         Arc::new(move |path, mut body| {
             if let Some(place) = *changed.lock().unwrap()
-                && path.contains("/proof")
+                && (path.contains("/proof") || path.contains("/events?older="))
             {
                 let at = (body.len() - 1) * place / (PLACES - 1);
                 body[at] ^= 1_u8 << (place % 8);
@@ -395,6 +420,7 @@ fn the_page_does_not_believe_a_changed_proof() {
     for place in 0..PLACES {
         *changed.lock().unwrap() = Some(place);
         browser.open(&at(&url, &of_share(1)));
+        browser.until("document.querySelectorAll('.verdict.bad').length === 2");
         browser.shows("Rejected: ");
         browser.shows("What the server says, without a proof: do not rely on it.");
         let page = browser.text("document.body.innerText");
@@ -415,9 +441,13 @@ fn the_page_shows_what_is_proven_and_not_what_is_said() {
     let url = proxy::between(&running.url, Arc::new(str::to_owned), {
         let (of, other) = (of.clone(), other.clone());
         Arc::new(move |path, body| {
-            if path.ends_with(&share_id(2).to_string()) {
+            // what is proven is no JSON, and stays as it is
+            if path.contains(&share_id(2).to_string()) && body.starts_with(b"{") {
                 let text = String::from_utf8(body).unwrap();
                 let text = text.replace("\"rejected\"", "\"live\"");
+                let text = text
+                    .replace("\"reject\"", "\"accept\"")
+                    .replace("blurred", "thanks");
                 return Some(text.replace(&of, &other).into_bytes());
             }
             Some(body)
@@ -428,6 +458,35 @@ fn the_page_shows_what_is_proven_and_not_what_is_said() {
     let facts = browser.text("document.querySelector('#facts').innerText");
     assert!(facts.contains("rejected"), "{facts}");
     assert!(facts.contains(&of) && !facts.contains(&other), "{facts}");
+    browser.shows("this is all that happened to it");
+    let life = browser.text("document.querySelector('.timeline').innerText");
+    assert!(
+        life.contains("Reject") && life.contains("blurred"),
+        "{life}"
+    );
+    assert!(!life.contains("Accept"), "{life}");
+    browser.asked_only(&url);
+}
+
+/// Proven answers to other questions: the life of another share, and that another share is not there.
+#[test]
+fn the_page_does_not_take_the_answer_to_another_question() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    let [of, other, none, hidden] = [1, 3, 99, 4].map(|number| share_id(number).to_string());
+    let swap = move |path: &str| {
+        path.replace(&format!("{of}/events"), &format!("{other}/events"))
+            .replace(&hidden, &none)
+    };
+    let url = proxy::between(&running.url, Arc::new(swap), Arc::new(|_, body| Some(body)));
+    browser.open(&at(&url, &of_share(1)));
+    browser.shows("What is proven:");
+    browser.shows("Rejected: the answer is about something else. What follows is the server's word: do not rely on it.");
+    browser.open(&at(&url, &of_share(4)));
+    browser.shows("Not found");
+    browser.shows("Rejected: the answer is about something else.");
     browser.asked_only(&url);
 }
 

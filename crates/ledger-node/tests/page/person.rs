@@ -176,7 +176,7 @@ fn the_page_is_used_without_a_mouse() {
     assert_eq!(browser.text(FOCUS), format!("id #/{}", of_share(2)));
     browser.picture("focus.png");
     browser.press("Enter");
-    browser.shows("Verified in this browser");
+    browser.shows("this is all that happened to it");
     // the next Tab goes on in the share, not in the page's head
     browser.press("Tab");
     assert_eq!(
@@ -239,10 +239,18 @@ fn places() -> Vec<(&'static str, String, &'static str)> {
     let member = Person::new(2).address;
     vec![
         ("blocks", String::new(), "Latest blocks"),
-        ("block", "block/11".to_owned(), "Transactions"),
-        ("share", of_share(1), "Verified in this browser"),
-        ("frozen", of_share(2), "Verified in this browser"),
-        ("member", format!("member/{member}"), "Transactions"),
+        (
+            "block",
+            "block/11".to_owned(),
+            "the node signed this header",
+        ),
+        ("share", of_share(1), "this is all that happened to it"),
+        ("frozen", of_share(2), "this is all that happened to it"),
+        (
+            "member",
+            format!("member/{member}"),
+            "who it is and which keys",
+        ),
         ("shares", "shares".to_owned(), "The newest first."),
         ("members", "members".to_owned(), "their fingerprints"),
         ("check", "check".to_owned(), "it stays in this browser"),
@@ -251,7 +259,7 @@ fn places() -> Vec<(&'static str, String, &'static str)> {
             format!("content/{}", content(1)),
             "2 shares have it.",
         ),
-        ("nothing", of_share(99), "no such share"),
+        ("nothing", of_share(99), "no such share is recorded"),
     ]
 }
 

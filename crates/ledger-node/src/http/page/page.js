@@ -2,75 +2,13 @@
 //
 // What it shows is made by show.js: text stays text.
 
+import { Nothing, ask, keep, memory, recall, sizeOf } from "./ask.js";
 import { check, dropped } from "./check.js";
-import { facts, h, link, proven, received, sentence, short, standing, state, when, why } from "./show.js";
-import { verify } from "./verifier.js";
+import { certify, checking, prove } from "./prove.js";
+import { facts, h, link, received, renew, sentence, short, standing, when } from "./show.js";
 
 const main = document.querySelector("#main");
 const HEX64 = /^[0-9a-f]{64}$/i, HEX40 = /^[0-9a-f]{40}$/i;
-
-class Problem extends Error {
-  constructor(problem) { super(problem.detail); this.code = problem.code; this.status = problem.status; }
-}
-class Nothing extends Error { status = 404; }
-
-async function ask(path) {
-  const response = await fetch(path, { headers: { accept: "application/json" } });
-  const body = await read(response);
-  if (!response.ok) throw new Problem(body);
-  return body;
-}
-
-/** The JSON of an answer. What stands in between (a proxy, a portal) answers in its own way. */
-async function read(response) {
-  const text = await response.text();
-  try {
-    return JSON.parse(text);
-  } catch {
-    const kind = response.headers.get("content-type") ?? "of no kind";
-    throw new Problem({ status: response.status, code: "strange",
-      detail: `what came is not the ledger's answer, but something else (status ${response.status}, ${kind})` });
-  }
-}
-
-/** What the browser did not take (blocked, full), for as long as the page is open. */
-const unkept = new Map();
-
-function recall(name) {
-  try {
-    return unkept.get(name) ?? localStorage.getItem(name) ?? undefined;
-  } catch {
-    forgets();
-    return undefined;
-  }
-}
-
-function keep(name, value) {
-  try {
-    localStorage.setItem(name, value);
-    unkept.delete(name);
-  } catch {
-    unkept.set(name, value);
-    forgets();
-  }
-}
-
-function forgets() {
-  document.querySelector("#forgets").textContent = "This browser lets the page keep nothing (its storage is blocked or full): " +
-    "the next time it will not notice that the server went back or that its key changed.";
-}
-
-const sizeOf = (note) => Number(note?.split("\n")[1] ?? 0);
-
-/** Whom this browser trusts here and what it has seen of that ledger: the first key it met, until its reader says otherwise. */
-const memory = {
-  // by address, not by chain: the server names the chain, and a new one would be trusted at once. The key names its chain.
-  key: () => recall("key"),
-  trust: (key) => keep("key", key),
-  seen: (key) => recall(`checkpoint ${key}`),
-  // an answer may be late, or for another window: never back
-  see: (key, note) => { if (sizeOf(note) > sizeOf(memory.seen(key))) keep(`checkpoint ${key}`, note); },
-};
 
 let genesis;
 async function ledger() {
@@ -130,9 +68,20 @@ async function blocks() {
 const withNews = (news, content) => Object.assign(content, { news });
 
 async function block(height) {
-  const found = await ask(`v1/blocks/${height}`);
+  const path = `v1/blocks/${height}`, found = await ask(path);
+  const note = checking(), said = h("div", {}, ...ofBlock(found));
+  certify(await ledger(), path, note, said, "the node signed this header, and these are all transactions of its block.", (answer) => {
+    const block = answer.blocks.get(Number(height));
+    const transactions = block && indices(block.first, block.log_size).map((index) => answer.transactions.get(index));
+    return transactions?.every(Boolean) && ofBlock({ ...block, transactions });
+  });
+  return [h("h2", {}, `Block ${height}`), note, said];
+}
+
+const indices = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
+
+function ofBlock(found) {
   return [
-    h("h2", {}, `Block ${found.height}`),
     facts(["time", when(found.time)], ["header", h("code", {}, found.cid)], ["previous", h("code", {}, found.previous)],
       ["log size", String(found.log_size)], ["log root", h("code", {}, found.log_root)], ["state root", h("code", {}, found.state_root)]),
     h("h2", {}, "Transactions"),
@@ -151,15 +100,29 @@ function happened(tx) {
     h("span", { class: "quiet" }, when(tx.time), ", block ", link(`block/${tx.height}`, String(tx.height))),
     tx.share_id ? h("div", {}, "share ", link(`share/${tx.share_id}`, short(tx.share_id))) : undefined,
     tx.member ? h("div", {}, "member ", link(`member/${tx.member}`, short(tx.member))) : undefined,
-    tx.receivers ? h("div", {}, "for ", ...tx.receivers.flatMap((to) => [link(`member/${to}`, short(to)), " "])) : undefined,
+    tx.receivers?.length ? h("div", {}, "for ", ...tx.receivers.flatMap((to) => [link(`member/${to}`, short(to)), " "])) : undefined,
     tx.text ? h("div", {}, "“", tx.text, "”") : undefined,
     h("div", { class: "quiet" }, link(`tx/${tx.id}`, short(tx.id))));
 }
 
+/** Says that there is none, and proves it: a server could conceal what it has. */
+async function none(error, path, text, absent) {
+  if (error.status !== 404) throw error;
+  const note = checking();
+  certify(await ledger(), path, note, h("div"), text, (answer) => absent(answer) && []);
+  return [h("h2", {}, "Not found"), h("p", {}, `${sentence(error.message)}.`), note];
+}
+
 async function share(id) {
-  const [found, events] = await Promise.all([ask(`v1/shares/${id}`), ask(`v1/shares/${id}/events`)]);
+  const path = `v1/shares/${id}/events`;
+  let found, events;
+  try {
+    [found, events] = await Promise.all([ask(`v1/shares/${id}`), ask(path)]);
+  } catch (error) {
+    return none(error, `v1/shares/${id}`, "no such share is recorded.", (answer) => answer.absent.has(id));
+  }
   const last = found.events.at(-1);
-  const verdict = h("div", { id: "verdict", role: "status" }, h("p", { class: "verdict quiet" }, "Checking the proof in this browser…"));
+  const verdict = Object.assign(checking(), { id: "verdict" }), note = checking(), life = h("div", {}, timeline(events.items));
   const proof = h("div", { id: "proof" });
   const told = h("div", { id: "facts" }, h("p", { class: "quiet" }, "What the server says, not checked yet:"),
     facts(
@@ -169,67 +132,43 @@ async function share(id) {
       ["commitment", h("code", {}, found.commitment)],
       ["receivers", received(found.receivers.map((receiver) => [receiver.address,
         `${receiver.revoked !== undefined ? "revoked" : "granted"}${receiver.accepted !== undefined ? " accepted" : ""}`]))]));
-  prove(id, verdict, told, proof);
-  return withNews([last + 1, id], [
-    h("h2", {}, "Share ", h("code", {}, id)),
-    verdict,
-    told,
-    h("h2", {}, "What happened"),
-    h("p", { class: "quiet" }, "As the server tells it: the proof is about how the share was recorded and where it stands now."),
-    timeline(events.items),
-    proof,
-  ]);
-}
-
-/** Fetches the bundle of a share and believes it or not: the server's word on it counts for nothing. */
-async function prove(id, verdict, told, into) {
-  const refuse = (reason) => {
-    told.firstChild.replaceWith(h("p", { class: "bad" }, "What the server says, without a proof: do not rely on it."));
-    verdict.replaceChildren(h("p", { class: "verdict bad", role: "alert" }, reason));
-  };
-  try {
-    const { trusted, another } = await ledger();
-    if (another) return refuse("Rejected: this address had another ledger before.");
-    const older = memory.seen(trusted);
-    const size = sizeOf(older);
-    const path = `v1/shares/${id}/proof`;
-    let response = await fetch(size ? `${path}?older=${size}` : path);
-    // it has fewer entries than this browser has seen: the verifier says what that is
-    if (response.status === 409) response = await fetch(path);
-    if (!response.ok) throw new Problem(await read(response));
-    const bundle = new Uint8Array(await response.arrayBuffer());
-    const said = await verify(bundle, trusted, older);
-    if (said.verified && said.share !== id) {
-      Object.assign(said, { verified: false, reason: `the proof is about another share, ${said.share}` });
-    }
-    if (!said.verified) return refuse(`Rejected: ${said.reason}.`);
-    memory.see(trusted, said.note);
-    // what is proven takes the place of what was said
-    told.replaceChildren(h("p", { class: "quiet" }, "What is proven:"), proven(said));
-    verdict.replaceChildren(h("p", { class: `verdict ${state(said) === "live" ? "good" : "bad"}` }, `Verified in this browser: recorded in block ${said.height} and ${said.status} at ${said.size} transactions.`));
-    into.replaceChildren(
-      h("h2", {}, "Proof"),
-      h("p", { class: "quiet" }, older ? "The ledger continues the checkpoint that this browser saw before. " : "",
-        `${bundle.length} bytes. `, h("a", { href: `v1/shares/${id}/proof`, download: `${id}.proof` }, "Keep it"),
-        " and check it elsewhere: ", h("code", {}, `medshare check-proof ${id}.proof --trust ${trusted}`)),
-      ...why(said));
-  } catch (error) {
-    refuse(`Not checked: ${error.message}.`);
-  }
+  const whom = await ledger();
+  // one behind the other: the second continues what the first has seen
+  prove(whom, id, verdict, told, proof).then(() =>
+    certify(whom, path, note, life, "this is all that happened to it.", (answer) => {
+      const events = answer.shares.get(id)?.events.map((index) => answer.transactions.get(index));
+      return events?.every((event) => event?.share_id === id) && [timeline(events)];
+    }));
+  return withNews([last + 1, id], [h("h2", {}, "Share ", h("code", {}, id)), verdict, told, h("h2", {}, "What happened"), note, life, proof]);
 }
 
 async function member(address) {
   const line = (share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ", standing(share.status));
   const shares = (who) => listed(h("ul"), `v1/shares?first=newest&${who}=${address}`, line);
-  const [found, sent, received, concerned] = await Promise.all([ask(`v1/members/${address}`), shares("sender"), shares("receiver"),
+  const path = `v1/members/${address}`;
+  let found;
+  try {
+    found = await ask(path);
+  } catch (error) {
+    return none(error, path, "nobody of this fingerprint was ever enrolled.", (answer) => answer.absent.has(address));
+  }
+  const [sent, received, concerned] = await Promise.all([shares("sender"), shares("receiver"),
     listed(h("ol", { class: "timeline" }), `v1/transactions?first=newest&member=${address}`, happened)]);
-  return [
-    h("h2", {}, found.name ?? "Member"),
-    facts(["fingerprint", h("code", {}, found.address)], ["cert", found.cert && h("code", {}, found.cert)], ["transactions", String(found.sequence)],
-      ["revoked", found.revoked !== undefined ? h("span", { class: "bad" }, `at height ${found.revoked}`) : undefined],
-      ...found.keys.map((key) => [key.until === undefined ? "key" : "old key", h("span", {}, h("code", {}, key.key), ` from height ${key.from}`)])),
+  const note = checking(), said = h("div", {}, ofMember(found));
+  certify(await ledger(), path, note, said, "who it is and which keys are its own.", (answer) => {
+    const member = answer.members.get(address);
+    return member && [ofMember(member)];
+  });
+  return [h("h2", {}, found.name ?? "Member"), note, said,
+    h("p", { class: "quiet" }, "The lists below are the server's: what is on one is checked when you open it."),
     h("h2", {}, "Sent"), sent, h("h2", {}, "Received"), received, h("h2", {}, "Transactions"), concerned,
   ];
+}
+
+function ofMember(found) {
+  return facts(["name", found.name], ["fingerprint", h("code", {}, found.address)], ["cert", found.cert && h("code", {}, found.cert)], ["transactions", String(found.sequence)],
+    ["revoked", found.revoked !== undefined ? h("span", { class: "bad" }, `at height ${found.revoked}`) : undefined],
+    ...found.keys.map((key) => [key.until === undefined ? "key" : "old key", h("span", {}, h("code", {}, key.key), ` from height ${key.from}`)]));
 }
 
 /** Every share, the newest first. */
@@ -289,10 +228,21 @@ async function listed(list, path, line) {
 }
 
 async function transaction(id) {
-  const found = await ask(`v1/transactions/${id}`);
-  return [h("h2", {}, "Transaction ", h("code", {}, id)),
+  const path = `v1/transactions/${id}`, found = await ask(path);
+  const note = checking(), said = h("div", {}, ...ofTransaction(found));
+  certify(await ledger(), path, note, said, "it is recorded.", (answer) => {
+    const tx = [...answer.transactions.values()].find((tx) => tx.id === id);
+    return tx?.height !== undefined && ofTransaction(tx);
+  });
+  return [h("h2", {}, "Transaction ", h("code", {}, id)), note, said];
+}
+
+function ofTransaction(found) {
+  return [
     facts(["cid", h("code", {}, found.cid)], ["index", String(found.index)], ["sequence", String(found.sequence)],
-      ["content", found.content && h("code", {}, found.content)]), timeline([found])];
+      ["content", found.content && h("code", {}, found.content)]),
+    timeline([found]),
+  ];
 }
 
 /** What a CID names: the shares of one content (the one that there is, at once), a transaction, or the header of a block. */
@@ -463,11 +413,9 @@ async function show() {
     return;
   }
   // news do not take a link from under the finger: the same link is in the new content
-  const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : undefined;
-  main.replaceChildren(...content.filter((part) => part !== undefined));
+  renew(main, ...content.filter((part) => part !== undefined));
   // only now: a place that comes late would end the news of this one
   if (content.news) listen(...content.news);
-  if (focused) ([...main.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused) ?? main).focus();
   document.title = `${main.querySelector("h2").textContent} · medshare ledger`;
   for (const a of document.querySelectorAll("nav a")) {
     if (a.getAttribute("href") === `#/${place}`) a.setAttribute("aria-current", "page");

@@ -17,6 +17,13 @@ export function svg(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Other content in place of what an element has: whoever has gone to a link with the keyboard stays at it. */
+export function renew(element, ...children) {
+  const focused = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : undefined;
+  element.replaceChildren(...children);
+  if (focused) ([...element.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused) ?? element.closest("main")).focus();
+}
+
 export const link = (to, text) => h("a", { href: `#/${to}`, class: "id" }, text);
 export const short = (id) => `${id.slice(0, 10)}…${id.slice(-6)}`;
 export const when = (seconds) => h("time", { datetime: new Date(seconds * 1000).toISOString() },
