@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 mod common;
@@ -146,6 +147,39 @@ fn what_is_recorded_is_shown_while_it_is() {
     assert!(programs.try_wait().unwrap().is_none());
     programs.kill().unwrap();
     programs.wait().unwrap();
+}
+
+/// As the paper's user did it from Postman: who signs is not who sends.
+#[test]
+fn what_one_signs_another_sends() {
+    let place = Place::new();
+    let ct = image("CT_small.dcm");
+    let share = ["share", "--json", "--home", "alice", "--to", "bob.pgp"];
+    let only = [ct.to_str().unwrap(), "--sign-only", "signed"];
+    let shared = place.run(share.iter().chain(&only)).ok().json();
+    assert!(shared["height"].is_null(), "{shared}");
+    let share = text(&shared, "share_id");
+    let receive = ["receive", "--home", "bob", share, "--out", "out"];
+    place.run(receive).fails(3, &["no approved block"]);
+
+    let served = Served::new(&place, "city");
+    let host = served.url.strip_prefix("http://").unwrap();
+    let signed = fs::read(place.path("signed")).unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = signed.len();
+    let head = format!(
+        "POST /v1/transactions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/cbor\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    stream
+        .write_all(&[head.as_bytes(), &signed].concat())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+
+    let at = ["--ledger", served.url.as_str()];
+    place.run(receive.iter().chain(&at)).ok();
+    assert_eq!(fs::read(ct).unwrap(), fs::read(place.path("out")).unwrap());
 }
 
 /// What the commands of a membership record, they record at a node as they do in a file.

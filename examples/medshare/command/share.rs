@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use ipfs_store::Reach;
-use ledger_core::ShareId;
+use ledger_core::{Height, ShareId};
 use medical_image::Picture;
 use medshare_verify::{Description, file_digest};
 use pgp_envelope::{Cert, Signer};
@@ -36,11 +36,18 @@ pub(crate) struct Args {
     /// As the paper has it: hide the description readable for everybody who has the stego image, in place of sealing it.
     #[arg(long)]
     plain: bool,
+    /// Write the signed transaction to a file in place of sending it. Whoever POSTs its bytes to /v1/transactions of a node, with the
+    /// Content-Type application/cbor, records it: by Postman, say. It is good for a day, and until this home sends something else.
+    #[arg(long, value_name = "FILE")]
+    sign_only: Option<PathBuf>,
 }
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
         let home = self.member.open()?;
+        if self.sign_only.as_deref().is_some_and(file::is_dash) {
+            bail!("--sign-only names a file: stdout says what was shared");
+        }
         let picture = pixels::read(&self.file)?;
         let description = self.description(&picture)?;
         let receivers = self
@@ -83,15 +90,15 @@ impl Args {
         );
         home.remember(&draft.share_id, &remembered)?;
         let recorded = home.ledger(output).and_then(|ledger| {
-            home::submit(
-                &ledger,
-                &signer,
-                draft.created_at,
-                draft.transaction(root.cid),
-            )
+            let body = draft.transaction(root.cid);
+            let tx = home::signed(&ledger, &signer, draft.created_at, body)?;
+            match &self.sign_only {
+                Some(path) => file::write(path, tx.as_bytes()).map(|()| None),
+                None => home::send(&ledger, &tx).map(|receipt| Some(receipt.height)),
+            }
         });
-        let receipt = match recorded {
-            Ok(receipt) => receipt,
+        let height = match recorded {
+            Ok(height) => height,
             Err(error) if error.is::<Unanswered>() => {
                 return Err(error.context(format!(
                     "share {0}, content {1}, is kept: `medshare log {0}` says whether it is recorded; if not, `medshare pin rm {1}` lets go of it",
@@ -105,14 +112,7 @@ impl Args {
                 return Err(error);
             }
         };
-        self.say(
-            output,
-            &picture,
-            &draft.share_id,
-            &root,
-            &receipt,
-            &concealed,
-        )
+        self.say(output, &picture, &draft.share_id, &root, height, &concealed)
     }
 
     fn say(
@@ -121,12 +121,20 @@ impl Args {
         picture: &Picture,
         share_id: &ShareId,
         root: &ipfs_store::dag::Node,
-        receipt: &ledger_core::Receipt,
+        height: Option<Height>,
         concealed: &medshare_verify::Concealed,
     ) -> Result<Outcome> {
         output.line(format_args!("share        {share_id}"));
         output.line(format_args!("cid          {}", root.cid));
-        output.line(format_args!("height       {}", receipt.height));
+        if let Some(height) = height {
+            output.line(format_args!("height       {height}"));
+        }
+        if let Some(path) = &self.sign_only {
+            output.line(format_args!(
+                "signed       {}: not recorded before it is sent",
+                path.display()
+            ));
+        }
         output.line(format_args!(
             "hidden       {} in {} ({}), {} stored",
             size(concealed.payload_len as u64),
@@ -137,7 +145,7 @@ impl Args {
         Ok(Outcome::done(json!({
             "share_id": share_id.to_string(),
             "cid": root.cid.to_string(),
-            "height": receipt.height.0,
+            "height": height.map(|height| height.0),
             "receivers": concealed.record.receivers.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "scheme": concealed.record.image.scheme.to_string(),
             "hidden_bytes": concealed.payload_len,
