@@ -227,10 +227,13 @@ pub(crate) fn embed(
 /// The payload, and the way that it was hidden in.
 pub(crate) fn extract<'a>(picture: &Picture, ways: &'a [Way]) -> Result<(&'a Way, Vec<u8>)> {
     let layout = layout(picture)?;
-    with_samples!(picture.samples(), Cover, layout, |cover| Ok(search(
-        Way::possible(ways, &layout),
-        |way| Ok((way, lsb_stego::extract_par(cover, &way.options)?))
-    )?))
+    let (ways, options): (Vec<&Way>, Vec<Options>) = Way::possible(ways, &layout)
+        .map(|way| (way, way.options.clone()))
+        .unzip();
+    let (index, payload) = with_samples!(picture.samples(), Cover, layout, |cover| {
+        lsb_stego::extract_any_par(cover, &options)?
+    });
+    Ok((ways[index], payload))
 }
 
 /// The payload, the way that it was hidden in, and the file that it was hidden in, byte for byte.

@@ -88,8 +88,8 @@ impl SearchArgs {
     }
 }
 
-/// Scheme, bits per sample, parity and height of every way. The adaptive scheme is last, as it counts all samples before it
-/// reads one, and of its heights the one that `hide` takes is first.
+/// Scheme, bits per sample, parity and height of every way. The adaptive scheme is last, as it looks at all samples before it
+/// reads one, once for all heights, and of its heights the one that `hide` takes is first.
 fn every() -> impl Iterator<Item = (SchemeName, u8, Option<u8>, Option<u8>)> {
     let of = |scheme| (scheme, 1, None, None);
     [of(SchemeName::Reversible)]

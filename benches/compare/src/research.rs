@@ -4,15 +4,25 @@
 //! above 1 when faster than memcpy, beside the gate and the stretch goal of the row, and the throughput. A gate that is
 //! missed at 64 KiB or 256 MiB makes the program fail; 4 MiB is only watched. `*` marks a stretch goal that is met, `!` a gate
 //! that is not. Every row runs at the level that is named (portable, avx2, avx512), else at the best.
+//!
+//! The adaptive scheme is slower than that by far, and has a table of its own: millions of samples per second of grey pictures of 1
+//! and 16 million, and beside the gate the ratio to reading as many samples at places of a shuffled list, which is made
+//! before: what an order that leads all over the picture cannot do without.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use compare::{Asked, FromBytes, numbers, once, paired, placed, rounds};
+use lsb_stego::cost::Costs;
+use lsb_stego::trellis::Trellis;
 use lsb_stego::{
-    Cover, CoverMut, Layout, Level, Options, Scheme, detect, embed, metric, recover, write_bits,
+    Cover, CoverMut, Error, Key, Layout, Level, Options, Scheme, detect, embed, extract,
+    extract_any, metric, recover, write_bits,
 };
+use rand_now::SeedableRng as _;
+use rand_now::rngs::StdRng;
+use rand_now::seq::SliceRandom as _;
 
 /// Pixels of a row of the picture.
 const COLUMNS: u32 = 256;
@@ -53,6 +63,12 @@ fn main() -> ExitCode {
     );
     run.width::<u8>();
     run.width::<u16>();
+    println!(
+        "{:32} {:>36} {:>36}",
+        "operation, M samples/s (gate, stretch), ratio", "1 million", "16 million"
+    );
+    run.adaptive::<u8>();
+    run.adaptive::<u16>();
     ExitCode::from(u8::from(run.missed > 0))
 }
 
@@ -121,6 +137,104 @@ impl Run {
                 assert!(found == payload);
             }
         });
+    }
+
+    /// The adaptive scheme, whole: with costs by HILL, order, trellis of height 10 and frame, a bit in ten samples. And what it takes
+    /// to find that a picture holds nothing, at any height of the code, without a key and with one.
+    fn adaptive<S: FromBytes>(&mut self) {
+        let layout = Layout::new(S::DEPTH).and_then(|layout| layout.with_columns(COLUMNS));
+        let layout = layout.expect("a layout");
+        let level = self.asked.level.unwrap_or(Level::detect());
+        let id = |operation: &str| format!("adaptive/{operation}/u{}/{}", S::DEPTH, level.name());
+        let of = |height| {
+            let (costs, trellis) = (Costs::Hill, Trellis::new(height).expect("a height"));
+            let scheme = Scheme::Adaptive { costs, trellis };
+            Options::new().level(level).scheme(scheme)
+        };
+        let options = &of(10);
+        let payload = |samples: &[S]| -> Vec<u8> {
+            let bytes = numbers().flat_map(u64::to_le_bytes);
+            bytes.take(samples.len() / 80).collect()
+        };
+        let whole = Some((3.0, 10.0));
+        self.samples(&id("embed"), whole, |samples: &[S]| {
+            let (cover, payload) = (samples.to_vec(), payload(samples));
+            let mut stego = cover.clone();
+            move || {
+                let cover = Cover::new(black_box(&cover), layout).expect("a cover");
+                let room = cover.copied_to(&mut stego).expect("as long");
+                embed(room, black_box(&payload), options).expect("it fits");
+                let stego = Cover::new(&stego, layout).expect("a cover");
+                black_box(stego);
+            }
+        });
+        self.samples(&id("extract"), whole, |samples: &[S]| {
+            let (mut stego, payload) = (samples.to_vec(), payload(samples));
+            let room = CoverMut::new(&mut stego, layout).expect("a cover");
+            embed(room, &payload, options).expect("it fits");
+            let changed = samples.iter().zip(&stego).filter(|(a, b)| a != b).count();
+            // A bit in ten samples by random changes would be one in twenty.
+            assert!((1..samples.len() / 20).contains(&changed), "{changed}");
+            move || {
+                let stego = Cover::new(black_box(&stego), layout).expect("a cover");
+                assert!(extract(stego, options).expect("it is there") == payload);
+            }
+        });
+        let heights: Vec<Options> = (7..=12).map(of).collect();
+        let keyed = heights.iter().cloned();
+        let keyed: Vec<Options> = keyed
+            .map(|options| options.key(Key::new([7; 32])))
+            .collect();
+        for (name, ways) in [("nothing", &heights), ("nothing-keyed", &keyed)] {
+            self.samples(&id(name), None, |samples: &[S]| {
+                let samples = samples.to_vec();
+                move || {
+                    let cover = Cover::new(black_box(&samples), layout).expect("a cover");
+                    assert_eq!(extract_any(cover, ways), Err(Error::NoPayload));
+                }
+            });
+        }
+    }
+
+    /// Measures one operation over so many samples and prints a line.
+    fn samples<S: FromBytes, F: FnMut()>(
+        &mut self,
+        id: &str,
+        goal: Option<(f64, f64)>,
+        mut operation: impl FnMut(&[S]) -> F,
+    ) {
+        if !self.asked.wants(id) {
+            return;
+        }
+        print!("{id:32}");
+        for million in [1, 16] {
+            let count = million << 20;
+            let samples = picture::<S>(count * (S::DEPTH as usize / 8));
+            let mut places: Vec<u32> = (0..).take(count).collect();
+            places.shuffle(&mut StdRng::from_seed([7; 32]));
+            let scattered = || {
+                let values = black_box(&places)
+                    .iter()
+                    .map(|&place| samples[place as usize]);
+                black_box(values.fold(0, |sum: u32, value| sum ^ u32::from(value.into())));
+            };
+            let (ratio, time) = rounds(scattered, operation(&samples), [1, 1], 5);
+            let speed = count as f64 / time.as_secs_f64() / 1e6;
+            let (mark, goals) = match goal {
+                None => (' ', String::new()),
+                Some((gate, stretch)) => {
+                    self.missed += u32::from(speed < gate);
+                    let mark = match speed {
+                        _ if speed >= stretch => '*',
+                        _ if speed >= gate => ' ',
+                        _ => '!',
+                    };
+                    (mark, format!("({gate:.0}, {stretch:.0})"))
+                }
+            };
+            print!(" {speed:8.2}{mark} {goals:7} {ratio:17.3}");
+        }
+        println!("  {}", goal.map_or("", |_| "T13"));
     }
 
     /// Measures one operation at every size and prints a line.

@@ -4,7 +4,7 @@
 //!   samples that can move     neither at an end of the stored range, nor reserved, nor alone between such values
 //!         │ order             pseudo-random, of the key or of none
 //!         ▼
-//!   granules                  4096 places of the order each; the samples among them are counted once
+//!   granules                  4096 places of the order each; the samples among them are looked at and counted once
 //!         │ segments          whole granules, as many as the memory of the trellis allows
 //!         ▼
 //!   blocks                    one bit of the stream each: frame, then zeros; with a key XOR the whitening
@@ -12,20 +12,23 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::{ControlFlow, Range};
+use core::ops::Range;
 
 use crate::cost::Costs;
 use crate::extract::search;
-use crate::interleave::Order;
+use crate::interleave::{BATCH, Order};
 use crate::join::Join;
 use crate::key::{CHACHA8, Stream, Use};
-use crate::trellis::{self, Syndrome, Trellis, Worker};
+use crate::trellis::{self, Blocks, Sums, Trellis, Worker};
 use crate::{
-    Cover, CoverMut, Error, Layout, Level, Options, Result, Sample, cost, frame, framed_bits,
+    Cover, CoverMut, Error, Key, Layout, Level, Options, Result, Sample, cost, frame, framed_bits,
 };
 
 /// Places of the order whose samples are counted together.
 const GRANULE: usize = 4096;
+
+/// Granules that are worth a task of their own: a quarter of a million places take some milliseconds.
+const GRANULES: usize = 64;
 
 /// The bits that a cover holds: one for each sample that can move.
 pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
@@ -51,7 +54,9 @@ pub(crate) fn embed<J: Join, S: Sample>(
     let header = frame::Header::of(payload, keystream, options.level)?;
     let frame_bits = framed_bits(payload.len());
     cost::columns(cover.as_cover())?;
-    let walk = Walk::new::<J, S>(cover.as_cover(), options);
+    let mut walk = Walk::new::<J, S>(cover.as_cover(), options);
+    // Only who reads asks for them.
+    walk.bits = Vec::new();
     let Some(bits) = walk.bits_for(frame_bits) else {
         return Err(Error::TooSmall {
             needed_bytes: payload.len(),
@@ -87,19 +92,23 @@ pub(crate) fn embed<J: Join, S: Sample>(
     Ok(frame_bits)
 }
 
-/// Extracts a frame: the bits that the stream may have are tried, as nothing outside of the frame tells them.
+/// Extracts a frame: the bits that the stream may have are tried, as nothing outside of the frame tells them. The walk is made
+/// unless one is there, for the same key: so the cover is looked at once, however many codes are tried.
 pub(crate) fn extract<J: Join, S: Sample>(
     cover: Cover<'_, S>,
     options: &Options,
     trellis: Trellis,
+    walk: &mut Option<Walk>,
 ) -> Result<Vec<u8>> {
     options.one_bit()?;
-    let walk = Walk::new::<J, S>(cover, options);
+    let walk = match walk {
+        Some(walk) if walk.key == options.key => walk,
+        _ => walk.insert(Walk::new::<J, S>(cover, options)),
+    };
     let available = frame::payload_bytes(walk.count).ok_or(Error::NoPayload)?;
     let mut reader = Reader {
-        walk: &walk,
-        samples: cover.samples(),
-        trellis,
+        walk,
+        sums: Sums::new(trellis),
         whitening: options
             .key
             .as_ref()
@@ -124,17 +133,16 @@ fn lengths(count: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Reads what may be a frame.
-struct Reader<'a, S> {
+struct Reader<'a> {
     walk: &'a Walk,
-    samples: &'a [S],
-    trellis: Trellis,
+    sums: Sums,
     whitening: Option<Stream>,
     keystream: u8,
     available: usize,
     level: Level,
 }
 
-impl<S: Sample> Reader<'_, S> {
+impl Reader<'_> {
     /// The payload of the frame in a stream of so many bits.
     fn frame(&mut self, bits: usize) -> Result<Vec<u8>> {
         let mut header = [0; frame::HEADER];
@@ -167,19 +175,17 @@ impl<S: Sample> Reader<'_, S> {
         }
         for index in 0..cuts.segments {
             let segment = cuts.segment(index);
-            let mut syndrome = Syndrome::new(self.trellis, segment.count, segment.bits.len());
-            if segment.bits.is_empty() {
-                continue;
-            }
-            let mut places = self.walk.places(&segment, self.samples);
-            let found = places.try_for_each(|(_, bit)| {
-                let Some(carried) = syndrome.push(bit) else {
-                    return ControlFlow::Continue(());
-                };
-                byte |= carried << (at % 8);
+            let mut blocks = Blocks::new(segment.count, segment.bits.len());
+            let (mut element, mut state) = (segment.before, 0);
+            for _ in segment.bits {
+                state ^= self.sums.of(self.walk.folded(element, blocks.width));
+                element += blocks.width;
+                blocks.next();
+                byte |= u8::from(state & 1 == 1) << (at % 8);
+                state >>= 1;
                 at += 1;
                 if at % 8 != 0 {
-                    return ControlFlow::Continue(());
+                    continue;
                 }
                 let mut whole = [core::mem::take(&mut byte)];
                 if let Some(whitening) = &mut self.whitening {
@@ -191,23 +197,24 @@ impl<S: Sample> Reader<'_, S> {
                     .get(index)
                     .is_some_and(|&expected| expected != whole[0])
                 {
-                    return ControlFlow::Break(Err(Error::NoPayload));
+                    return Err(Error::NoPayload);
                 }
                 if index + 1 == bytes.len() {
-                    return ControlFlow::Break(Ok(()));
+                    return Ok(());
                 }
-                ControlFlow::Continue(())
-            });
-            if let ControlFlow::Break(result) = found {
-                return result;
             }
         }
         Err(Error::NoPayload)
     }
 }
 
-/// The samples of a cover in their order, counted by granules.
-struct Walk {
+/// The samples of a cover in their order, looked at once: counted by granules, and their lowest bits side by side.
+///
+/// In their order they lie all over memory; a bit each, they are an eighth or a sixteenth of the cover, and every length of every
+/// code is read from there.
+pub(crate) struct Walk {
+    /// Of the order.
+    key: Option<Key>,
     order: Order,
     movable: Movable,
     samples: usize,
@@ -215,36 +222,97 @@ struct Walk {
     count: usize,
     /// Movable samples before each granule, and at the end all.
     before: Vec<usize>,
+    /// The lowest bits of the movable samples.
+    bits: Vec<u64>,
 }
 
 impl Walk {
     fn new<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> Self {
         let (movable, samples) = (Movable::new(&cover.layout()), cover.samples());
-        let order = Order::new(options, samples.len());
-        let granules = samples.len().div_ceil(GRANULE);
-        let part = |granules: Range<usize>| {
-            let counts = granules.map(|granule| {
-                let end = samples.len().min((granule + 1) * GRANULE);
-                let places = order.range(granule * GRANULE, end);
-                places
-                    .filter(|&place| movable.holds(place, samples[place].into()))
-                    .count()
-            });
-            Ok(counts.collect())
+        let mut walk = Self {
+            key: options.key.clone(),
+            order: Order::new(options, samples.len()),
+            movable,
+            samples: samples.len(),
+            count: 0,
+            before: Vec::new(),
+            bits: Vec::new(),
         };
-        let mut before = trellis::fold_parts::<J>(0..granules, &part).unwrap_or_default();
+        let mut bits = vec![0; samples.len().div_ceil(64)];
+        let mut before = vec![0; samples.len().div_ceil(GRANULE) + 1];
+        let granules = before.len() - 1;
+        walk.look::<J, S>(samples, 0, &mut bits, &mut before[..granules]);
+        walk.count = gather(&mut bits, &before[..granules]);
         let mut count = 0;
         for granule in &mut before {
             count += core::mem::replace(granule, count);
         }
-        before.push(count);
-        Self {
-            order,
-            movable,
-            samples: samples.len(),
-            count,
-            before,
+        (walk.before, walk.bits) = (before, bits);
+        walk
+    }
+
+    /// Counts the movable samples of granules from number `first` on, and collects their lowest bits, of each granule at the
+    /// beginning of its words.
+    fn look<J: Join, S: Sample>(
+        &self,
+        samples: &[S],
+        first: usize,
+        bits: &mut [u64],
+        counts: &mut [usize],
+    ) {
+        let half = counts.len() / 2;
+        if J::PART != usize::MAX && half >= GRANULES {
+            let (low, high) = bits.split_at_mut(half * GRANULE / 64);
+            let (low_counts, high_counts) = counts.split_at_mut(half);
+            return J::join(
+                || self.look::<J, S>(samples, first, low, low_counts),
+                || self.look::<J, S>(samples, first + half, high, high_counts),
+            );
         }
+        let mut places = [0; BATCH];
+        for (index, (words, count)) in bits.chunks_mut(GRANULE / 64).zip(counts).enumerate() {
+            let start = (first + index) * GRANULE;
+            let end = samples.len().min(start + GRANULE);
+            for from in (start..end).step_by(BATCH) {
+                let places = &mut places[..BATCH.min(end - from)];
+                self.order.fill(from, places);
+                let (mut lowest, mut here) = (0, 0);
+                for &mut place in places {
+                    let value: u16 = samples[place].into();
+                    let movable = u64::from(self.movable.holds(place, value));
+                    lowest |= (u64::from(value) & movable) << here;
+                    here += movable;
+                }
+                let (word, bit) = (*count / 64, *count % 64);
+                if let Some(next) = words.get_mut(word + 1)
+                    && bit > 0
+                {
+                    *next = lowest >> (64 - bit);
+                }
+                if let Some(word) = words.get_mut(word) {
+                    *word |= lowest << bit;
+                }
+                *count += usize::try_from(here).unwrap_or(0);
+            }
+        }
+    }
+
+    /// Elements from number `from` on, so many, added up where they have the same column.
+    #[inline(always)]
+    fn folded(&self, from: usize, count: usize) -> u32 {
+        let window = |at: usize| {
+            let word = |index| self.bits.get(index).copied().unwrap_or(0);
+            // In two steps, as none is of 64.
+            let high = word(at / 64 + 1) << 1 << (63 - at % 64);
+            word(at / 64) >> (at % 64) | high
+        };
+        let end = from + count;
+        let last = end - count % 64;
+        let whole = (from..last).step_by(64).fold(0, |all, at| all ^ window(at));
+        let rest = window(last) & ((1 << (count % 64)) - 1);
+        let all: u64 = whole ^ rest;
+        let [a, b, c, d, ..] = (all ^ all >> 32).to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
     }
 
     /// The bits of the shortest stream that holds a frame of so many, if one does.
@@ -276,6 +344,30 @@ impl Walk {
     }
 }
 
+/// Moves the bits of each granule, of which there are so many, to behind those of the granule before; how many there are.
+fn gather(bits: &mut Vec<u64>, counts: &[usize]) -> usize {
+    let (mut all, mut held) = (0, 0_u64);
+    for (granule, &count) in counts.iter().enumerate() {
+        for done in (0..count).step_by(64) {
+            let here = (count - done).min(64);
+            let word = bits[(granule * GRANULE + done) / 64];
+            held |= word << (all % 64);
+            let room = 64 - all % 64;
+            if here >= room {
+                // What is overwritten has been read: bits only move to the front.
+                bits[all / 64] = held;
+                held = if room < 64 { word >> room } else { 0 };
+            }
+            all += here;
+        }
+    }
+    if let Some(last) = bits.get_mut(all / 64) {
+        *last = held;
+    }
+    bits.truncate(all.div_ceil(64));
+    all
+}
+
 /// Segments of a stream of so many bits.
 struct Cuts<'a> {
     walk: &'a Walk,
@@ -287,6 +379,8 @@ struct Cuts<'a> {
 struct Segment {
     from: usize,
     to: usize,
+    /// The samples that can move before it, and in it.
+    before: usize,
     count: usize,
     bits: Range<usize>,
 }
@@ -301,6 +395,7 @@ impl Cuts<'_> {
         Segment {
             from: first * GRANULE,
             to: walk.samples.min(last * GRANULE),
+            before,
             count: after - before,
             bits: bit(before)..bit(after),
         }

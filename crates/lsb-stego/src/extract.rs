@@ -37,7 +37,7 @@ use crate::{
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
 pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
-    extract_with::<Serial, S>(cover, options)
+    extract_with::<Serial, S>(cover, options, &mut None)
 }
 
 /// [`extract`] on every core, which can pay from 4 MiB of samples on. It is the same, on one core, below that, where values are
@@ -50,16 +50,70 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
 /// As [`extract`].
 #[cfg(feature = "rayon")]
 pub fn extract_par<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
-    extract_with::<crate::join::Rayon, S>(cover, options)
+    extract_with::<crate::join::Rayon, S>(cover, options, &mut None)
 }
 
-fn extract_with<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
+/// [`extract`] where it is not known which of these options the payload was embedded with: tries one after the other, and gives the
+/// payload and the number of the first that it is found with.
+///
+/// The samples that [`Scheme::Adaptive`] may change are looked at once for all heights of its code that follow one another, with
+/// one key or without one; each height more takes a tenth of that and less.
+///
+/// # Errors
+///
+/// As [`search`].
+///
+/// # Example
+///
+/// ```
+/// use lsb_stego::{Bits, Cover, CoverMut, Layout, Options, embed, extract_any};
+///
+/// let layout = Layout::new(8)?;
+/// let ways = [Bits::One, Bits::Two, Bits::Three].map(|bits| Options::new().bits(bits));
+/// let mut samples = [100u8; 512];
+/// embed(CoverMut::new(&mut samples, layout)?, b"payload", &ways[1])?;
+/// let found = extract_any(Cover::new(&samples, layout)?, &ways)?;
+/// assert_eq!(found, (1, b"payload".to_vec()));
+/// # Ok::<(), lsb_stego::Error>(())
+/// ```
+pub fn extract_any<S: Sample>(cover: Cover<'_, S>, ways: &[Options]) -> Result<(usize, Vec<u8>)> {
+    extract_any_with::<Serial, S>(cover, ways)
+}
+
+/// [`extract_any`] on every core; each of the options as [`extract_par`].
+///
+/// # Errors
+///
+/// As [`search`].
+#[cfg(feature = "rayon")]
+pub fn extract_any_par<S: Sample>(
+    cover: Cover<'_, S>,
+    ways: &[Options],
+) -> Result<(usize, Vec<u8>)> {
+    extract_any_with::<crate::join::Rayon, S>(cover, ways)
+}
+
+fn extract_any_with<J: Join, S: Sample>(
+    cover: Cover<'_, S>,
+    ways: &[Options],
+) -> Result<(usize, Vec<u8>)> {
+    let mut walk = None;
+    search(ways.iter().enumerate(), |(index, options)| {
+        Ok((index, extract_with::<J, S>(cover, options, &mut walk)?))
+    })
+}
+
+fn extract_with<J: Join, S: Sample>(
+    cover: Cover<'_, S>,
+    options: &Options,
+    adaptive_walk: &mut Option<adaptive::Walk>,
+) -> Result<Vec<u8>> {
     if options.scheme == Scheme::Reversible {
         options.keyless()?;
         return reversible::extract(cover, options);
     }
     if let Scheme::Adaptive { trellis, .. } = options.scheme {
-        return adaptive::extract::<J, S>(cover, options, trellis);
+        return adaptive::extract::<J, S>(cover, options, trellis, adaptive_walk);
     }
     if !options.plain() {
         return extract_along::<J, S>(cover, options);
@@ -109,8 +163,8 @@ fn extract_along<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> 
 /// there, and an end to what is made to begin so everywhere.
 const FRAMES: usize = 16;
 
-/// Reads at one place after the other, of which nothing outside of the frame says which it is at: options that it may have been
-/// embedded with, say. Gives the first that is read, and ends there.
+/// Reads at one place after the other, of which nothing outside of the frame says which it is at: options that [`recover`](crate::recover)
+/// is to try, say. Gives the first that is read, and ends there. [`extract_any`] is this for extraction.
 ///
 /// # Errors
 ///
@@ -120,15 +174,16 @@ const FRAMES: usize = 16;
 /// # Example
 ///
 /// ```
-/// use lsb_stego::{Bits, Cover, CoverMut, Layout, Options, embed, extract, search};
+/// use lsb_stego::{Cover, CoverMut, Key, Layout, Options, embed, extract, search};
 ///
 /// let layout = Layout::new(8)?;
-/// let ways = [Bits::One, Bits::Two, Bits::Three].map(|bits| Options::new().bits(bits));
+/// let keys = [[1; 32], [2; 32], [3; 32]];
+/// let options = |key| Options::new().key(Key::new(key));
 /// let mut samples = [100u8; 512];
-/// embed(CoverMut::new(&mut samples, layout)?, b"payload", &ways[1])?;
+/// embed(CoverMut::new(&mut samples, layout)?, b"payload", &options(keys[1]))?;
 /// let cover = Cover::new(&samples, layout)?;
-/// let (way, payload) = search(&ways, |way| Ok((way, extract(cover, way)?)))?;
-/// assert!(way == &ways[1] && payload == b"payload");
+/// let (key, payload) = search(keys, |key| Ok((key, extract(cover, &options(key))?)))?;
+/// assert!(key == keys[1] && payload == b"payload");
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
 pub fn search<T, R>(

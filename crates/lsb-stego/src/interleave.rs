@@ -4,6 +4,9 @@ use crate::Options;
 use crate::arch::wipe;
 use crate::key::{Stream, Use};
 
+/// Places that are made at once.
+pub(crate) const BATCH: usize = 64;
+
 /// A permutation of `0 .. count`: four rounds of a Feistel network over `rows * columns >= count` places, which are barely
 /// more, with places outside sent through again. Drawn in `DESIGN.md`.
 ///
@@ -38,15 +41,26 @@ impl Order {
     /// Places number `from` up to `to` of the order.
     pub(crate) fn range(&self, from: usize, to: usize) -> impl Iterator<Item = usize> + use<> {
         let order = self.clone();
-        let (mut row, mut column) = (from as u64 / order.columns, from as u64 % order.columns);
-        (from..to).map(move |_| {
-            let place = order.place(row, column);
+        (from..to).step_by(BATCH).flat_map(move |first| {
+            let mut places = [0; BATCH];
+            let here = BATCH.min(to - first);
+            order.fill(first, &mut places[..here]);
+            places.into_iter().take(here)
+        })
+    }
+
+    /// The places from number `from` on. They are made before anybody looks at what is there: who asks memory for many places
+    /// at once does not wait for each.
+    #[inline]
+    pub(crate) fn fill(&self, from: usize, places: &mut [usize]) {
+        let (mut row, mut column) = (from as u64 / self.columns, from as u64 % self.columns);
+        for place in places {
+            *place = self.place(row, column);
             column += 1;
-            if column == order.columns {
+            if column == self.columns {
                 (row, column) = (row + 1, 0);
             }
-            place
-        })
+        }
     }
 
     #[inline(always)]

@@ -9,7 +9,7 @@
 //! | embed where only a key tells | [`Key`], [`Options::key`] |
 //! | ask what fits | [`capacity`], [`framed_bits`] |
 //! | embed and extract, framed | [`embed`], [`extract`] |
-//! | extract what was embedded with options that are not known | [`search`] |
+//! | extract what was embedded with options that are not known | [`extract_any`], [`search`] |
 //! | get the original back | [`Scheme::Reversible`], [`recover`] |
 //! | embed where the content hides it | [`Scheme::Adaptive`], [`cost`], [`trellis`] |
 //! | read and write payload bits, raw | [`read_bits`], [`read_bits_into`], [`write_bits`] |
@@ -65,9 +65,9 @@ pub use crate::cover::{Cover, CoverMut, Layout, Sample};
 pub use crate::embed::embed_par;
 pub use crate::embed::{Embedded, embed};
 pub use crate::error::{Error, Result};
+pub use crate::extract::{extract, extract_any, search};
 #[cfg(feature = "rayon")]
-pub use crate::extract::extract_par;
-pub use crate::extract::{extract, search};
+pub use crate::extract::{extract_any_par, extract_par};
 pub use crate::frame::framed_bits;
 pub use crate::key::Key;
 pub use crate::options::{Bits, Hamming, Options, Scheme};

@@ -13,7 +13,7 @@ use lsb_stego::cost::Costs;
 use lsb_stego::trellis::Trellis;
 use lsb_stego::{
     Bits, Cover, CoverMut, Error, Hamming, Key, Layout, Level, Options, Sample, Scheme, capacity,
-    embed, extract, framed_bits, read_bits_into, recover, write_bits,
+    embed, extract, extract_any, framed_bits, read_bits_into, recover, write_bits,
 };
 
 const COLUMNS: usize = 400;
@@ -185,8 +185,17 @@ fn check_adaptive<S: Sample + TryFrom<u64>>(
     done.unwrap();
     let (extraction, done) = held(|| extract(Cover::new(&samples, layout).unwrap(), &options));
     assert!(done.unwrap() == payload);
+    // Of all heights together no more than of one.
+    let every: Vec<Options> = (7..=12)
+        .map(|height| {
+            let trellis = Trellis::new(height).unwrap();
+            Options::new().scheme(Scheme::Adaptive { costs, trellis })
+        })
+        .collect();
+    let (any, done) = held(|| extract_any(Cover::new(&samples, layout).unwrap(), &every));
+    assert_eq!(done.unwrap(), (usize::from(height) - 7, payload.clone()));
     let told = format!(
-        "{} bits, {layout:?}, {costs:?}, height {height}, {} bytes: {embedding}, {extraction}",
+        "{} bits, {layout:?}, {costs:?}, height {height}, {} bytes: {embedding}, {extraction}, {any}",
         S::BITS,
         payload.len()
     );
@@ -194,8 +203,9 @@ fn check_adaptive<S: Sample + TryFrom<u64>>(
     assert_eq!(counting, 0, "{told}");
     let states = (1 << 17) * ((1 << height) / 8 + 48);
     assert!(embedding <= 8 * samples.len() + states, "{told}");
+    assert_eq!(any, extraction, "{told}");
     assert!(
-        extraction <= 80 + payload.len() + samples.len() / 128,
+        extraction <= 80 + payload.len() + samples.len() / 8 + samples.len() / 512,
         "{told}"
     );
 }

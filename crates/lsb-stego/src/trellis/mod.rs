@@ -268,7 +268,7 @@ impl Cuts {
 }
 
 /// The blocks of a segment: block `j` of `bits` ends before element `(j + 1) * elements / bits`.
-struct Blocks {
+pub(crate) struct Blocks {
     bits: usize,
     /// The elements of a block at least, and what they leave over of all.
     quotient: usize,
@@ -276,13 +276,13 @@ struct Blocks {
     /// What has been left over so far, below `bits`.
     over: usize,
     /// The elements of this block.
-    width: usize,
+    pub(crate) width: usize,
     /// Those of them that have passed.
     within: usize,
 }
 
 impl Blocks {
-    fn new(elements: usize, bits: usize) -> Self {
+    pub(crate) fn new(elements: usize, bits: usize) -> Self {
         let bits = bits.max(1);
         let mut blocks = Self {
             bits,
@@ -297,7 +297,7 @@ impl Blocks {
     }
 
     #[inline(always)]
-    const fn next(&mut self) {
+    pub(crate) const fn next(&mut self) {
         self.within = 0;
         self.width = self.quotient;
         self.over += self.remainder;
@@ -346,6 +346,34 @@ impl Syndrome {
         let carried = self.state & 1;
         self.state >>= 1;
         Some(u8::from(carried == 1))
+    }
+}
+
+/// The columns of elements, added up for 32 of them at once: those that are 1 among elements whose columns are the 32 in order.
+pub(crate) struct Sums {
+    /// Of eight elements each, by their bits.
+    tables: [[u16; 256]; COLUMNS / 8],
+}
+
+impl Sums {
+    pub(crate) fn new(trellis: Trellis) -> Self {
+        let mut tables = [[0; 256]; COLUMNS / 8];
+        let (eights, _) = columns(trellis.height()).as_chunks::<8>();
+        for (table, columns) in tables.iter_mut().zip(eights) {
+            for bits in 1..table.len() {
+                // The sum without the lowest bit that is set, and its column.
+                let lowest = bits.trailing_zeros() as usize;
+                table[bits] = table[bits & (bits - 1)] ^ columns[lowest];
+            }
+        }
+        Self { tables }
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(&self, elements: u32) -> u16 {
+        let bytes = elements.to_le_bytes().into_iter();
+        let sums = self.tables.iter().zip(bytes);
+        sums.fold(0, |sum, (table, byte)| sum ^ table[usize::from(byte)])
     }
 }
 

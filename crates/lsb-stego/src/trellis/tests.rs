@@ -259,3 +259,20 @@ fn columns_begin_and_end_with_a_one() {
         assert!(sorted.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }
+
+/// Of any 32 elements at once, the sum of the columns of those that are 1.
+#[test]
+fn sums_are_those_of_the_columns() {
+    for height in 7..=12 {
+        let trellis = Trellis::new(height).unwrap();
+        let sums = Sums::new(trellis);
+        let mut elements = 1_u32;
+        for _ in 0..1000 {
+            elements = elements.wrapping_mul(0x9e37_79b9).rotate_left(7) ^ 1;
+            let ones = columns(height).iter().enumerate();
+            let ones = ones.filter(|(at, _)| elements >> at & 1 == 1);
+            let expected = ones.fold(0, |sum, (_, column)| sum ^ column);
+            assert_eq!(sums.of(elements), expected, "{height}, {elements:#x}");
+        }
+    }
+}
