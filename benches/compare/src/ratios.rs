@@ -37,7 +37,7 @@ const fn gate(row: &'static str, id: &'static str, gate: [f64; 3], stretch: [f64
 }
 
 /// For every level but the portable one, which has its own row.
-const GATES: [Gate; 12] = [
+const GATES: [Gate; 13] = [
     gate("T1", "embed/1bit/", [0.90, 1.6, 0.85], [1.1, 2.1, 1.0]),
     gate("T2", "extract/1bit/", [1.15, 1.9, 0.90], [1.7, 2.5, 1.15]),
     gate("T3", "embed/2bit/u8/", [0.50, 1.2, 0.80], [0.75, 1.6, 0.95]),
@@ -48,6 +48,12 @@ const GATES: [Gate; 12] = [
         "embed/keyed-12.5%/u8/",
         [0.20, 0.50, 0.65],
         [0.35, 0.8, 0.85],
+    ),
+    gate(
+        "T6",
+        "embed/keyed-0.1%/u8/",
+        [0.14, 0.38, 0.50],
+        [0.25, 0.6, 0.7],
     ),
     gate(
         "T6",
@@ -121,6 +127,8 @@ fn main() -> ExitCode {
             run.replacement::<u8>(level, bits);
             run.replacement::<u16>(level, bits);
         }
+        run.copied::<u8>(level);
+        run.copied::<u16>(level);
         run.schemes::<u8>(level);
         run.schemes::<u16>(level);
         run.covers(level);
@@ -147,6 +155,26 @@ impl Run {
         self.both::<S>(&format!("{}bit", bits.get()), &options, 1.0);
     }
 
+    /// Embeds beside the cover: a copy of it, then in place. What it is held against is the copy alone.
+    fn copied<S: Sample + FromBytes + PartialEq>(&self, level: Level) {
+        let options = Options::new().level(level);
+        let layout = Layout::new(S::DEPTH).expect("a depth");
+        let id = format!("embed/copied/u{}/{}", S::DEPTH, level.name());
+        self.row(&id, |samples: &mut [S]| {
+            let (first, bit_len) = (samples[0], samples.len());
+            let payload = self.data[..bit_len.div_ceil(8)].to_vec();
+            let mut room = vec![S::default(); bit_len + 8192];
+            let options = options.clone();
+            move |samples: &mut [S]| {
+                let cover = Cover::new(&*samples, layout).expect("a cover");
+                let stego = placed(&mut room, 2048, bit_len);
+                let stego = cover.copied_to(stego).expect("as long");
+                write_bits(stego, &options, black_box(&payload), bit_len).expect("it fits");
+                assert!(samples[0] == first);
+            }
+        });
+    }
+
     /// The other schemes, and the keyed path at several densities; raw bits, so many of the cover's capacity.
     fn schemes<S: Sample + FromBytes>(&self, level: Level) {
         let options = Options::new().level(level);
@@ -159,6 +187,7 @@ impl Run {
             ("keyed-25%", 0.25),
             ("keyed-50%", 0.5),
             ("keyed-78%", 0.78),
+            ("keyed-95%", 0.95),
         ] {
             self.both::<S>(name, &keyed, share);
         }
