@@ -191,6 +191,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The system lets this process open so few files that no connection would be left beside them.
+    #[error(
+        "this process may have {limit} files open, and a node keeps {own} for itself: raise the limit (ulimit -n) to {own} and one for \
+         each connection"
+    )]
+    Descriptors {
+        /// How many the process may have open.
+        limit: usize,
+        /// How many of them are no connections.
+        own: usize,
+    },
     /// A certificate or its key cannot be used.
     #[error("cannot use {path} for TLS: {reason}")]
     Tls {

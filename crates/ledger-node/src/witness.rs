@@ -94,6 +94,12 @@ impl Witnessing {
         &self.key
     }
 
+    /// How many logs it witnesses.
+    #[cfg(feature = "http")]
+    pub(crate) fn logs(&self) -> usize {
+        self.logs.len()
+    }
+
     /// Answers the body of an `add-checkpoint`, at a time in seconds since 1970: the line of the cosignature, or why there is
     /// none. What is cosigned is on disk before this returns.
     ///

@@ -1,4 +1,5 @@
-//! A server that is killed under load, and one whose disk is full: what it answered is there, and it goes on.
+//! A server that is killed under load, one whose disk is full, and one that may open few files: what it answered is there, and it
+//! goes on.
 
 #![cfg(all(target_os = "linux", feature = "http"))]
 #![allow(
@@ -7,18 +8,21 @@
 )]
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use ledger_core::testing::{Person, share};
 use ledger_core::{ChainId, Transaction, TxId, Unsigned};
-use ledger_node::http::{Server, Settings};
+use ledger_node::http::{Backups, Server, Settings};
 use ledger_node::{Founding, Node};
 
 const LEDGER: &str = "MEDSHARE_HOSTILE_LEDGER";
+/// Where it puts its copies, if it makes any.
+const COPIES: &str = "MEDSHARE_HOSTILE_COPIES";
 const SENDERS: u32 = 4;
 
 /// Not a test of its own: the server that is killed.
@@ -28,9 +32,18 @@ fn child() {
         return;
     };
     let node = Node::open(path.as_ref()).unwrap();
-    let settings = Settings::new().rate(None).stop_on_signals();
-    let server = Server::bind(node, ([127, 0, 0, 1], 0).into(), settings).unwrap();
+    // everybody here has one address
+    let mut settings = Settings::new().rate(None).connections(1024, 1024);
+    if let Some(folder) = env::var_os(COPIES) {
+        settings = settings.backups(Backups::new(folder).every(Duration::from_secs(1)));
+    }
+    let address = ([127, 0, 0, 1], 0).into();
+    let server = Server::bind(node, address, settings.stop_on_signals());
     let mut out = std::io::stdout().lock();
+    let server = match server {
+        Ok(server) => server,
+        Err(error) => return writeln!(out, "\nrefused {error}").unwrap(),
+    };
     writeln!(out, "\nserving {}", server.url()).unwrap();
     out.flush().unwrap();
     drop(out);
@@ -39,7 +52,21 @@ fn child() {
 
 /// Starts it behind a shell that first runs `before`.
 fn spawn(path: &Path, before: &str) -> (Child, String) {
-    let mut child = Command::new("sh")
+    let mut child = start(path, before);
+    let url = said(&mut child, "serving ");
+    (child, url)
+}
+
+/// What it says behind a word.
+fn said(child: &mut Child, word: &str) -> String {
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let said = lines.find_map(|line| line.strip_prefix(word).map(str::to_owned));
+    said.expect(word)
+}
+
+fn start(path: &Path, before: &str) -> Child {
+    Command::new("sh")
         .args([
             "-c",
             &format!("{before} exec \"$0\" --exact child --nocapture"),
@@ -49,12 +76,7 @@ fn spawn(path: &Path, before: &str) -> (Child, String) {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let url = lines
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("serving ").map(str::to_owned));
-    (child, url.expect("the server says where it is"))
+        .unwrap()
 }
 
 fn found(path: &Path) -> ChainId {
@@ -217,4 +239,141 @@ fn a_full_disk_is_a_507_and_the_server_goes_on_when_there_is_room() {
         assert!(node.find(id).unwrap().is_some());
     }
     node.verify_chain(|_, _| {}).unwrap();
+}
+
+fn figures(agent: &ureq::Agent, url: &str) -> String {
+    let mut response = agent.get(format!("{url}/metrics")).call().unwrap();
+    response.body_mut().read_to_string().unwrap()
+}
+
+/// One of its figures.
+fn figure(agent: &ureq::Agent, url: &str, name: &str) -> u64 {
+    let text = figures(agent, url);
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(name));
+    let value = values.find_map(|rest| rest.strip_prefix(' '));
+    value.expect(name).parse().unwrap()
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.split_once("//").unwrap().1.parse().unwrap()
+}
+
+/// A connection that says half of a request, unless the system's queue is full.
+fn half_open(address: SocketAddr) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok()?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHo").ok()?;
+    Some(stream)
+}
+
+/// How much of the processor a process has had, in hundredths of a second (proc(5): `utime` and `stime`).
+fn processor_time(child: &Child) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    let (_, behind_name) = stat.rsplit_once(')').unwrap();
+    let fields = behind_name.split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .map(|n| n.parse::<u64>().unwrap())
+        .sum()
+}
+
+/// Connections used to be taken until the process could open nothing else: a copy of the ledger failed for want of a file.
+#[test]
+fn connections_leave_the_server_files_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let copies = folder.path().join("copies");
+    let chain = found(&path);
+    let before = format!("ulimit -n 128; export {COPIES}='{}';", copies.display());
+    let (mut child, url) = spawn(&path, &before);
+    // a connection that is there before
+    let agent = agent();
+    let mut recorded = Vec::new();
+    let mut record = || {
+        let sequence = u64::try_from(recorded.len()).unwrap();
+        let tx = next(chain, 1, sequence, 10);
+        let (status, _, text) = post(&agent, &url, &tx).unwrap();
+        assert_eq!(status, 201, "{text}");
+        recorded.push(tx.id());
+        let receipt: serde_json::Value = serde_json::from_str(&text).unwrap();
+        receipt["height"].as_u64().unwrap()
+    };
+    record();
+    let held: Vec<_> = (0..400).map_while(|_| half_open(address(&url))).collect();
+    assert!(held.len() > 128, "{} connections", held.len());
+    assert_eq!(figure(&agent, &url, "medshare_connections_allowed"), 64);
+    until("not all places are taken", || {
+        figure(&agent, &url, "medshare_connections") == 64
+    });
+    let height = (0..10).map(|_| record()).last().unwrap();
+    let copied = || {
+        let names = fs::read_dir(&copies).unwrap();
+        let names = names.map(|entry| entry.unwrap().path());
+        let end = format!("-{height:010}.redb");
+        let mut newest = names.filter(|path| path.to_string_lossy().ends_with(&end));
+        newest.next()
+    };
+    until("no copy is made", || {
+        // its connection is not one of the silent
+        figure(&agent, &url, "medshare_connections");
+        copied().is_some()
+    });
+    let backups = figures(&agent, &url);
+    assert!(!backups.contains("outcome=\"failed\""), "{backups}");
+    let (start, worked) = (Instant::now(), processor_time(&child));
+    thread::sleep(Duration::from_secs(1));
+    let worked = u128::from(processor_time(&child) - worked) * 10;
+    assert!(
+        worked * 4 < start.elapsed().as_millis(),
+        "{worked} ms of work for nobody"
+    );
+    assert_eq!(figure(&agent, &url, "medshare_accepts_failed_total"), 0);
+    // whoever comes now waits, and is answered when there are places
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| self::agent().get(format!("{url}/ready")).call());
+        thread::sleep(Duration::from_millis(300));
+        assert!(!asked.is_finished());
+        drop(held);
+        assert_eq!(asked.join().unwrap().unwrap().status(), 200);
+    });
+    record();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let node = Node::open(&path).unwrap();
+    for id in &recorded {
+        assert!(node.find(id).unwrap().is_some());
+    }
+    node.verify_chain(|_, _| {}).unwrap();
+    let copy = Node::open(&copied().unwrap()).unwrap();
+    let last = &recorded[recorded.len() - 2];
+    assert!(copy.find(last).unwrap().is_some());
+}
+
+#[test]
+fn a_server_raises_its_limit_of_files_and_does_with_fewer_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    found(&path);
+    for (limits, allowed) in [
+        ("ulimit -S -n 100; ulimit -H -n 600;", 536),
+        ("ulimit -n 65;", 1),
+    ] {
+        let (mut child, url) = spawn(&path, limits);
+        let figure = figure(&agent(), &url, "medshare_connections_allowed");
+        assert_eq!(figure, allowed, "{limits}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let mut child = start(&path, "ulimit -n 64;");
+    let refused = said(&mut child, "refused ");
+    assert!(refused.contains("64 files open"), "{refused}");
+    assert!(child.wait().unwrap().success());
 }

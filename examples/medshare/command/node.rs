@@ -123,6 +123,13 @@ impl Args {
             output.note("this ledger is a copy without the node's key: it answers, but records and signs nothing");
         }
         let server = Server::bind(*node, self.listen, settings)?;
+        let allowed = server.connections();
+        if allowed < self.connections.get() {
+            output.note(format_args!(
+                "at most {allowed} connections at a time, not {}: the system lets this process have no more files open (ulimit -n)",
+                self.connections
+            ));
+        }
         let url = server.url();
         output.line(format_args!("serving {url}"));
         output.line(format_args!("trust   {trust}"));

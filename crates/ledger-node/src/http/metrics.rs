@@ -22,6 +22,8 @@ pub(super) struct Metrics {
     block_time: Histogram,
     waiting: Gauge,
     pub(super) connections: Gauge,
+    pub(super) connections_allowed: Gauge<u64, AtomicU64>,
+    pub(super) accepts_failed: Counter,
     pub(super) turned_away: Counter,
     pub(super) certificate_failures: Counter,
     height: Gauge<u64, AtomicU64>,
@@ -115,6 +117,18 @@ impl Metrics {
             waiting.clone(),
         );
         registry.register("connections", "Open connections", connections.clone());
+        let connections_allowed = Gauge::default();
+        registry.register(
+            "connections_allowed",
+            "Connections that may be open at a time",
+            Gauge::clone(&connections_allowed),
+        );
+        let accepts_failed = Counter::default();
+        registry.register(
+            "accepts_failed",
+            "Times that the system had no connection to give, for want of files or memory",
+            Counter::clone(&accepts_failed),
+        );
         registry.register(
             "turned_away",
             "Requests and connections beyond a limit",
@@ -152,6 +166,8 @@ impl Metrics {
             block_time,
             waiting,
             connections,
+            connections_allowed,
+            accepts_failed,
             turned_away,
             certificate_failures,
             height,

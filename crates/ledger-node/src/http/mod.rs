@@ -31,6 +31,7 @@ mod body;
 mod cosigning;
 mod course;
 mod description;
+mod descriptors;
 mod events;
 mod limits;
 mod log;

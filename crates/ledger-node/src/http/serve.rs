@@ -1,5 +1,6 @@
 //! Connections: accepted within limits, served, and finished before the server stops.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -22,6 +23,7 @@ use super::api::{self, Shared};
 #[cfg(feature = "client")]
 use super::cosigning::Asker;
 use super::cosigning::Cosigning;
+use super::descriptors;
 use super::limits::{Places, Rate};
 use super::metrics::Metrics;
 use super::settings::Settings;
@@ -55,10 +57,17 @@ impl Stopper {
 impl Server {
     /// Binds to an address; port 0 takes a free one.
     ///
+    /// Where the process may open fewer files than the settings ask for connections (`RLIMIT_NOFILE`), its limit is raised, as far as
+    /// the system lets it; what is missing then, [`Server::connections`] does without. The count knows of one server in a process.
+    ///
     /// # Errors
     ///
-    /// [`Error::Listen`] when the address cannot be had.
-    pub fn bind(node: Node, address: SocketAddr, settings: Settings) -> Result<Self> {
+    /// [`Error::Listen`] when the address cannot be had, [`Error::Descriptors`] when no connection could be had.
+    pub fn bind(node: Node, address: SocketAddr, mut settings: Settings) -> Result<Self> {
+        let connections = descriptors::allowed(settings.connections, settings.opens())?;
+        if connections < settings.connections {
+            settings.lower(connections);
+        }
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -76,6 +85,12 @@ impl Server {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections may be open at a time: what the settings ask for, or fewer where the system allows too few open files.
+    #[must_use]
+    pub const fn connections(&self) -> usize {
+        self.settings.connections
     }
 
     /// Where clients find it.
@@ -189,6 +204,9 @@ impl Server {
             tls: self.settings.tls.map(|tls| TlsAcceptor::from(tls.config)),
             patience: self.settings.head_timeout,
         };
+        metrics
+            .connections_allowed
+            .set(u64::try_from(connections).unwrap_or(u64::MAX));
         let places = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
         // how many there are in all is counted above
         let addresses = Places::new(usize::MAX, self.settings.connections_per_address);
@@ -203,10 +221,16 @@ impl Server {
                 () = &mut signal => break,
                 accepted = accept() => accepted,
             };
-            let Ok((stream, peer)) = accepted else {
-                // out of descriptors: those that are open will be closed
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                // it was gone before its turn, and the next one has nothing to do with that
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
+                Err(_) => {
+                    // the system as a whole is out of files, or of memory: what is open will be closed
+                    metrics.accepts_failed.inc();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
             };
             // a proxy's connections are everybody's
             let proxy = self.settings.proxies.contains(&peer.ip().to_canonical());

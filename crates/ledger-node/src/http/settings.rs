@@ -87,7 +87,9 @@ impl Settings {
         Self::default()
     }
 
-    /// At most this many connections at a time, and from one address; those beyond wait, or are closed.
+    /// At most this many connections at a time, and from one address; those beyond wait, or are closed. There are fewer where the
+    /// system lets the process open too few files ([`super::Server::connections`]); one address and streams have as many fewer in
+    /// proportion.
     #[must_use]
     pub const fn connections(mut self, all: usize, per_address: usize) -> Self {
         (self.connections, self.connections_per_address) = (all, per_address);
@@ -196,6 +198,38 @@ impl Settings {
         self
     }
 
+    /// With so many connections in place of more that were asked for: of fewer, one address and streams still have the same part, so
+    /// that neither has all of them.
+    pub(super) fn lower(&mut self, connections: usize) {
+        let asked = self.connections;
+        let part = |part: usize| {
+            // no product of two has more bits
+            let less = (part as u128 * connections as u128).checked_div(asked as u128);
+            let less = less.and_then(|less| usize::try_from(less).ok());
+            less.unwrap_or(part).max(part.min(1))
+        };
+        self.connections = connections;
+        self.connections_per_address = part(self.connections_per_address);
+        self.streams = part(self.streams);
+        self.streams_per_address = part(self.streams_per_address);
+    }
+
+    /// What is opened besides the node's own files and connections: a connection, a name and what is looked up for it, for each
+    /// witness that is asked; a file and its folder, for each log that is witnessed.
+    pub(super) fn opens(&self) -> usize {
+        #[cfg(feature = "client")]
+        let asked = self.witnesses.len();
+        #[cfg(not(feature = "client"))]
+        let asked = 0;
+        let witnessed = self
+            .witnessing
+            .as_ref()
+            .map_or(0, |witnessing| witnessing.logs());
+        asked
+            .saturating_mul(4)
+            .saturating_add(witnessed.saturating_mul(2))
+    }
+
     /// Stops on SIGINT and SIGTERM, as a program in the foreground does.
     #[must_use]
     pub const fn stop_on_signals(mut self) -> Self {
@@ -251,5 +285,29 @@ impl std::str::FromStr for WitnessAddress {
             reason: "expected KEY@URL".to_owned(),
         })?;
         Self::new(key.parse().map_err(Error::Ledger)?, &format!("http{url}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_fewer_connections_each_still_has_its_part() {
+        let lowered = |mut settings: Settings, connections| {
+            settings.lower(connections);
+            [
+                settings.connections,
+                settings.connections_per_address,
+                settings.streams,
+                settings.streams_per_address,
+            ]
+        };
+        assert_eq!(lowered(Settings::new(), 960), [960, 240, 480, 60]);
+        assert_eq!(lowered(Settings::new(), 1), [1, 1, 1, 1]);
+        let all = Settings::new().connections(usize::MAX, usize::MAX);
+        assert_eq!(lowered(all.streams(0, 0), 100), [100, 100, 0, 0]);
+        let any = Settings::new().connections(200, usize::MAX);
+        assert!(lowered(any, 100)[1] >= 100);
     }
 }
