@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -17,12 +18,15 @@ use std::{env, fs, thread};
 
 use ledger_core::testing::{Person, share};
 use ledger_core::{ChainId, Transaction, TxId, Unsigned};
-use ledger_node::http::{Backups, Server, Settings};
+use ledger_node::http::{Backups, Server, Settings, Tls};
 use ledger_node::{Founding, Node};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 const LEDGER: &str = "MEDSHARE_HOSTILE_LEDGER";
 /// Where it puts its copies, if it makes any.
 const COPIES: &str = "MEDSHARE_HOSTILE_COPIES";
+/// Where its certificate and the key of that lie, if it speaks TLS.
+const TLS: &str = "MEDSHARE_HOSTILE_TLS";
 const SENDERS: u32 = 4;
 
 /// Not a test of its own: the server that is killed.
@@ -36,6 +40,10 @@ fn child() {
     let mut settings = Settings::new().rate(None).connections(1024, 1024);
     if let Some(folder) = env::var_os(COPIES) {
         settings = settings.backups(Backups::new(folder).every(Duration::from_secs(1)));
+    }
+    if let Some(folder) = env::var_os(TLS) {
+        let [chain, key] = ["chain.pem", "key.pem"].map(|name| Path::new(&folder).join(name));
+        settings = settings.tls(Tls::from_files(&chain, &key).unwrap());
     }
     let address = ([127, 0, 0, 1], 0).into();
     let server = Server::bind(node, address, settings.stop_on_signals());
@@ -116,8 +124,17 @@ fn post(agent: &ureq::Agent, url: &str, tx: &Transaction) -> Option<(u16, String
 }
 
 fn agent() -> ureq::Agent {
+    trusting(None)
+}
+
+fn trusting(root: Option<Certificate<'static>>) -> ureq::Agent {
+    let mut tls = TlsConfig::builder();
+    if let Some(root) = root {
+        tls = tls.root_certs(RootCerts::new_with_certs(&[root]));
+    }
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        .tls_config(tls.build())
         .timeout_global(Some(Duration::from_secs(20)));
     config.build().into()
 }
@@ -376,4 +393,148 @@ fn a_server_raises_its_limit_of_files_and_does_with_fewer_connections() {
     let refused = said(&mut child, "refused ");
     assert!(refused.contains("64 files open"), "{refused}");
     assert!(child.wait().unwrap().success());
+}
+
+/// Somebody who means no good, in one of five ways. What is closed by the server is written to in vain.
+fn visit(address: SocketAddr, way: usize) -> Option<TcpStream> {
+    // what is sent, in how many pieces, and whether an answer may come that nobody reads: closing is a reset then
+    let (sent, pieces, unread) = match way % 5 {
+        0 => {
+            let half = b"GET /health HTTP/1.1\r\nHost: x\r\nX: ";
+            ([half.as_slice(), &[b'x'; 16_000]].concat(), 1, false)
+        }
+        1 => (b"GET /metrics HTTP/1.1\r\n\r\n".repeat(3), 1, true),
+        // a record of TLS that is none, and half of a ClientHello (RFC 8446, sections 5.1 and 4.1.2)
+        2 => (
+            [&[0x16, 3, 1, 0x3e, 0x80], [0xff; 16_000].as_slice()].concat(),
+            1,
+            true,
+        ),
+        3 => {
+            let hello = [0x16, 3, 1, 0, 248, 1, 0, 0, 244, 3, 3];
+            ([hello.as_slice(), &[7; 20]].concat(), 1, false)
+        }
+        _ => (b"GET /health HTTP/1.1\r\nHost: x".to_vec(), 10, false),
+    };
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok()?;
+    for piece in sent.chunks(sent.len().div_ceil(pieces)) {
+        stream.write_all(piece).ok()?;
+        if pieces > 1 || unread {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    Some(stream)
+}
+
+/// How many sockets a process has open, and how many bytes of memory it has in use (proc(5), `statm` in pages of 4 KiB at least).
+fn held_by(child: &Child) -> (usize, u64) {
+    let open = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
+    // one that was closed meanwhile has no name
+    let names = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    let sockets = names.filter(|name| name.to_string_lossy().starts_with("socket:"));
+    let memory = fs::read_to_string(format!("/proc/{}/statm", child.id())).unwrap();
+    let pages: u64 = memory.split(' ').nth(1).unwrap().parse().unwrap();
+    (sockets.count(), pages * 4096)
+}
+
+/// Members submit while others come and go who only cost: `before` says with what the server starts, and `root` whom members trust.
+fn churn(path: &Path, before: &str, root: Option<&Certificate<'static>>) {
+    let chain = found(path);
+    // fewer places than are fought for
+    let (mut child, url) = spawn(path, &format!("ulimit -n 128; {before}"));
+    let address = address(&url);
+    let agent = || trusting(root.cloned());
+    let round = |first: [u64; 3], long: Duration| {
+        let start = Instant::now();
+        let visits = || {
+            let (mut open, mut many) = (VecDeque::new(), 0);
+            while start.elapsed() < long {
+                open.extend(visit(address, many));
+                many += 1;
+                if open.len() > 24 {
+                    open.pop_front();
+                }
+            }
+            many
+        };
+        let submits = |sender, first| {
+            let (mut agent, mut recorded) = (agent(), Vec::new());
+            for sequence in first.. {
+                if start.elapsed() >= long {
+                    break;
+                }
+                // by a connection that is there, and by one that has to come in
+                if sequence % 4 == 0 {
+                    agent = trusting(root.cloned());
+                }
+                let tx = next(chain, sender, sequence, 10);
+                let (status, _, text) = post(&agent, &url, &tx).unwrap();
+                assert_eq!(status, 201, "{text}");
+                recorded.push(tx.id());
+                // what is recorded takes memory too
+                thread::sleep(Duration::from_millis(10));
+            }
+            recorded
+        };
+        thread::scope(|scope| {
+            let visiting = [(); 4].map(|()| scope.spawn(visits));
+            let submits = &submits;
+            let mut sender = 0;
+            let recording = first.map(|first| {
+                sender += 1;
+                let sender = sender;
+                scope.spawn(move || submits(sender, first))
+            });
+            let visits: usize = visiting.map(|thread| thread.join().unwrap()).iter().sum();
+            (visits, recording.map(|thread| thread.join().unwrap()))
+        })
+    };
+    let quiet = || {
+        let agent = agent();
+        until("connections stay open", || {
+            figure(&agent, &url, "medshare_connections") == 1
+        });
+        held_by(&child)
+    };
+    // what a process that has worked keeps
+    let (_, warm) = round([0; 3], Duration::from_millis(700));
+    let (sockets, memory) = quiet();
+    let firsts = warm.each_ref().map(|ids| u64::try_from(ids.len()).unwrap());
+    let (visits, recorded) = round(firsts, Duration::from_secs(3));
+    assert!(visits > 200, "{visits} came");
+    let (sockets_then, memory_then) = quiet();
+    assert_eq!(sockets_then, sockets);
+    let grown = memory_then.saturating_sub(memory) >> 10;
+    assert!(grown < 16 << 10, "{grown} KiB more after {visits} came");
+    let agent = agent();
+    for ids in warm.iter().chain(&recorded) {
+        assert!(!ids.is_empty(), "a member was kept out");
+        let url = format!("{url}/v1/transactions/{}", ids[ids.len() - 1]);
+        assert_eq!(agent.get(url).call().unwrap().status(), 200);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let node = Node::open(path).unwrap();
+    for id in warm.iter().chain(&recorded).flatten() {
+        assert!(node.find(id).unwrap().is_some());
+    }
+    node.verify_chain(|_, _| {}).unwrap();
+}
+
+#[test]
+fn those_who_come_and_go_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    churn(&folder.path().join("ledger"), "", None);
+}
+
+#[test]
+fn those_who_come_and_go_leave_nothing_behind_tls() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("chain.pem"), made.cert.pem()).unwrap();
+    let key = made.signing_key.serialize_pem();
+    fs::write(folder.path().join("key.pem"), key).unwrap();
+    let before = format!("export {TLS}='{}';", folder.path().display());
+    let root = Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    churn(&folder.path().join("ledger"), &before, Some(&root));
 }
