@@ -16,6 +16,8 @@ use ledger_core::{
     Height, Ledger, LogKey, ProofBundle, Transaction, Trust, Witness, WitnessKey, verify,
     verify_absence, verify_answer,
 };
+use ledger_node::batch;
+use ledger_node::tile::TilePath;
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
@@ -24,6 +26,7 @@ use crate::Target;
 /// The targets of this module.
 pub const TARGETS: &[Target] = &[
     ("ledger_answer", answer),
+    ("ledger_batch", batch),
     ("ledger_block", block),
     ("ledger_checkpoint", checkpoint),
     ("ledger_export", export),
@@ -31,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("ledger_merkle", merkle),
     ("ledger_model", model),
     ("ledger_proof", proof),
+    ("ledger_tile", tile),
     ("ledger_transaction", transaction),
     ("ledger_witness", witness),
 ];
@@ -60,6 +64,81 @@ pub fn transaction(data: &[u8]) {
         let (chain, _) = chain();
         let _ = chain.ledger.check(&tx, chain.time);
         let _ = tx.check();
+    }
+}
+
+/// A batch falls into items that are whole, by the words of RFC 8949, and nothing of it is left but what is none; what is read as a
+/// transaction is one item.
+pub fn batch(data: &[u8]) {
+    let mut rest = data;
+    loop {
+        let before = rest;
+        let item = batch::take(&mut rest);
+        match well_formed(before, 100) {
+            Ok(end) => assert_eq!((item.is_some(), rest), (true, end)),
+            Err(Some(NoItem)) => assert_eq!((item, rest), (None, before)),
+            Err(None) => {}
+        }
+        let Some(item) = item else { break };
+        let (head, end) = before.split_at(item.len());
+        assert!(!item.is_empty() && item == head && rest == end);
+    }
+    if Transaction::from_bytes(data).is_ok() {
+        let mut rest = data;
+        assert_eq!((batch::take(&mut rest), rest), (Some(data), &[][..]));
+    }
+}
+
+/// What begins with no item of definite length.
+#[derive(Debug)]
+struct NoItem;
+
+/// What is behind the first item, in the manner of RFC 8949, appendix C, which goes down into items; nothing is said of deeper ones.
+fn well_formed(bytes: &[u8], depth: u32) -> Result<&[u8], Option<NoItem>> {
+    let none = || Some(NoItem);
+    let depth = depth.checked_sub(1).ok_or(None)?;
+    let (head, rest) = bytes.split_first().ok_or_else(none)?;
+    let long = match head & 0x1f {
+        0..=23 => 0,
+        24 => 1,
+        25 => 2,
+        26 => 4,
+        27 => 8,
+        _ => return Err(none()),
+    };
+    let (long, mut rest) = rest.split_at_checked(long).ok_or_else(none)?;
+    let argument = match long {
+        [] => u64::from(head & 0x1f),
+        long => {
+            let mut argument = [0; 8];
+            argument[8 - long.len()..].copy_from_slice(long);
+            u64::from_be_bytes(argument)
+        }
+    };
+    let items = match head >> 5 {
+        0 | 1 | 7 => 0,
+        2 | 3 => {
+            let argument = usize::try_from(argument).map_err(|_| none())?;
+            return rest.get(argument..).ok_or_else(none);
+        }
+        4 => u128::from(argument),
+        5 => u128::from(argument) * 2,
+        _ => 1,
+    };
+    for _ in 0..items {
+        rest = well_formed(rest, depth)?;
+    }
+    Ok(rest)
+}
+
+/// What is read as the name of a tile is written as it was, so that no tile has two.
+pub fn tile(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Some(path) = TilePath::read(text) {
+        assert_eq!(path.to_string(), text);
+        assert!((1..=256).contains(&path.width));
     }
 }
 

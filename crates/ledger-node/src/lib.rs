@@ -3,7 +3,6 @@
 
 mod access;
 pub mod alone;
-#[cfg(any(feature = "client", feature = "http"))]
 pub mod batch;
 #[cfg(feature = "client")]
 pub mod client;
@@ -13,6 +12,7 @@ mod file;
 pub mod http;
 #[cfg(any(feature = "client", feature = "http"))]
 pub mod reader;
+pub mod tile;
 pub mod witness;
 
 pub use access::{Access, Event, Location};

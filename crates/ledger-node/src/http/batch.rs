@@ -29,9 +29,8 @@ use super::limits::{Full, Place};
 use super::params::{Asked, Since};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
-use super::sequence;
 use super::settings::Reads;
-use crate::batch::{MAX_BATCH, MAX_BATCH_BYTES};
+use crate::batch::{MAX_BATCH, MAX_BATCH_BYTES, take};
 
 const CBOR_SEQUENCE: &str = "application/cbor-seq";
 
@@ -385,7 +384,7 @@ impl Form {
             Self::Sequence => {
                 let mut rest = bytes;
                 while !rest.is_empty() && parts.len() <= MAX_BATCH {
-                    let part = sequence::take(&mut rest).ok_or_else(|| {
+                    let part = take(&mut rest).ok_or_else(|| {
                         let problem = Problem::malformed("expected a sequence of whole CBOR items");
                         problem.of_transaction(parts.len())
                     })?;

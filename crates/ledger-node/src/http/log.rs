@@ -20,6 +20,7 @@ use super::description::Binary;
 use super::params::{Asked, Since, count};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
+use crate::tile::TilePath;
 
 /// What never changes, where everybody reads.
 const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -251,8 +252,9 @@ pub(super) async fn tile(
     State(shared): State<Arc<Shared>>,
     Path(path): Path<String>,
 ) -> Answered<Response> {
-    let tile = Tile::read(&path).ok_or_else(|| Problem::malformed("expected L/N or entries/N"))?;
-    let bytes = shared.read(move |_, reading| tile.bytes(reading)).await?;
+    let tile = TilePath::read(&path);
+    let tile = tile.ok_or_else(|| Problem::malformed("expected L/N or entries/N"))?;
+    let bytes = shared.read(move |_, reading| bytes(tile, reading)).await?;
     let headers = [
         (CONTENT_TYPE, "application/octet-stream"),
         (CACHE_CONTROL, FOREVER),
@@ -260,123 +262,25 @@ pub(super) async fn tile(
     Ok((headers, bytes).into_response())
 }
 
-/// The name of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tile {
-    /// None for the transactions themselves.
-    level: Option<u32>,
-    number: u64,
-    /// How many of its up to 256.
-    width: u64,
-}
-
-impl Tile {
-    /// Reads `L/N[.p/W]`, with N in groups of three digits, all but the last behind an `x`.
-    fn read(path: &str) -> Option<Self> {
-        let (level, rest) = path.split_once('/')?;
-        let level = match level {
-            "entries" => None,
-            level => Some(number(level, 2)?.try_into().ok()?),
-        };
-        let (rest, width) = match rest.split_once(".p/") {
-            Some((rest, width)) => (rest, number(width, 3)?),
-            None => (rest, TILE_WIDTH),
-        };
-        let partial = rest.len() != path.len() && path.contains(".p/");
-        if width == 0 || width > TILE_WIDTH || (partial && width == TILE_WIDTH) {
-            return None;
+fn bytes(tile: TilePath, reading: &Reading<RedbSnapshot>) -> Answered<Vec<u8>> {
+    let absent = || Problem::not_found("tile");
+    let width = usize::try_from(tile.width).unwrap_or(usize::MAX);
+    let Some(level) = tile.level else {
+        let first = tile.number.checked_mul(TILE_WIDTH).ok_or_else(absent)?;
+        let last = first.checked_add(tile.width).ok_or_else(absent)?;
+        if last > reading.head().log_size {
+            return Err(absent());
         }
-        let mut groups = rest.split('/').peekable();
-        let mut at = 0_u64;
-        let mut first = true;
-        while let Some(group) = groups.next() {
-            let digits = match groups.peek() {
-                Some(_) => group.strip_prefix('x')?,
-                None => group,
-            };
-            // no group of zeros before the first that counts
-            if digits.len() != 3 || (first && groups.peek().is_some() && digits == "000") {
-                return None;
-            }
-            let digits: u64 = digits
-                .bytes()
-                .all(|digit| digit.is_ascii_digit())
-                .then(|| digits.parse().ok())??;
-            at = at.checked_mul(1000)?.checked_add(digits)?;
-            first = false;
+        let mut bytes = Vec::new();
+        for tx in reading.transactions(first, width)? {
+            // a transaction has at most 65,535 bytes
+            let length = u16::try_from(tx.as_bytes().len()).unwrap_or(u16::MAX);
+            bytes.extend(length.to_be_bytes());
+            bytes.extend(tx.as_bytes());
         }
-        Some(Self {
-            level,
-            number: at,
-            width,
-        })
-    }
-
-    fn bytes(self, reading: &Reading<RedbSnapshot>) -> Answered<Vec<u8>> {
-        let absent = || Problem::not_found("tile");
-        let width = usize::try_from(self.width).unwrap_or(usize::MAX);
-        let Some(level) = self.level else {
-            let first = self.number.checked_mul(TILE_WIDTH).ok_or_else(absent)?;
-            let last = first.checked_add(self.width).ok_or_else(absent)?;
-            if last > reading.head().log_size {
-                return Err(absent());
-            }
-            let mut bytes = Vec::new();
-            for tx in reading.transactions(first, width)? {
-                // a transaction has at most 65,535 bytes
-                let length = u16::try_from(tx.as_bytes().len()).unwrap_or(u16::MAX);
-                bytes.extend(length.to_be_bytes());
-                bytes.extend(tx.as_bytes());
-            }
-            return Ok(bytes);
-        };
-        let hashes = reading.tile(level, self.number)?;
-        let part = hashes.get(..width).ok_or_else(absent)?;
-        Ok(part.iter().flat_map(|hash| *hash.as_bytes()).collect())
-    }
-}
-
-/// A decimal number of at most so many digits, without zeros in front.
-fn number(text: &str, digits: usize) -> Option<u64> {
-    let plain = !text.is_empty()
-        && text.len() <= digits
-        && text.bytes().all(|digit| digit.is_ascii_digit())
-        && (text == "0" || !text.starts_with('0'));
-    plain.then(|| text.parse().ok())?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiles_are_named_as_c2sp_names_them() {
-        let read = |path| Tile::read(path).map(|tile| (tile.level, tile.number, tile.width));
-        assert_eq!(read("0/000"), Some((Some(0), 0, 256)));
-        assert_eq!(read("1/x001/234.p/5"), Some((Some(1), 1234, 5)));
-        assert_eq!(read("entries/x001/x234/067"), Some((None, 1_234_067, 256)));
-        for path in [
-            "",
-            "0",
-            "0/",
-            "0/0",
-            "0/0000",
-            "00/000",
-            "0/x000/001",
-            "0/x001",
-            "0/001/002",
-            "0/000.p/0",
-            "0/000.p/256",
-            "0/000.p/01",
-            "0/000.p/",
-            "a/000",
-            "0/00a",
-            "0/-01",
-            "-1/000",
-            "0/+01",
-            "0/x18446744/x073/x709/x551/x616/000",
-        ] {
-            assert_eq!(read(path), None, "{path}");
-        }
-    }
+        return Ok(bytes);
+    };
+    let hashes = reading.tile(level, tile.number)?;
+    let part = hashes.get(..width).ok_or_else(absent)?;
+    Ok(part.iter().flat_map(|hash| *hash.as_bytes()).collect())
 }

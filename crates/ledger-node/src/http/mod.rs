@@ -44,7 +44,6 @@ mod prefer;
 mod problem;
 mod refusals;
 mod reply;
-mod sequence;
 mod serve;
 mod settings;
 mod shares;
