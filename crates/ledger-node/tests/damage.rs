@@ -6,13 +6,20 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+mod server;
+
 use std::panic;
 use std::path::Path;
 use std::sync::Arc;
 
+use ledger_core::merkle::leaf_hash;
 use ledger_core::testing::{Person, share, share_id};
-use ledger_core::{Header, Trust, Unsigned, verify};
+use ledger_core::{Header, Transaction, Trust, Unsigned, verify};
+use ledger_node::http::Settings;
 use ledger_node::{Error, Founding, Node};
+use serde_json::Value;
+use server::Running;
+use server::ask::{agent, json};
 
 /// A closed ledger of nine blocks, and what it says.
 struct Closed {
@@ -174,4 +181,70 @@ fn closing_a_file_whose_free_pages_are_damaged_is_no_panic() {
             closed.said(&bytes, &format!("512 zeros at {at}"));
         }
     });
+}
+
+/// Asks for the proof that a beginning of the log is continued.
+fn prove(running: &Running, path: &str, kind: &str, body: &[u8]) -> (u16, Option<String>, Value) {
+    let request = agent().post(format!("{}{path}?older=3", running.url));
+    let request = request.header("accept", "application/cbor");
+    let mut response = request.content_type(kind).send(body).unwrap();
+    let status = response.status().as_u16();
+    let location = response.headers().get("location");
+    let location = location.map(|location| location.to_str().unwrap().to_owned());
+    (status, location, response.body_mut().read_json().unwrap())
+}
+
+/// A block is written, and then the store cannot be read, here of a tile that only the proof needs: whoever submitted hears that it may
+/// be recorded, and finds it when it asks, or sends it again.
+#[test]
+fn an_answer_that_fails_behind_the_record_is_no_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let founding = Founding::new("test", Person::new(0).authority());
+    let node = Node::found(&path, founding).unwrap();
+    let signed =
+        |node: &Node, number| server::signed(node, 0, number, share(number, &[&Person::new(0)]));
+    let txs: Vec<_> = (0..300).map(|number| signed(&node, number)).collect();
+    node.submit_all(&txs).unwrap();
+    let next = [300, 301, 302].map(|number| signed(&node, number));
+    drop(node);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let leaf = leaf_hash(txs[5].as_bytes());
+    let found = (0..bytes.len() - 32).filter(|at| bytes[*at..].starts_with(leaf.as_bytes()));
+    let found: Vec<_> = found.collect();
+    assert!(!found.is_empty());
+    found.iter().for_each(|at| bytes[*at] ^= 1);
+    std::fs::write(&path, &bytes).unwrap();
+    let node = Node::open(&path).unwrap();
+    let running = Running::serve(folder, node, Settings::new().rate(None));
+
+    let unsaid = |(status, location, problem): (u16, Option<String>, Value)| {
+        assert_eq!(
+            (status, &problem["code"]),
+            (504, &"damaged".into()),
+            "{problem}"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("may be recorded"), "{detail}");
+        location
+    };
+    let (kind, batch) = ("application/cbor", "application/cbor-seq");
+    let path = "/v1/transactions";
+    let location = unsaid(prove(&running, path, kind, next[0].as_bytes()));
+    assert_eq!(location, Some(format!("{path}/{}", next[0].id())));
+    // and when it is sent again
+    let location = unsaid(prove(&running, path, kind, next[0].as_bytes()));
+    assert!(location.is_some());
+    let both: Vec<u8> = next[1..].iter().flat_map(Transaction::to_bytes).collect();
+    let path = "/v1/transactions/batch";
+    assert_eq!(unsaid(prove(&running, path, batch, &both)), None);
+    for (tx, index) in next.iter().zip(300..) {
+        let recorded = json(&running, &format!("/v1/transactions/{}", tx.id()));
+        assert_eq!(recorded["index"], index);
+        let again = agent().post(format!("{}/v1/transactions", running.url));
+        let mut again = again.content_type(kind).send(tx.as_bytes()).unwrap();
+        assert_eq!(again.status(), 200);
+        let receipt: Value = again.body_mut().read_json().unwrap();
+        assert_eq!(receipt["index"], index);
+    }
 }

@@ -167,3 +167,32 @@ fn transactions_are_listed_from_either_end_and_proven_both_ways() {
         assert_eq!(answer.transactions().count(), transactions, "{list}");
     }
 }
+
+/// What a share's sender sees of a receiver who will not have it: by whom, and why.
+#[test]
+fn the_life_of_a_share_tells_who_rejected_it_and_why() {
+    let running = Running::new();
+    running.send(1, share(1, &[&Person::new(2)]));
+    let reason = "the wrong patient \u{2192} \"ward 5\"";
+    running.send(
+        2,
+        Body::Reject(Reject {
+            share_id: share_id(1),
+            reason: Some(reason.to_owned()),
+        }),
+    );
+    let events = json(&running, &format!("/v1/shares/{}/events", share_id(1)));
+    let events = events["items"].as_array().unwrap();
+    let of = |name: &str| events.iter().map(|tx| tx[name].clone()).collect::<Vec<_>>();
+    assert_eq!(of("kind"), ["share", "reject"]);
+    assert_eq!(of("text")[1], reason);
+    let by = [1, 2].map(|person| Person::new(person).address.to_string());
+    assert_eq!(of("sender"), by);
+    assert_eq!(of("height"), [4, 5]);
+    // and so does the proven answer
+    let proven = running.client().events(&share_id(1)).unwrap();
+    let Some(Body::Reject(reject)) = proven.last().map(|event| event.tx.body()) else {
+        panic!("{proven:?}");
+    };
+    assert_eq!(reject.reason.as_deref(), Some(reason));
+}

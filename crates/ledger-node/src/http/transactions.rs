@@ -56,8 +56,8 @@ pub(super) struct Submitted {
         (status = 200, description = "Recorded before", content((ReceiptView = "application/json"), (Binary = "application/cbor"))),
         (status = 202, description = "Waiting for its block", body = ReceiptView),
         (status = "4XX", description = "Refused, with its code", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "It took too long, and may still be recorded: its address tells", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Not recorded; or, where the store fails, not told", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "It took too long, or the answer failed, and it may be recorded: its address tells", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not recorded: too much waits, or the server failed", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn submit(
@@ -136,7 +136,9 @@ async fn answered_by(
         let vary = [(VARY, HeaderValue::from_static("accept"))];
         return Ok((StatusCode::CREATED, vary, Json(view)).into_response());
     }
-    shared
+    let said = outcome.as_ref().err().map(|problem| problem.code.clone());
+    let location = format!("/v1/transactions/{id}");
+    let answer = shared
         .answer(form, move |_, reading| {
             let (receipt, status) = match outcome {
                 Ok(receipt) => ((receipt.index, receipt.height.0), StatusCode::CREATED),
@@ -154,7 +156,14 @@ async fn answered_by(
             };
             Ok(Found::new(view(receipt), question).status(status))
         })
-        .await
+        .await;
+    match answer {
+        // no word on the transaction: it is recorded, or was before
+        Err(problem) if problem.is_failure() && Some(&problem.code) != said.as_ref() => {
+            Ok(([(LOCATION, location)], problem.unsaid()).into_response())
+        }
+        answer => answer,
+    }
 }
 
 fn read(headers: &HeaderMap, bytes: &[u8]) -> Answered<Transaction> {
