@@ -538,3 +538,75 @@ fn those_who_come_and_go_leave_nothing_behind_tls() {
     let root = Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
     churn(&folder.path().join("ledger"), &before, Some(&root));
 }
+
+/// A disk of the server's own, in a mount that nobody else has. Where the system lets this user mount nothing, as in many containers,
+/// the test says that it is left out: the limit of a file's size stands for it everywhere.
+#[test]
+fn a_disk_that_was_full_takes_more_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, disk, kept, script] =
+        ["ledger", "disk", "kept", "script"].map(|name| folder.path().join(name));
+    fs::create_dir(&disk).unwrap();
+    let mount = format!("mount -t tmpfs -o size=12M tmpfs '{}'", disk.display());
+    let mut probe = Command::new("unshare");
+    let probe = probe
+        .args(["-rm", "sh", "-c", &mount])
+        .stderr(Stdio::null());
+    if !probe.status().is_ok_and(|status| status.success()) {
+        eprintln!("left out: nobody may mount a disk here (unshare -rm)");
+        return;
+    }
+    let chain = found(&path);
+    let inside = format!(
+        "{mount} && cp '{}' '{disk}' && head -c 6M /dev/zero >'{disk}/filler' && export {LEDGER}='{disk}/ledger' && \
+         exec \"$1\" --exact child --nocapture",
+        path.display(),
+        disk = disk.display(),
+    );
+    fs::write(&script, inside).unwrap();
+    let before = format!("exec unshare -rm sh '{}' \"$0\";", script.display());
+    let (mut child, url) = spawn(&path, &before);
+    let agent = agent();
+    let (mut recorded, mut sequence) = (Vec::new(), 0);
+    let mut record = || {
+        let tx = next(chain, 1, sequence, 12_000);
+        let (status, kind, text) = post(&agent, &url, &tx).unwrap();
+        if status == 201 {
+            recorded.push(tx.id());
+            sequence += 1;
+            return true;
+        }
+        assert_eq!((status, kind.as_str()), (507, "application/problem+json"));
+        assert!(text.contains("\"code\":\"full\""), "{text}");
+        false
+    };
+    let many = (0..2000).take_while(|_| record()).count();
+    assert!((10..2000).contains(&many), "{many} recorded");
+    assert!(!record(), "it is still full");
+    // the server's own view of its files
+    let seen =
+        Path::new(&format!("/proc/{}/root", child.id())).join(disk.strip_prefix("/").unwrap());
+    fs::remove_file(seen.join("filler")).unwrap();
+    until("it stays away", || {
+        agent.get(format!("{url}/ready")).call().unwrap().status() == 200
+    });
+    for _ in 0..100 {
+        assert!(record());
+    }
+    // as it is killed, while there is somebody who sees the disk
+    let stop = ["-STOP", &child.id().to_string()].map(str::to_owned);
+    assert!(Command::new("kill").args(stop).status().unwrap().success());
+    for end in ["", "-journal0", "-journal1"] {
+        let from = seen.join(format!("ledger{end}"));
+        if from.exists() {
+            fs::copy(from, format!("{}{end}", kept.display())).unwrap();
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let node = Node::open(&kept).unwrap();
+    for id in &recorded {
+        assert!(node.find(id).unwrap().is_some());
+    }
+    node.verify_chain(|_, _| {}).unwrap();
+}
