@@ -208,6 +208,13 @@ fn what_members_take_back_and_renew_is_recorded_at_a_node() {
     let reject = ["reject", "--home", "bob", &second, "--reason", "not mine"];
     let rejected = run(&[&reject[..], &["--json"]].concat()).ok().json();
     assert_eq!(rejected["height"], 7);
+    let log = run(&["log", "--home", "alice", &second]).ok();
+    let log = log.text();
+    let last = log.lines().rev().find(|line| line.contains("reject"));
+    assert!(
+        last.is_some_and(|line| line.ends_with(": not mine")),
+        "{log}"
+    );
     let grant = ["grant", "--home", "alice", &second, "--to", "mallory.pgp"];
     run(&grant).fails(1, &["refuses"]);
 
