@@ -186,13 +186,16 @@ impl Answer {
             .filter_map(|(id, state)| Some((id, state.as_ref()?)))
     }
 
-    /// The names, in hexadecimal, of every member and share that the answer is about and that is proven not to be there.
-    pub fn absent(&self) -> impl Iterator<Item = String> {
-        let members = self.members.iter().filter(|(_, state)| state.is_none());
-        let shares = self.shares.iter().filter(|(_, state)| state.is_none());
-        members
-            .map(|(address, _)| address.to_string())
-            .chain(shares.map(|(id, _)| id.to_string()))
+    /// Every address that the answer proves to be no member's.
+    pub fn absent_members(&self) -> impl Iterator<Item = &Address> {
+        let absent = self.members.iter().filter(|(_, state)| state.is_none());
+        absent.map(|(address, _)| address)
+    }
+
+    /// Every share that the answer proves not to be recorded.
+    pub fn absent_shares(&self) -> impl Iterator<Item = &ShareId> {
+        let absent = self.shares.iter().filter(|(_, state)| state.is_none());
+        absent.map(|(share_id, _)| share_id)
     }
 
     /// Every block that the answer is about, in the order of the heights.

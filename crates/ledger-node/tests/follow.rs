@@ -34,6 +34,15 @@ fn heard(client: &Client<'_>, subject: Subject, from: u64, count: usize) -> Vec<
         .unwrap()
 }
 
+/// How many streams of events were asked for.
+fn streams(running: &Running) -> u64 {
+    let metrics = ask::get(running, "/metrics").body_mut().read_to_string();
+    let metrics = metrics.unwrap();
+    let mut lines = metrics.lines().filter(|line| line.contains("/v1/events"));
+    let count = lines.find_map(|line| line.rsplit_once(' ')?.1.parse().ok());
+    count.unwrap_or(0)
+}
+
 #[test]
 fn what_is_recorded_is_heard_at_once_and_proven() {
     let running = Running::new();
@@ -47,8 +56,10 @@ fn what_is_recorded_is_heard_at_once_and_proven() {
         let all = follow(Subject::Everything, 4);
         let one = follow(Subject::Share(share_id(1)), 2);
         let member = follow(Subject::Member(Person::new(2).address), 2);
-        // each waits for its stream by now
-        thread::sleep(Duration::from_millis(500));
+        while streams(&running) < 3 {
+            assert!(start.elapsed() < Duration::from_secs(20), "no streams");
+            thread::sleep(Duration::from_millis(20));
+        }
         running.send(1, share(1, &[&Person::new(2)]));
         running.send(1, share(2, &[&Person::new(3)]));
         running.send(2, accept(1));
@@ -65,13 +76,7 @@ fn what_is_recorded_is_heard_at_once_and_proven() {
         );
     });
     // each heard of all of it by one stream
-    let metrics = ask::get(&running, "/metrics").body_mut().read_to_string();
-    let metrics = metrics.unwrap();
-    let streams = metrics.lines().find(|line| line.contains("/v1/events"));
-    assert!(
-        streams.is_some_and(|line| line.ends_with(" 3")),
-        "{metrics}"
-    );
+    assert_eq!(streams(&running), 3);
     // what was recorded before is there without waiting, from wherever it is asked for
     let client = running.client();
     let mut follow = client.follow(Subject::Everything, 1);

@@ -13,8 +13,8 @@ use medshare_verify::rfc3339;
 
 /// Shows the shares that you sent or received, or everything that happened to one.
 ///
-/// `--follow` goes on with what is recorded, an event a line, until it is stopped: what concerns you, one share, or with `--all`
-/// everything. Each event is proven before it is shown. With `--json` each is an object on a line of its own; a program that was
+/// `--follow` goes on with what is recorded, an event a line, until it is stopped: one share, with `--all` everything, or what concerns
+/// you, by the node's word. Each event is proven before it is shown. With `--json` each is an object on a line of its own; a program that was
 /// stopped goes on with `--from`, one more than the index that it saw last.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

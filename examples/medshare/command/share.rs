@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -106,7 +107,10 @@ impl Args {
                 )));
             }
             Err(error) => {
-                // nothing was recorded, so nothing is kept
+                // nothing was recorded, so nothing is kept, also of a file that may be there although it could not be synced
+                if let Some(path) = &self.sign_only {
+                    let _ = fs::remove_file(path);
+                }
                 store.unpin(&root.cid)?;
                 home.forget(&draft.share_id)?;
                 return Err(error);
@@ -131,8 +135,9 @@ impl Args {
         }
         if let Some(path) = &self.sign_only {
             output.line(format_args!(
-                "signed       {}: not recorded before it is sent",
-                path.display()
+                "signed       {}: not recorded before it is sent; if it is not, `medshare pin rm {}` lets go of what is kept for it",
+                path.display(),
+                root.cid
             ));
         }
         output.line(format_args!(

@@ -12,7 +12,7 @@
     reason = "a program prints"
 )]
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io::Read as _;
 use std::process::ExitCode;
 
@@ -133,8 +133,11 @@ fn tell(answer: &Answer) {
             println!("event {index}");
         }
     }
-    for name in answer.absent() {
-        println!("absent {name}");
+    for address in answer.absent_members() {
+        println!("no-member {address}");
+    }
+    for share_id in answer.absent_shares() {
+        println!("no-share {share_id}");
     }
     for block in answer.blocks() {
         let header = &block.header;
@@ -189,8 +192,14 @@ fn fact(name: &str, value: Option<impl Display>) {
 }
 
 fn hex(name: &str, text: Option<&str>) {
-    let hex = |text: &str| -> String { text.bytes().map(|byte| format!("{byte:02x}")).collect() };
-    fact(name, text.map(hex));
+    if let Some(text) = text {
+        let mut digits = String::with_capacity(2 * text.len());
+        for byte in text.bytes() {
+            // into memory: never fails
+            let _ = write!(digits, "{byte:02x}");
+        }
+        println!("{name} {digits}");
+    }
 }
 
 fn head(header: &Header) {

@@ -16,8 +16,8 @@ const LINE: u64 = 1 << 20;
 /// How long to wait after the first failure; after each further one twice as long, and at most [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
-/// A stream that is not there, or ends or rings sooner than this for nothing, is waited for longer each time.
-const SOON: Duration = Duration::from_secs(1);
+/// A stream that ends sooner is asked for later each time.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 /// What to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Subject {
     Everything,
     /// What happens to one share; none is left out.
     Share(ShareId),
-    /// What concerns a member, by the server's word: it can leave something out.
+    /// What concerns a member, by the server's word: it can leave something out, and put in what does not.
     Member(Address),
 }
 
@@ -58,7 +58,8 @@ impl<'a> Client<'a> {
     ///
     /// The server's stream of events only says when to ask: what is returned is proven, as by [`Client::log`] and
     /// [`Client::events`]. A server whose stream is silent is asked all the same whenever the time of an answer is over
-    /// ([`Connecting::timeout`], a minute), and one that has no place for a stream every half minute and more often.
+    /// ([`Connecting::timeout`], a minute), and one that has no stream for us, or one that rings in vain, after half a second, after twice
+    /// as long each time, and at last every half minute.
     ///
     /// ```no_run
     /// # fn watch(client: ledger_node::Client<'_>) -> ledger_node::Result<()> {
@@ -105,11 +106,18 @@ impl Follow<'_, '_> {
         }
     }
 
-    /// Waits until the server says that there is more, or its stream ends.
-    fn wait(&mut self) {
-        self.bell = self.bell.take().or_else(|| self.bell());
-        let next = self.next;
-        self.bell.take_if(|bell| !bell.rings(next));
+    /// Waits until the server says that there is more, or its stream ends. Whether a stream kept silent for a while, as one does in which
+    /// there is nothing to say.
+    fn wait(&mut self) -> bool {
+        let begun = Instant::now();
+        let Some(mut bell) = self.bell.take().or_else(|| self.bell()) else {
+            return false;
+        };
+        if bell.rings(self.next) {
+            self.bell = Some(bell);
+            return false;
+        }
+        begun.elapsed() > A_WHILE
     }
 
     /// The server's stream of events. That there is none is no failure: it is asked without.
@@ -139,12 +147,10 @@ impl Follow<'_, '_> {
                 continue;
             }
             thread::sleep(idle);
-            let waiting = Instant::now();
-            self.wait();
-            idle = if waiting.elapsed() < SOON {
-                (2 * idle).clamp(FIRST, LONGEST)
-            } else {
-                Duration::ZERO
+            // what comes now ends this; else it was no stream, or it rang in vain
+            idle = match self.wait() {
+                true => Duration::ZERO,
+                false => (2 * idle).clamp(FIRST, LONGEST),
             };
         }
     }

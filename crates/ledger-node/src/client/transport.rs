@@ -152,24 +152,24 @@ impl<'a> Transport<'a> {
 
     /// Asks for the proven representation.
     pub(super) fn get(&self, path: &str) -> Result<Replied> {
-        self.get_as(path, CBOR)
+        self.get_as(path, CBOR, AGAIN)
     }
 
     /// Asks for the representation that people read.
     pub(super) fn get_json(&self, path: &str) -> Result<Replied> {
-        self.get_as(path, JSON)
+        self.get_as(path, JSON, AGAIN)
     }
 
-    /// Asks for a stream of events, which ends when the time of an answer is over.
+    /// Asks for a stream of events, which ends when the time of an answer is over; once, if the server has no place for it.
     pub(super) fn stream(&self, path: &str) -> Result<Replied> {
-        self.get_as(path, EVENTS)
+        self.get_as(path, EVENTS, 0)
     }
 
-    fn get_as(&self, path: &str, accept: &str) -> Result<Replied> {
+    fn get_as(&self, path: &str, accept: &str, again: u32) -> Result<Replied> {
         let url = format!("{}{path}", self.url);
         let request = || self.agent.get(&url).header("accept", accept);
         if !self.signing.load(Ordering::Relaxed) {
-            let replied = patiently(|| replied(url.clone(), request().call()))?;
+            let replied = patiently(again, || replied(url.clone(), request().call()))?;
             if replied.status != StatusCode::UNAUTHORIZED || self.reader.is_none() {
                 return Ok(replied);
             }
@@ -185,7 +185,7 @@ impl<'a> Transport<'a> {
             })?;
             signed = Some(authorization(address, time, &Signature::new(signature)));
         }
-        patiently(|| {
+        patiently(again, || {
             let mut request = request();
             if let Some(value) = &signed {
                 request = request.header("authorization", value);
@@ -244,10 +244,10 @@ impl<'a> Transport<'a> {
     }
 }
 
-/// Asks again what the server had no time for, when it says how soon: too many questions of this address, say.
-fn patiently(ask: impl Fn() -> Result<Replied>) -> Result<Replied> {
+/// Asks again, so often, what the server had no time for, when it says how soon: too many questions of this address, say.
+fn patiently(again: u32, ask: impl Fn() -> Result<Replied>) -> Result<Replied> {
     let mut replied = ask()?;
-    for _ in 0..AGAIN {
+    for _ in 0..again {
         let Some(wait) = replied.again() else {
             break;
         };

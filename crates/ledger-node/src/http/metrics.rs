@@ -126,7 +126,7 @@ impl Metrics {
         let accepts_failed = Counter::default();
         registry.register(
             "accepts_failed",
-            "Times that the system had no connection to give, for want of files or memory",
+            "Times that the system gave no connection: for want of files or memory, or because it refused one",
             Counter::clone(&accepts_failed),
         );
         registry.register(

@@ -121,7 +121,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Runtime`] when the system gives no threads; what the first of its backups fails with.
+    /// [`Error::Runtime`] when the system gives no threads or no signals; what the first of its backups fails with.
     pub fn run(self) -> Result<()> {
         // a folder that cannot be used shows at once
         if let Some(backups) = &self.settings.backups {
@@ -226,7 +226,7 @@ impl Server {
                 // it was gone before its turn, and the next one has nothing to do with that
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
                 Err(_) => {
-                    // the system as a whole is out of files, or of memory: what is open will be closed
+                    // the system as a whole is out of files, or of memory, say: what is open will be closed
                     metrics.accepts_failed.inc();
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -310,7 +310,7 @@ impl Connection {
     }
 }
 
-/// Listens to SIGINT and SIGTERM from now on, where it is asked to; what it returns ends with the first of them.
+/// Listens to SIGINT and SIGTERM (Ctrl-C on Windows) from now on, where it is asked to; what it returns ends with the first of them.
 ///
 /// Whoever was answered may rely on a signal ending the server in order: so this is called before anybody is.
 fn listen(signals: bool) -> std::io::Result<BoxFuture<'static, ()>> {
@@ -330,8 +330,9 @@ fn listen(signals: bool) -> std::io::Result<BoxFuture<'static, ()>> {
         }
         .boxed())
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     {
-        Ok(async { drop(tokio::signal::ctrl_c().await) }.boxed())
+        let mut interrupt = tokio::signal::windows::ctrl_c()?;
+        Ok(async move { drop(interrupt.recv().await) }.boxed())
     }
 }

@@ -220,7 +220,7 @@ impl Settings {
         #[cfg(feature = "client")]
         let asked = self.witnesses.len();
         #[cfg(not(feature = "client"))]
-        let asked = 0;
+        let asked = 0_usize;
         let witnessed = self
             .witnessing
             .as_ref()

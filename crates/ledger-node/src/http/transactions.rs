@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::extract::State;
@@ -57,7 +58,7 @@ pub(super) struct Submitted {
         (status = 202, description = "Waiting for its block", body = ReceiptView),
         (status = "4XX", description = "Refused, with its code", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "It took too long, or the answer failed, and it may be recorded: its address tells", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Not recorded: too much waits, or the server failed", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not recorded: too much waits, or the store failed", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn submit(
@@ -136,7 +137,8 @@ async fn answered_by(
         let vary = [(VARY, HeaderValue::from_static("accept"))];
         return Ok((StatusCode::CREATED, vary, Json(view)).into_response());
     }
-    let said = outcome.as_ref().err().map(|problem| problem.code.clone());
+    let refused = Arc::new(AtomicBool::new(false));
+    let refuses = Arc::clone(&refused);
     let location = format!("/v1/transactions/{id}");
     let answer = shared
         .answer(form, move |_, reading| {
@@ -145,7 +147,10 @@ async fn answered_by(
                 // said twice: the first answer was lost on its way
                 Err(problem) => match admission::known(reading, &id)? {
                     Some(receipt) => (receipt, StatusCode::OK),
-                    None => return Err(problem),
+                    None => {
+                        refuses.store(true, Ordering::Relaxed);
+                        return Err(problem);
+                    }
                 },
             };
             let question = Question {
@@ -158,8 +163,8 @@ async fn answered_by(
         })
         .await;
     match answer {
-        // no word on the transaction: it is recorded, or was before
-        Err(problem) if problem.is_failure() && Some(&problem.code) != said.as_ref() => {
+        // no word on the transaction: it is recorded, or was before, or nobody can tell
+        Err(problem) if problem.is_failure() && !refused.load(Ordering::Relaxed) => {
             Ok(([(LOCATION, location)], problem.unsaid()).into_response())
         }
         answer => answer,

@@ -468,6 +468,61 @@ fn the_page_shows_what_is_proven_and_not_what_is_said() {
     browser.asked_only(&url);
 }
 
+/// The same of members, blocks and transactions, whatever else the JSON of each says.
+#[test]
+fn what_is_proven_of_a_member_a_block_and_a_transaction_is_shown() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = running();
+    let url = proxy::between(
+        &running.url,
+        Arc::new(str::to_owned),
+        Arc::new(|_, body| {
+            if !body.starts_with(b"{") {
+                return Some(body);
+            }
+            let text = String::from_utf8(body).unwrap();
+            let text = text.replace("CT CHEST", "MR HEAD");
+            let text = text.replace("\"sequence\":", "\"name\":\"Dr. Mabuse\",\"sequence\":");
+            Some(
+                text.replace("\"sequence\":1", "\"sequence\":7")
+                    .into_bytes(),
+            )
+        }),
+    );
+    let lies = ["MR HEAD", "Mabuse"];
+    let mut see = |place: &str, verified: &str, proven: &str| {
+        browser.open(&at(&url, place));
+        browser.shows(verified);
+        browser.shows(proven);
+        let page = browser.text("document.querySelector('#main').innerText + document.title");
+        (lies.map(|lie| page.contains(lie)), page)
+    };
+    let tx = running.client().log(None, 3).unwrap();
+    let tx = format!(
+        "tx/{}",
+        tx.first().unwrap().tx.id().to_string().to_uppercase()
+    );
+    // the lists of a member are the server's, so only what stands above them is looked at
+    let member = format!(
+        "member/{}",
+        Person::new(3).address.to_string().to_lowercase()
+    );
+    for (place, verified) in [
+        ("block/4", "these are all transactions of its block."),
+        (tx.as_str(), "it is recorded."),
+    ] {
+        let (lies, page) = see(place, verified, "CT CHEST");
+        assert_eq!(lies, [false; 2], "{page}");
+    }
+    let (lies, page) = see(&member, "which keys are its own.", "fingerprint");
+    assert!(!lies[1], "{page}");
+    let facts = browser.text("document.querySelector('dl').innerText");
+    assert!(facts.contains("transactions\n1"), "{facts}");
+    browser.asked_only(&url);
+}
+
 /// Proven answers to other questions: the life of another share, and that another share is not there.
 #[test]
 fn the_page_does_not_take_the_answer_to_another_question() {

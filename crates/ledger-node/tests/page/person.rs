@@ -73,23 +73,20 @@ fn the_search_finds_shares_contents_members_and_says_when_there_is_nothing() {
     search("4", "Block 4", "block/4");
 
     // what is not there: by its form, by its name, and nothing of any form; the place is what it was
-    search("Zürich", "The ledger has nothing of this name.", "block/4");
-    search(
-        &share(99),
-        "The ledger has nothing of this name.",
-        "block/4",
-    );
+    search("Zürich", "the ledger has nothing of this name.", "block/4");
     search(
         &share(99)[..12],
-        "The ledger has nothing of this name.",
+        "the ledger has nothing of this name.",
         "block/4",
     );
     // and the same place again
     search("4", "Block 4", "block/4");
+    // what could be a share's is shown where it is proven that there is none
+    search(&share(99), "no such share is recorded.", &of_share(99));
     let nobody = Person::new(77).address.to_string();
     search(
         &nobody,
-        "The ledger has no such member",
+        "nobody of this fingerprint was ever enrolled.",
         &format!("member/{nobody}"),
     );
     let none = content(99).to_string();
@@ -100,7 +97,7 @@ fn the_search_finds_shares_contents_members_and_says_when_there_is_nothing() {
     );
     browser.picture("nothing.png");
     browser.open(&at(&running.url, &of_share(99)));
-    browser.shows("The ledger has no such share");
+    browser.shows("no such share is recorded.");
     browser.open(&at(&running.url, "constructor/1"));
     browser.shows("There is no such place on this page.");
     browser.asked_only(&running.url);
@@ -166,7 +163,8 @@ fn the_page_is_used_without_a_mouse() {
     browser.type_in(&Person::new(2).address.to_string());
     browser.press("Enter");
     browser.shows("Received");
-    assert_eq!(browser.text("document.title"), "Member · medshare ledger");
+    let title = format!("Member {} · medshare ledger", Person::new(2).address);
+    assert_eq!(browser.text("document.title"), title);
     browser.press("Tab");
     // it sent none; what it received begins with the newest
     assert_eq!(browser.text(FOCUS), format!("id #/{}", of_share(5)));

@@ -56,7 +56,8 @@ async function blocks() {
     h("h2", {}, "Latest blocks"),
     checkpoint.size < known ? h("p", { class: "verdict bad", role: "alert" },
       `The server went back: it says that there are ${checkpoint.size} transactions, and this browser has seen the proof of ${known}.`) : undefined,
-    h("p", { class: "quiet" }, `${checkpoint.size} transactions in ${checkpoint.height + 1} blocks.`),
+    h("p", { class: "quiet" }, `${checkpoint.size} transactions in ${checkpoint.height + 1} blocks. `,
+      "As the server lists them: a block is checked when you open it."),
     h("table", { id: "blocks" },
       h("thead", {}, h("tr", {}, h("th", { class: "number" }, "height"), h("th", {}, "time"),
         h("th", { class: "number" }, "transactions"), h("th", { class: "wide" }, "log root"), h("th", { class: "wide" }, "state root"))),
@@ -72,13 +73,13 @@ async function block(height) {
   const note = checking(), said = h("div", {}, ...ofBlock(found));
   certify(await ledger(), path, note, said, "the node signed this header, and these are all transactions of its block.", (answer) => {
     const block = answer.blocks.get(Number(height));
-    const transactions = block && indices(block.first, block.log_size).map((index) => answer.transactions.get(index));
-    return transactions?.every(Boolean) && ofBlock({ ...block, transactions });
+    // as many as there are in it, before a list as long is made
+    if (!block || answer.transactions.size !== block.log_size - block.first) return undefined;
+    const transactions = [...answer.transactions.values()];
+    return transactions.every((tx) => tx.height === block.height) && ofBlock({ ...block, transactions });
   });
   return [h("h2", {}, `Block ${height}`), note, said];
 }
-
-const indices = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
 
 function ofBlock(found) {
   return [
@@ -109,17 +110,19 @@ function happened(tx) {
 async function none(error, path, text, absent) {
   if (error.status !== 404) throw error;
   const note = checking();
-  certify(await ledger(), path, note, h("div"), text, (answer) => absent(answer) && []);
-  return [h("h2", {}, "Not found"), h("p", {}, `${sentence(error.message)}.`), note];
+  const said = h("div", {}, h("p", {}, `${sentence(error.message)}.`));
+  certify(await ledger(), path, note, said, text, (answer) => absent(answer) && []);
+  return [h("h2", {}, "Not found"), note, said];
 }
 
-async function share(id) {
+async function share(name) {
+  const id = name.toLowerCase();
   const path = `v1/shares/${id}/events`;
   let found, events;
   try {
     [found, events] = await Promise.all([ask(`v1/shares/${id}`), ask(path)]);
   } catch (error) {
-    return none(error, `v1/shares/${id}`, "no such share is recorded.", (answer) => answer.absent.has(id));
+    return none(error, `v1/shares/${id}`, "no such share is recorded.", (answer) => answer.noShares.has(id));
   }
   const last = found.events.at(-1);
   const verdict = Object.assign(checking(), { id: "verdict" }), note = checking(), life = h("div", {}, timeline(events.items));
@@ -142,7 +145,8 @@ async function share(id) {
   return withNews([last + 1, id], [h("h2", {}, "Share ", h("code", {}, id)), verdict, told, h("h2", {}, "What happened"), note, life, proof]);
 }
 
-async function member(address) {
+async function member(name) {
+  const address = name.toUpperCase();
   const line = (share) => h("li", {}, link(`share/${share.share_id}`, short(share.share_id)), " ", standing(share.status));
   const shares = (who) => listed(h("ul"), `v1/shares?first=newest&${who}=${address}`, line);
   const path = `v1/members/${address}`;
@@ -150,7 +154,7 @@ async function member(address) {
   try {
     found = await ask(path);
   } catch (error) {
-    return none(error, path, "nobody of this fingerprint was ever enrolled.", (answer) => answer.absent.has(address));
+    return none(error, path, "nobody of this fingerprint was ever enrolled.", (answer) => answer.noMembers.has(address));
   }
   const [sent, received, concerned] = await Promise.all([shares("sender"), shares("receiver"),
     listed(h("ol", { class: "timeline" }), `v1/transactions?first=newest&member=${address}`, happened)]);
@@ -159,7 +163,7 @@ async function member(address) {
     const member = answer.members.get(address);
     return member && [ofMember(member)];
   });
-  return [h("h2", {}, found.name ?? "Member"), note, said,
+  return [h("h2", {}, "Member ", h("code", {}, address)), note, said,
     h("p", { class: "quiet" }, "The lists below are the server's: what is on one is checked when you open it."),
     h("h2", {}, "Sent"), sent, h("h2", {}, "Received"), received, h("h2", {}, "Transactions"), concerned,
   ];
@@ -227,7 +231,8 @@ async function listed(list, path, line) {
   return h("div", {}, list, none, more);
 }
 
-async function transaction(id) {
+async function transaction(name) {
+  const id = name.toLowerCase();
   const path = `v1/transactions/${id}`, found = await ask(path);
   const note = checking(), said = h("div", {}, ...ofTransaction(found));
   certify(await ledger(), path, note, said, "it is recorded.", (answer) => {
@@ -330,7 +335,9 @@ async function find(text) {
   if (place) return place;
   // CIDs of version 1 in lower case, and of version 0
   if (/^(b[a-z2-7]{50,120}|Qm[1-9A-HJ-NP-Za-km-z]{44})$/.test(query)) return `content/${query}`;
-  throw new Nothing("The ledger has nothing of this name.");
+  // what could be a share's: that there is none is proven where it would be shown
+  if (HEX64.test(query)) return `share/${query.toLowerCase()}`;
+  throw new Nothing("The server says that the ledger has nothing of this name.");
 }
 
 /** Whether the ledger has it. */

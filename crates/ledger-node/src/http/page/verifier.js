@@ -88,7 +88,10 @@ async function run(kind, bytes, key, older) {
     if (!(error instanceof Exit)) throw error;
     code = error.code;
   }
-  const text = (parts) => new TextDecoder().decode(Uint8Array.from(parts.flatMap((part) => [...part])));
+  const text = (parts) => {
+    const decoder = new TextDecoder();
+    return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
+  };
   if (code !== 0 && code !== 3) throw new Error(text(output[2]).trim());
   return { text: text(output[1]), verified: code === 0 };
 }
@@ -123,14 +126,15 @@ const TEXTS = new Set(["name", "text"]);
 /** What an answer is about, as the API names it: each thing begins with a line of its kind and its name. */
 function things(text) {
   const { pairs, note } = parse(text);
-  const found = { members: new Map(), shares: new Map(), blocks: new Map(), transactions: new Map(), absent: new Set(), note };
+  const found = { members: new Map(), shares: new Map(), blocks: new Map(), transactions: new Map(), noMembers: new Set(), noShares: new Set(), note };
   let about = found;
   for (const [name, value] of pairs) {
     if (name === "member-state") found.members.set(value, about = { address: value, keys: [] });
     else if (name === "share-state") found.shares.set(value, about = { events: [] });
     else if (name === "block") found.blocks.set(Number(value), about = { height: Number(value) });
     else if (name === "transaction") found.transactions.set(Number(value), about = { index: Number(value), receivers: [] });
-    else if (name === "absent") found.absent.add(value);
+    else if (name === "no-member") found.noMembers.add(value);
+    else if (name === "no-share") found.noShares.add(value);
     else if (name === "key") {
       const [key, from, until] = value.split(" ");
       about.keys.push({ key, from: Number(from), until: until && Number(until) });
