@@ -36,7 +36,7 @@ use crate::output::Output;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object on stdout in place of text.
+    /// Print JSON on stdout in place of text: one object, and with `log --follow` one for each event.
     #[arg(long, global = true)]
     json: bool,
 }

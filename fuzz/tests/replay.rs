@@ -19,6 +19,17 @@ fn names_in(folder: &str) -> BTreeSet<String> {
         .unwrap_or_default()
 }
 
+/// The programs that the manifest names.
+fn binaries() -> BTreeSet<String> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).unwrap();
+    let parts = manifest.split("[[bin]]").skip(1);
+    let names = parts.map(|part| part.split_once("name = \"").unwrap().1);
+    names
+        .map(|rest| rest.split_once('"').unwrap().0.to_owned())
+        .collect()
+}
+
 fn names_in_table() -> BTreeSet<String> {
     fuzz::TARGETS
         .iter()
@@ -36,6 +47,7 @@ fn every_target_has_its_file_its_row_and_its_seeds() {
         "the table and fuzz_targets/ differ"
     );
     assert_eq!(table, names_in("seeds"), "the table and seeds/ differ");
+    assert_eq!(table, binaries(), "the table and Cargo.toml differ");
     let unknown: Vec<_> = names_in("regressions")
         .difference(&table)
         .cloned()

@@ -56,8 +56,8 @@ pub fn embed<S: Sample>(
     embed_with::<Serial, S>(cover, payload, options)
 }
 
-/// [`embed`] on every core, which can pay from 4 MiB of samples on. It is the same, on one core, below that, where values are
-/// reserved, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that
+/// [`embed`] on every core, which can pay from 4 MiB of samples on, and under [`Scheme::Adaptive`] from half a million. Under the other
+/// schemes it is the same, on one core, below that, where values are reserved, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that
 /// carry; and under [`Scheme::Matrix`] where a channel does not carry, or where a key leaves samples out, as it does unless a
 /// frame takes more than 255 in 256.
 ///

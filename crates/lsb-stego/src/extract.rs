@@ -40,8 +40,8 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
     extract_with::<Serial, S>(cover, options, &mut None)
 }
 
-/// [`extract`] on every core, which can pay from 4 MiB of samples on. It is the same, on one core, below that, where values are
-/// reserved, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that
+/// [`extract`] on every core, which can pay from 4 MiB of samples on, and under [`Scheme::Adaptive`] from half a million. Under the other
+/// schemes it is the same, on one core, below that, where values are reserved, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that
 /// carry; and under [`Scheme::Matrix`] where a channel does not carry, or where a key leaves samples out, as it does unless a
 /// frame takes more than 255 in 256.
 ///
