@@ -477,36 +477,57 @@ impl Run {
             .clone()
             .scheme(Scheme::Matrix(Hamming::new(3).expect("a code")));
         let matching = options.clone().scheme(Scheme::Matching);
+        let keyed_matrix = matrix.clone().key(Key::new([7; 32]));
+        let plain = Layout::new(8).expect("a depth");
+        let padded = plain.with_reserved(0, 0).expect("a value");
         let modes = [
-            ("1bit", &options, 1.0, 1.6, 1.9),
-            ("keyed-12.5%", &keyed, 0.125, 1.85, 1.97),
-            ("keyed-50%", &keyed, 0.5, 1.85, 1.97),
-            ("matrix-3", &matrix, 1.0, 1.85, 1.97),
-            ("matching", &matching, 1.0, 1.6, 1.9),
+            ("1bit", plain, &options, 1.0, 1.6, 1.9),
+            ("1bit-half", plain, &options, 0.5, 1.6, 1.9),
+            ("1bit-padded", padded, &options, 1.0, 1.6, 1.9),
+            ("keyed-12.5%", plain, &keyed, 0.125, 1.85, 1.97),
+            ("keyed-50%", plain, &keyed, 0.5, 1.85, 1.97),
+            ("keyed-50%-padded", padded, &keyed, 0.5, 1.85, 1.97),
+            ("matrix-3", plain, &matrix, 1.0, 1.85, 1.97),
+            ("matrix-3-keyed", plain, &keyed_matrix, 0.5, 1.85, 1.97),
+            ("matching", plain, &matching, 1.0, 1.6, 1.9),
         ];
-        for (name, options, share, gate, stretch) in modes {
+        for (name, layout, options, share, gate, stretch) in modes {
             for kib in [64, 1024, 4096, 8192, 16384, 65536, 262_144] {
                 let id = format!("cores/{name}/u8/{kib} KiB");
                 if self.wants(&id) {
                     print!("{id:36}");
                     let goals = (kib >= 4096).then_some((gate, stretch));
-                    self.two(kib << 10, options, share, goals);
+                    self.two(kib << 10, layout, options, share, goals);
                 }
             }
         }
     }
 
     /// Embeds a share of the capacity of so many samples, on one core and on two, and measures the limits.
-    fn two(&self, size: usize, options: &Options, share: f64, goals: Option<(f64, f64)>) {
-        let layout = Layout::new(8).expect("a depth");
-        let source = &self.data[..size];
+    fn two(
+        &self,
+        size: usize,
+        layout: Layout,
+        options: &Options,
+        share: f64,
+        goals: Option<(f64, f64)>,
+    ) {
+        let mut source = self.data[..size].to_vec();
+        if layout.reserved().is_some() {
+            // padding: every row's last quarter
+            for row in source.chunks_mut(1024) {
+                row.split_at_mut(row.len() / 4 * 3).1.fill(0);
+            }
+        }
+        let source = &source[..];
         let bits = |samples: &[u8]| {
             let cover = Cover::new(samples, layout).expect("a cover");
             let held = lsb_stego::capacity(cover, options).expect("a capacity");
             (held.bits() as f64 * share) as usize
         };
         let (low_source, high_source) = source.split_at(size / 2);
-        let (bit_len, half_len) = (bits(source), bits(low_source));
+        let bit_len = bits(source);
+        let half_len = bits(low_source).min(bits(high_source));
         let payload = &self.data[..bit_len.div_ceil(8)];
         let half = &payload[..half_len.div_ceil(8)];
         let write = |samples: &mut [u8], payload: &[u8], bit_len: usize| {

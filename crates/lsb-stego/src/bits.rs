@@ -3,10 +3,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::arch::kernel::{Count, ReadAll, ReadSome, Window, WriteAll, WriteSome};
+use crate::arch::kernel::{ReadAll, ReadSome, Window, WriteAll, WriteSome};
 use crate::arch::{BLOCK, dispatch};
 use crate::cover::Carriers;
 use crate::join::{Join, Serial};
+use crate::part::{Counted, Part, least};
 use crate::walk::{Payload, Route};
 use crate::{Cover, CoverMut, Error, Options, Result, Sample, Scheme};
 
@@ -71,7 +72,7 @@ fn write_bits_with<J: Join, S: Sample>(
         });
     }
     if !options.plain() {
-        let route = raw(cover.as_cover(), options, bit_len)?;
+        let route = raw::<J, S>(cover.as_cover(), options, bit_len)?;
         let whole = bytes.get(..bit_len.div_ceil(8)).unwrap_or_default();
         let (last, cut) = match whole.split_last() {
             Some((last, whole)) if !bit_len.is_multiple_of(8) => {
@@ -87,7 +88,7 @@ fn write_bits_with<J: Join, S: Sample>(
         route.write::<J, S>(cover.into_samples(), payload);
         return Ok(());
     }
-    let plan = Plan::new(cover.as_cover(), options, bit_len)?;
+    let plan = Plan::new::<J, S>(cover.as_cover(), options, bit_len)?;
     plan.write::<J, S>(
         cover.into_samples(),
         Window {
@@ -100,7 +101,7 @@ fn write_bits_with<J: Join, S: Sample>(
 }
 
 /// The route of bits without a frame.
-fn raw<'a, S: Sample>(
+fn raw<'a, J: Join, S: Sample>(
     cover: Cover<'_, S>,
     options: &'a Options,
     bit_len: usize,
@@ -111,7 +112,7 @@ fn raw<'a, S: Sample>(
             operation: "carry bits without a frame",
         });
     }
-    Route::new(cover, options, bit_len)
+    Route::new::<J, S>(cover, options, bit_len)
 }
 
 /// Reads the first `bit_len` payload bits; the inverse of [`write_bits`]. Unused bits of the last byte are 0.
@@ -135,13 +136,9 @@ pub fn read_bits<S: Sample>(
     options: &Options,
     bit_len: usize,
 ) -> Result<Vec<u8>> {
-    if options.plain() {
-        Plan::new(cover, options, bit_len)?;
-    } else {
-        raw(cover, options, bit_len)?;
-    }
+    let read = Reading::new::<Serial, S>(cover, options, bit_len)?;
     let mut bytes = vec![0; bit_len.div_ceil(8)];
-    read_bits_with::<Serial, S>(cover, options, bit_len, &mut bytes)?;
+    read.run::<Serial, S>(cover, bit_len, &mut bytes);
     Ok(bytes)
 }
 
@@ -199,60 +196,60 @@ fn read_bits_with<J: Join, S: Sample>(
             bits: bit_len,
             bytes: given,
         })?;
-    if !options.plain() {
-        let route = raw(cover, options, bit_len)?;
-        bytes.fill(0);
-        route.read::<J, S>(&mut route.walk(), cover.samples(), bytes);
-        return Ok(());
-    }
-    let plan = Plan::new(cover, options, bit_len)?;
-    if let Some(last) = bytes.last_mut() {
-        *last = 0;
-    }
-    plan.read::<J, S>(
-        cover.samples(),
-        Window {
-            skip: 0,
-            count: bit_len,
-        },
-        bytes,
-    );
+    Reading::new::<J, S>(cover, options, bit_len)?.run::<J, S>(cover, bit_len, bytes);
     Ok(())
+}
+
+/// Where bits are read from, checked: the cover holds them.
+enum Reading<'a> {
+    Plan(Plan<'a>),
+    Route(Route<'a>),
+}
+
+impl<'a> Reading<'a> {
+    fn new<J: Join, S: Sample>(
+        cover: Cover<'_, S>,
+        options: &'a Options,
+        bit_len: usize,
+    ) -> Result<Self> {
+        Ok(if options.plain() {
+            Self::Plan(Plan::new::<J, S>(cover, options, bit_len)?)
+        } else {
+            Self::Route(raw::<J, S>(cover, options, bit_len)?)
+        })
+    }
+
+    /// `bytes` is as long as the bits take.
+    fn run<J: Join, S: Sample>(&self, cover: Cover<'_, S>, bit_len: usize, bytes: &mut [u8]) {
+        let (samples, count) = (cover.samples(), bit_len);
+        match self {
+            Self::Plan(plan) => {
+                if let Some(last) = bytes.last_mut() {
+                    *last = 0;
+                }
+                plan.read::<J, S>(samples, Window { skip: 0, count }, bytes);
+            }
+            Self::Route(route) => {
+                bytes.fill(0);
+                route.read::<J, S>(&mut route.walk(), samples, bytes);
+            }
+        }
+    }
 }
 
 /// The payload bits that a cover holds under LSB replacement.
 pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
-    Carriers::new(&cover.layout(), options.bits).map(|carriers| count(cover, options, &carriers))
-}
-
-fn count<S: Sample>(cover: Cover<'_, S>, options: &Options, carriers: &Carriers) -> usize {
-    // Never more than the bits of the samples themselves, of which memory holds one in eight at most.
-    count_carriers(cover, options, carriers).saturating_mul(usize::from(options.bits.get()))
-}
-
-/// The samples that carry.
-pub(crate) fn count_carriers<S: Sample>(
-    cover: Cover<'_, S>,
-    options: &Options,
-    carriers: &Carriers,
-) -> usize {
-    let samples = cover.samples();
-    if carriers.every_sample() {
-        samples.len()
-    } else if carriers.reserved().is_none() {
-        samples.len() / carriers.channel_count() * carriers.carrying_count()
-    } else {
-        dispatch(options.level, Count { samples, carriers })
-    }
+    Plan::new::<Serial, S>(cover, options, 0).map(|plan| plan.bits())
 }
 
 /// What reading and writing have in common, checked: the window lies within the cover.
 pub(crate) struct Plan<'a> {
-    carriers: Carriers,
-    /// The bytes of the cover's samples.
-    bytes: usize,
+    counted: Counted,
     options: &'a Options,
 }
+
+/// Carrying samples: whole blocks, which hold whole bytes of payload.
+const UNIT: usize = 8 * BLOCK;
 
 /// Runs `$body` with `$k` as the constant number of bits per sample.
 macro_rules! for_bits {
@@ -283,9 +280,8 @@ pub(crate) use for_bits;
 impl<'a> Plan<'a> {
     /// # Errors
     ///
-    /// [`Error::TooFewBits`] when the cover holds fewer than `bit_len`; counted to the end only where samples may be
-    /// reserved.
-    pub(crate) fn new<S: Sample>(
+    /// [`Error::TooFewBits`] when the cover holds fewer than `bit_len`.
+    pub(crate) fn new<J: Join, S: Sample>(
         cover: Cover<'_, S>,
         options: &'a Options,
         bit_len: usize,
@@ -297,18 +293,27 @@ impl<'a> Plan<'a> {
             });
         }
         let carriers = Carriers::new(&cover.layout(), options.bits)?;
-        let available_bits = count(cover, options, &carriers);
+        let counted = Counted::new::<J, S>(cover, carriers, options.level);
+        let plan = Self { counted, options };
+        let available_bits = plan.bits();
         if bit_len > available_bits {
             return Err(Error::TooFewBits {
                 needed_bits: bit_len,
                 available_bits,
             });
         }
-        Ok(Self {
-            carriers,
-            bytes: size_of_val(cover.samples()),
-            options,
-        })
+        Ok(plan)
+    }
+
+    /// The bits that the cover holds.
+    pub(crate) const fn bits(&self) -> usize {
+        // Never more than the bits of the samples themselves, of which memory holds one in eight at most.
+        self.counted.count().saturating_mul(self.depth())
+    }
+
+    /// The bits of a sample.
+    const fn depth(&self) -> usize {
+        self.options.bits.get() as usize
     }
 
     /// Writes the bits of the window; `skip` is a multiple of eight.
@@ -318,52 +323,71 @@ impl<'a> Plan<'a> {
         window: Window,
         bytes: &[u8],
     ) {
-        let Some(half) = self.halve::<J, S>(samples.len()) else {
-            return self.write_part(samples, window, bytes);
+        let (part, least) = self.first::<J, S>(samples, window);
+        self.write_part::<J, S>(&mut samples[..part.samples], part, least, window, bytes);
+    }
+
+    fn write_part<J: Join, S: Sample>(
+        &self,
+        samples: &mut [S],
+        part: Part,
+        least: usize,
+        window: Window,
+        bytes: &[u8],
+    ) {
+        let Some((first, second)) = self.counted.halve(samples, part, UNIT, least) else {
+            return self.write_span(samples, window, bytes);
         };
-        let (first, second) = window.split_at(half.bits);
-        let (low, high) = samples.split_at_mut(half.samples);
-        let (low_bytes, high_bytes) = bytes.split_at(first.count.div_ceil(8));
+        let (low_window, high_window) = window.split_at(self.bits_in(first));
+        let (low, high) = samples.split_at_mut(first.samples);
+        let (low_bytes, high_bytes) = bytes.split_at(low_window.count.div_ceil(8));
         J::join(
-            || self.write::<J, S>(low, first, low_bytes),
-            || self.write::<J, S>(high, second, high_bytes),
+            || self.write_part::<J, S>(low, first, least, low_window, low_bytes),
+            || self.write_part::<J, S>(high, second, least, high_window, high_bytes),
         );
     }
 
     /// Reads the bits of the window; `skip` is a multiple of eight, and `bytes` is as long as needed, its last byte zero.
     pub(crate) fn read<J: Join, S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
-        let Some(half) = self.halve::<J, S>(samples.len()) else {
-            return self.read_part(samples, window, bytes);
+        let (part, least) = self.first::<J, S>(samples, window);
+        self.read_part::<J, S>(&samples[..part.samples], part, least, window, bytes);
+    }
+
+    fn read_part<J: Join, S: Sample>(
+        &self,
+        samples: &[S],
+        part: Part,
+        least: usize,
+        window: Window,
+        bytes: &mut [u8],
+    ) {
+        let Some((first, second)) = self.counted.halve(samples, part, UNIT, least) else {
+            return self.read_span(samples, window, bytes);
         };
-        let (first, second) = window.split_at(half.bits);
-        let (low, high) = samples.split_at(half.samples);
-        let (low_bytes, high_bytes) = bytes.split_at_mut(first.count.div_ceil(8));
+        let (low_window, high_window) = window.split_at(self.bits_in(first));
+        let (low, high) = samples.split_at(first.samples);
+        let (low_bytes, high_bytes) = bytes.split_at_mut(low_window.count.div_ceil(8));
         J::join(
-            || self.read::<J, S>(low, first, low_bytes),
-            || self.read::<J, S>(high, second, high_bytes),
+            || self.read_part::<J, S>(low, first, least, low_window, low_bytes),
+            || self.read_part::<J, S>(high, second, least, high_window, high_bytes),
         );
     }
 
-    /// Where to cut the samples in two parts that are worth it. The first holds whole bytes of payload, and the channels
-    /// of the second begin as those of the first. Where values are reserved, only a pass over the first part could tell
-    /// what it holds, and there is no cut.
-    fn halve<J: Join, S: Sample>(&self, samples: usize) -> Option<Half> {
-        let part = J::PART.max(J::share(self.bytes)).max(1);
-        let channels = self.carriers.channel_count();
-        let unit = 8 * BLOCK * channels;
-        let half = samples / 2 / unit * unit;
-        if self.carriers.reserved().is_some() || half * usize::from(S::BYTES) < part {
-            return None;
-        }
-        let carrying = half / channels * self.carriers.carrying_count();
-        Some(Half {
-            samples: half,
-            bits: carrying * usize::from(self.options.bits.get()),
-        })
+    /// The samples up to the end of the window, and how many bytes of them are worth a task.
+    fn first<J: Join, S: Sample>(&self, samples: &[S], window: Window) -> (Part, usize) {
+        let carrying = (window.skip + window.count).div_ceil(self.depth());
+        let part = self.counted.first(samples, carrying);
+        let least = least::<J>(part.samples * usize::from(S::BYTES), J::PART);
+        (part, least)
     }
 
-    fn write_part<S: Sample>(&self, samples: &mut [S], window: Window, bytes: &[u8]) {
-        let (level, carriers) = (self.options.level, &self.carriers);
+    /// The bits that a part holds.
+    const fn bits_in(&self, part: Part) -> usize {
+        (part.until - part.before) * self.depth()
+    }
+
+    fn write_span<S: Sample>(&self, samples: &mut [S], window: Window, bytes: &[u8]) {
+        let (level, carriers) = (self.options.level, &self.counted.carriers);
         for_bits!(self.options.bits, K => {
             let split = self.split(samples.len(), window, K);
             let (samples, rest) = samples[split.start..].split_at_mut(split.whole.start);
@@ -378,8 +402,8 @@ impl<'a> Plan<'a> {
         });
     }
 
-    fn read_part<S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
-        let (level, carriers) = (self.options.level, &self.carriers);
+    fn read_span<S: Sample>(&self, samples: &[S], window: Window, bytes: &mut [u8]) {
+        let (level, carriers) = (self.options.level, &self.counted.carriers);
         for_bits!(self.options.bits, K => {
             let split = self.split(samples.len(), window, K);
             let (samples, rest) = samples[split.start..].split_at(split.whole.start);
@@ -397,7 +421,7 @@ impl<'a> Plan<'a> {
     /// Cuts the window into a block of which the first bits are skipped, whole blocks, and the rest. Where not every
     /// sample carries, everything is rest.
     fn split(&self, samples: usize, window: Window, bits: usize) -> Split {
-        if !self.carriers.every_sample() {
+        if !self.counted.carriers.every_sample() {
             let head = Window { skip: 0, count: 0 };
             return Split {
                 start: 0,
@@ -436,12 +460,6 @@ impl<'a> Plan<'a> {
             tail,
         }
     }
-}
-
-/// The first of two parts: its samples, and the payload bits that they hold.
-struct Half {
-    samples: usize,
-    bits: usize,
 }
 
 /// A window, cut: from sample `start` the head, the samples `whole` (counted from there), then the tail.

@@ -379,7 +379,12 @@ impl Carriers {
 
     /// Whether every sample carries, so that positions follow from arithmetic alone.
     pub(crate) fn every_sample(&self) -> bool {
-        self.channels[0] == !0 && self.reserved.is_none()
+        self.every_channel() && self.reserved.is_none()
+    }
+
+    /// Whether all channels carry.
+    pub(crate) const fn every_channel(&self) -> bool {
+        self.carrying == self.period
     }
 
     /// The samples of block number `index` whose channel carries.

@@ -56,10 +56,10 @@ pub fn embed<S: Sample>(
     embed_with::<Serial, S>(cover, payload, options)
 }
 
-/// [`embed`] on every core, which can pay from 4 MiB of samples on, and under [`Scheme::Adaptive`] from half a million. Under the other
-/// schemes it is the same, on one core, below that, where values are reserved, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that
-/// carry; and under [`Scheme::Matrix`] where a channel does not carry, or where a key leaves samples out, as it does unless a
-/// frame takes more than 255 in 256.
+/// [`embed`] on every core, which can pay where the payload's samples are 4 MiB and more: those up to its last bit, or with a key all. From 2 MiB
+/// on work is cut with a key, under matching and under matrix embedding, and under [`Scheme::Adaptive`] from half a million samples on. It is the same, on one core, below
+/// that, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that carry;
+/// and where values are reserved and a channel does not carry, both.
 ///
 /// # Errors
 ///
@@ -98,7 +98,7 @@ fn embed_with<J: Join, S: Sample>(
         });
     };
     if !options.plain() {
-        let route = Route::new(cover.as_cover(), options, bits)
+        let route = Route::new::<J, S>(cover.as_cover(), options, bits)
             .map_err(|error| too_small(error, payload.len(), &cover, options))?;
         let pieces = Payload {
             first: &header,
@@ -108,7 +108,7 @@ fn embed_with<J: Join, S: Sample>(
         route.write::<J, S>(cover.into_samples(), pieces);
         return Ok(Embedded { bits });
     }
-    let plan = Plan::new(cover.as_cover(), options, bits)
+    let plan = Plan::new::<J, S>(cover.as_cover(), options, bits)
         .map_err(|error| too_small(error, payload.len(), &cover, options))?;
     let samples = cover.into_samples();
     let head = Window {

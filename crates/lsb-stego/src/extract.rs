@@ -2,7 +2,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::arch::kernel::Window;
-use crate::bits::{Plan, count_bits};
+use crate::bits::Plan;
 use crate::join::{Join, Serial};
 use crate::key::CHACHA8;
 use crate::walk::{Route, Walk};
@@ -40,10 +40,10 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
     extract_with::<Serial, S>(cover, options, &mut None)
 }
 
-/// [`extract`] on every core, which can pay from 4 MiB of samples on, and under [`Scheme::Adaptive`] from half a million. Under the other
-/// schemes it is the same, on one core, below that, where values are reserved, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that
-/// carry; and under [`Scheme::Matrix`] where a channel does not carry, or where a key leaves samples out, as it does unless a
-/// frame takes more than 255 in 256.
+/// [`extract`] on every core, which can pay where the payload's samples are 4 MiB and more: those up to its last bit, or with a key all. From 2 MiB
+/// on work is cut with a key, under matching and under matrix embedding, and under [`Scheme::Adaptive`] from half a million samples on. It is the same, on one core, below
+/// that, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that carry;
+/// and where values are reserved and a channel does not carry, both.
 ///
 /// # Errors
 ///
@@ -118,13 +118,13 @@ fn extract_with<J: Join, S: Sample>(
     if !options.plain() {
         return extract_along::<J, S>(cover, options);
     }
-    let available = frame::payload_bytes(count_bits(cover, options)?).ok_or(Error::NoPayload)?;
+    let plan = Plan::new::<J, S>(cover, options, 0)?;
+    let available = frame::payload_bytes(plan.bits()).ok_or(Error::NoPayload)?;
     let mut header = [0; frame::HEADER];
     let head = Window {
         skip: 0,
         count: 8 * frame::HEADER,
     };
-    let plan = Plan::new(cover, options, head.count)?;
     plan.read::<Serial, S>(cover.samples(), head, &mut header);
     let header = frame::Header::parse(header, 0)?;
     if header.payload_len > available {
@@ -147,7 +147,7 @@ fn extract_with<J: Join, S: Sample>(
 /// and with a wrong key of all, the header looks like noise. But densities side by side share much of their paths, and the
 /// beginning of the header, or all of it, may read the same along several: only a whole frame ends the search.
 fn extract_along<J: Join, S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<u8>> {
-    let mut route = Route::every(cover, options)?;
+    let mut route = Route::every::<J, S>(cover, options)?;
     let available = frame::payload_bytes(route.bits()).ok_or(Error::NoPayload)?;
     let mut walk = route.walk();
     if options.key.is_none() {

@@ -49,6 +49,7 @@ mod join;
 mod key;
 mod matrix;
 mod options;
+mod part;
 mod path;
 #[cfg(feature = "std")]
 mod plane;

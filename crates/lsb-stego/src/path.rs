@@ -6,7 +6,7 @@ use crate::key::{Stream, Use};
 use crate::{Level, Options};
 
 /// Carrying samples of which so many are selected.
-const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 256;
 
 /// Words of masks that are made at once: 32 blocks.
 pub(crate) const WORDS: usize = 128;

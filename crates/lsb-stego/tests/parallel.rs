@@ -96,18 +96,26 @@ fn scheme() -> impl Strategy<Value = Options> {
     })
 }
 
-/// Grey, colour with and without alpha, and one channel of three; with and without reserved values.
+/// Grey, colour with and without alpha, and one channel of three; with and without reserved values, scattered and in a piece.
 fn layout() -> impl Strategy<Value = Layout> {
     let channels = prop::sample::select(vec![(1u8, 1u8), (1, 1), (3, 0b111), (4, 0b0111), (3, 2)]);
-    (channels, prop::bool::weighted(0.25)).prop_map(|((channels, carrying), reserved)| {
+    let reserved = prop::sample::select(vec![None, None, Some((7, 9)), Some((0, 0))]);
+    (channels, reserved).prop_map(|((channels, carrying), reserved)| {
         let layout = Layout::new(8).unwrap();
         let layout = layout.with_channels(channels, carrying).unwrap();
-        if reserved {
-            layout.with_reserved(7, 9).unwrap()
-        } else {
-            layout
-        }
+        reserved.map_or(layout, |(low, high)| {
+            layout.with_reserved(low, high).unwrap()
+        })
     })
+}
+
+/// Samples of many values; an eighth of them, before and behind the middle, is padding of value 0.
+fn padded<S: Sample + From<u8>>(length: usize) -> Vec<S> {
+    let sample = |i: usize| match i * 16 / length {
+        5 | 9 => 0,
+        _ => ((i * 89) >> 3).to_le_bytes()[0],
+    };
+    (0..length).map(|i| S::from(sample(i))).collect()
 }
 
 /// Raw bits and a frame, on so many threads and on one.
@@ -122,9 +130,7 @@ fn same_on_threads<S: Sample + From<u8> + PartialEq>(
         .build()
         .unwrap();
     let length = pixels * usize::from(layout.channels());
-    let original: Vec<S> = (0..length)
-        .map(|i| S::from(((i * 89) >> 3).to_le_bytes()[0]))
-        .collect();
+    let original: Vec<S> = padded(length);
     let held = capacity(Cover::new(&original, layout).unwrap(), options).unwrap();
     #[allow(
         clippy::cast_possible_truncation,
@@ -188,6 +194,7 @@ proptest! {
 fn every_scheme_on_threads() {
     let grey = Layout::new(8).unwrap();
     let alpha = grey.with_channels(4, 0b0111).unwrap();
+    let reserved = grey.with_reserved(0, 0).unwrap();
     let matrix = Scheme::Matrix(Hamming::new(3).unwrap());
     let options =
         [Scheme::Replacement, Scheme::Matching, matrix].map(|scheme| Options::new().scheme(scheme));
@@ -198,6 +205,8 @@ fn every_scheme_on_threads() {
                 same_on_threads::<u16>(grey, &options, threads, ((4 << 20) + 77, 0.9));
                 same_on_threads::<u16>(alpha, &options, threads, ((1 << 20) + 77, 0.9));
                 same_on_threads::<u8>(alpha, &options, threads, ((2 << 20) + 77, 0.3));
+                same_on_threads::<u16>(reserved, &options, threads, ((4 << 20) + 77, 0.9));
+                same_on_threads::<u8>(reserved, &options, threads, ((6 << 20) + 77, 0.3));
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::arch::masked::{Ones, ReadMasked, WriteMasked};
 use crate::arch::matrix::{ReadMatrix, WriteMatrix};
 use crate::arch::{BLOCK, dispatch};
 use crate::join::Join;
+use crate::part::Part;
 use crate::path::{Density, PART, Path};
 use crate::{Hamming, Sample, matrix};
 
@@ -55,15 +56,16 @@ impl Route<'_> {
         code: Hamming,
         samples: &mut [S],
         part: usize,
+        least: usize,
         payload: Payload<'_>,
     ) {
         let (size, bits) = (matrix::WIDTH * code.samples(), matrix::WIDTH * code.bits());
         let half = samples.len() / 2 / size;
-        if half * size * usize::from(S::BYTES) >= self.part::<J>() && half > 0 {
+        if half * size * usize::from(S::BYTES) >= least {
             let (low, high) = samples.split_at_mut(half * size);
             return J::join(
-                || self.write_matrix::<J, S>(code, low, part, payload),
-                || self.write_matrix::<J, S>(code, high, part + half, payload),
+                || self.write_matrix::<J, S>(code, low, part, least, payload),
+                || self.write_matrix::<J, S>(code, high, part + half, least, payload),
             );
         }
         let level = self.options.level;
@@ -108,7 +110,7 @@ impl Route<'_> {
             };
             let mut lowest = [0; matrix::WIDTH * 255 / 8];
             let lowest = &mut lowest[..samples.len().div_ceil(8)];
-            let carriers = &self.carriers;
+            let carriers = &self.counted.carriers;
             dispatch(
                 level,
                 ReadSome::<S, 1> {
@@ -136,18 +138,20 @@ impl Route<'_> {
         code: Hamming,
         samples: &[S],
         part: usize,
+        least: usize,
         bytes: &mut [u8],
         most: usize,
     ) {
         let (size, bits) = (matrix::WIDTH * code.samples(), matrix::WIDTH * code.bits());
         let half = samples.len() / 2 / size;
-        if half * size * usize::from(S::BYTES) >= self.part::<J>() && half > 0 {
+        if half * size * usize::from(S::BYTES) >= least {
             let before = (half * bits).min(most);
+            let left = most - before;
             let (low, high) = samples.split_at(half * size);
             let (low_bytes, high_bytes) = bytes.split_at_mut(before.div_ceil(8));
             return J::join(
-                || self.read_matrix::<J, S>(code, low, part, low_bytes, before),
-                || self.read_matrix::<J, S>(code, high, part + half, high_bytes, most - before),
+                || self.read_matrix::<J, S>(code, low, part, least, low_bytes, before),
+                || self.read_matrix::<J, S>(code, high, part + half, least, high_bytes, left),
             );
         }
         let level = self.options.level;
@@ -177,7 +181,7 @@ impl Route<'_> {
             };
             let mut lowest = [0; matrix::WIDTH * 255 / 8];
             let lowest = &mut lowest[..samples.len().div_ceil(8)];
-            let carriers = &self.carriers;
+            let carriers = &self.counted.carriers;
             dispatch(
                 level,
                 ReadSome::<S, 1> {
@@ -196,9 +200,19 @@ impl Route<'_> {
     }
 
     /// The groups that so many bits take, in whole parts but for the last.
-    fn matrix_groups(&self, code: Hamming, bits: usize) -> usize {
-        let groups = self.density.selected(self.count) / code.samples();
+    pub(super) fn matrix_groups(&self, code: Hamming, bits: usize) -> usize {
+        let groups = self.density.selected(self.count()) / code.samples();
         groups.min(bits.div_ceil(matrix::WIDTH * code.bits()) * matrix::WIDTH)
+    }
+
+    /// Those of them that a part holds.
+    fn groups_of(&self, code: Hamming, part: Part, bits: usize) -> Range<usize> {
+        let all = self.matrix_groups(code, bits);
+        let before = |carrying| {
+            let selected = self.density.selected(carrying);
+            (selected / code.samples()).min(all)
+        };
+        before(part.before)..before(part.until)
     }
 
     /// Two walks along the path: one reads the lowest bits of so many groups as the room takes, and the other, which
@@ -207,18 +221,20 @@ impl Route<'_> {
         &self,
         code: Hamming,
         samples: &mut [S],
+        part: Part,
         payload: Payload<'_>,
     ) {
         let level = self.options.level;
-        let groups = self.matrix_groups(code, self.bits);
+        let groups = self.groups_of(code, part, self.bits);
         let Walk { path, fill } = self.walk();
-        let mut reading = Cursor::new(self, path, groups * code.samples());
-        let mut writing = Cursor::new(self, self.walk().path, groups * code.samples());
+        let count = groups.len() * code.samples();
+        let mut reading = Cursor::new(self, path, part.before, count);
+        let mut writing = Cursor::new(self, self.walk().path, part.before, count);
         let (mut whitening, mut room) = (fill.whitening, fill.payload);
         let mut lowest = [0; HELD];
         let each = groups_at_once(code);
-        for first in (0..groups).step_by(each) {
-            let here = each.min(groups - first);
+        for first in groups.clone().step_by(each) {
+            let here = each.min(groups.end - first);
             let count = here * code.samples();
             reading.read(samples, &mut lowest, count);
             let bits = (self.bits - first * code.bits()).min(here * code.bits());
@@ -244,23 +260,26 @@ impl Route<'_> {
         code: Hamming,
         walk: &mut Walk,
         samples: &[S],
+        part: Part,
         bytes: &mut [u8],
         most: usize,
     ) {
-        let groups = self.matrix_groups(code, most);
-        let path = core::mem::replace(&mut walk.path, Path::new(self.options, self.count));
-        let mut reading = Cursor::new(self, path, groups * code.samples());
+        let before = self.bits_before(part.before);
+        let groups = self.groups_of(code, part, before + most);
+        let path = core::mem::replace(&mut walk.path, Path::new(self.options, self.count()));
+        let mut reading = Cursor::new(self, path, part.before, groups.len() * code.samples());
         let mut clear = Clear {
             whitening: walk.fill.whitening.as_mut(),
-            first: 0,
+            first: before / 8,
             done: 0,
         };
         let mut lowest = [0; HELD];
         let each = groups_at_once(code);
-        for first in (0..groups).step_by(each) {
-            let here = each.min(groups - first);
+        for first in groups.clone().step_by(each) {
+            let here = each.min(groups.end - first);
             reading.read(samples, &mut lowest, here * code.samples());
-            let [from, to] = [first, first + here].map(|group| group * code.bits());
+            let bit = |group: usize| group * code.bits() - before;
+            let [from, to] = [first, first + here].map(bit);
             let to = to.min(most);
             matrix::extract(&lowest, code, here, &mut bytes[from / 8..to.div_ceil(8)]);
             clear.up_to(bytes, to);
@@ -305,9 +324,9 @@ struct Run {
 }
 
 impl<'a> Cursor<'a> {
-    /// Along the first `count` selected samples.
-    fn new(route: &'a Route<'a>, mut path: Path, count: usize) -> Self {
-        path.seek(route.density, 0);
+    /// Along `count` selected samples, from carrying sample `at` on.
+    fn new(route: &'a Route<'a>, mut path: Path, at: usize, count: usize) -> Self {
+        path.seek(route.density, at);
         Self {
             route,
             path,
@@ -383,7 +402,7 @@ impl<'a> Cursor<'a> {
     fn look<S: Sample>(&mut self, samples: &[S]) -> Option<()> {
         let route = self.route;
         (self.begin, self.next) = (self.end, 0);
-        if let (true, Density::Strata(_)) = (route.carriers.every_sample(), route.density) {
+        if let (true, Density::Strata(_)) = (route.counted.carriers.every_sample(), route.density) {
             let at = self.path.step().filter(|&at| at < samples.len())?;
             (self.begin, self.end) = (at, at + 1);
             (self.masks[0], self.words) = (1, 1);
@@ -392,7 +411,7 @@ impl<'a> Cursor<'a> {
         let part = samples.get(self.begin..).filter(|part| !part.is_empty())?;
         let part = &part[..part.len().min(PART)];
         self.end += part.len();
-        if let (true, Density::Blocks(_)) = (route.carriers.every_sample(), route.density) {
+        if let (true, Density::Blocks(_)) = (route.counted.carriers.every_sample(), route.density) {
             let made = self.path.masks(self.left);
             self.words = made.len();
             self.masks[..made.len()].copy_from_slice(made);

@@ -17,10 +17,12 @@ mod write;
 use crate::arch::masked::{Carrying, Ones, Thin};
 use crate::arch::{BLOCK, Ends, dispatch};
 use crate::cover::Carriers;
-use crate::join::Join;
+use crate::join::{Join, Serial};
 use crate::key::{Stream, Use};
-use crate::path::{Density, PART, Path};
-use crate::{Bits, Cover, Error, Level, Options, Result, Sample, Scheme, bits};
+use crate::matrix::WIDTH;
+use crate::part::{Counted, Part, least};
+use crate::path::{self, Density, PART, Path};
+use crate::{Bits, Cover, Error, Hamming, Level, Options, Result, Sample, Scheme};
 
 /// Masks in a part.
 const MASKS: usize = PART / BLOCK;
@@ -33,11 +35,7 @@ const ROOM: usize = PART / 8 + 8;
 pub(crate) struct Route<'a> {
     options: &'a Options,
     scheme: Scheme,
-    carriers: Carriers,
-    /// The bytes of the cover's samples.
-    bytes: usize,
-    /// The carrying samples of the cover.
-    count: usize,
+    counted: Counted,
     density: Density,
     /// The bits that are written: with a key, of every selected sample.
     bits: usize,
@@ -47,19 +45,7 @@ pub(crate) struct Route<'a> {
 
 /// The bits that a cover holds under any scheme but the reversible one.
 pub(crate) fn count_bits<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<usize> {
-    let carriers = carriers(cover, options)?;
-    Ok(held(
-        options.scheme,
-        options.bits,
-        bits::count_carriers(cover, options, &carriers),
-    ))
-}
-
-fn carriers<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Carriers> {
-    if options.scheme != Scheme::Replacement {
-        options.one_bit()?;
-    }
-    Carriers::new(&cover.layout(), options.bits)
+    Route::every::<Serial, S>(cover, options).map(|route| route.bits)
 }
 
 /// The bits that so many samples hold.
@@ -75,12 +61,12 @@ impl<'a> Route<'a> {
     /// # Errors
     ///
     /// [`Error::TooFewBits`] when the cover holds fewer, [`Error::Bits`] as [`count_bits`].
-    pub(crate) fn new<S: Sample>(
+    pub(crate) fn new<J: Join, S: Sample>(
         cover: Cover<'_, S>,
         options: &'a Options,
         bit_len: usize,
     ) -> Result<Self> {
-        let mut route = Self::every(cover, options)?;
+        let mut route = Self::every::<J, S>(cover, options)?;
         if bit_len > route.bits {
             return Err(Error::TooFewBits {
                 needed_bits: bit_len,
@@ -108,7 +94,7 @@ impl<'a> Route<'a> {
 
     /// The density that a key chooses for so many bits, which the cover holds.
     fn thinnest(&self, bit_len: usize) -> Density {
-        Density::thinnest(self.needed(bit_len.max(1)), self.count)
+        Density::thinnest(self.needed(bit_len.max(1)), self.count())
     }
 
     /// Whether a key chooses this route's density for so many bits, which the cover holds.
@@ -117,25 +103,40 @@ impl<'a> Route<'a> {
     }
 
     /// The route to all that the cover holds.
-    pub(crate) fn every<S: Sample>(cover: Cover<'_, S>, options: &'a Options) -> Result<Self> {
-        let carriers = carriers(cover, options)?;
-        let count = bits::count_carriers(cover, options, &carriers);
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bits`] when more bits per sample are asked for than are stored, or than the scheme changes.
+    pub(crate) fn every<J: Join, S: Sample>(
+        cover: Cover<'_, S>,
+        options: &'a Options,
+    ) -> Result<Self> {
+        if options.scheme != Scheme::Replacement {
+            options.one_bit()?;
+        }
+        let carriers = Carriers::new(&cover.layout(), options.bits)?;
+        let ends = carriers.ends(&cover.layout());
+        let counted = Counted::new::<J, S>(cover, carriers, options.level);
+        let count = counted.count();
         Ok(Self {
             options,
             scheme: options.scheme,
-            bytes: size_of_val(cover.samples()),
-            count,
+            counted,
             density: Density::First(count),
             bits: held(options.scheme, options.bits, count),
             whitened: options.key.is_some(),
-            ends: carriers.ends(&cover.layout()),
-            carriers,
+            ends,
         })
+    }
+
+    /// The carrying samples of the cover.
+    const fn count(&self) -> usize {
+        self.counted.count()
     }
 
     /// The densities that the payload may have been embedded at.
     pub(crate) fn densities(&self) -> impl Iterator<Item = Density> + use<> {
-        Density::every(self.count)
+        Density::every(self.count())
     }
 
     pub(crate) const fn level(&self) -> Level {
@@ -150,17 +151,20 @@ impl<'a> Route<'a> {
     /// The route of that density.
     pub(crate) fn thin(&mut self, density: Density) {
         self.density = density;
-        self.bits = held(self.scheme, self.options.bits, density.selected(self.count));
+        self.bits = held(
+            self.scheme,
+            self.options.bits,
+            density.selected(self.count()),
+        );
     }
 
     /// Writes the payload, and with a key what surrounds it.
     pub(crate) fn write<J: Join, S: Sample>(&self, samples: &mut [S], payload: Payload<'_>) {
-        match (self.scheme, self.density) {
-            (Scheme::Matrix(code), Density::First(_)) if self.carriers.every_sample() => {
-                self.write_matrix::<J, S>(code, samples, 0, payload);
-            }
-            (Scheme::Matrix(code), _) => self.write_matrix_bits(code, samples, payload),
-            _ => self.write_part::<J, S>(samples, 0, payload),
+        let (part, least) = self.first::<J, S>(samples, self.bits);
+        let samples = &mut samples[..part.samples];
+        match self.grouped() {
+            Some(code) => self.write_matrix::<J, S>(code, samples, 0, least, payload),
+            None => self.write_part::<J, S>(samples, part, least, payload),
         }
     }
 
@@ -173,16 +177,61 @@ impl<'a> Route<'a> {
     ) {
         let most = self.bits.min(bytes.len().saturating_mul(8));
         let bytes = &mut bytes[..most.div_ceil(8)];
-        match (self.scheme, self.density) {
-            (Scheme::Matrix(code), Density::First(_)) if self.carriers.every_sample() => {
-                self.read_matrix::<J, S>(code, samples, 0, bytes, most);
-            }
-            (Scheme::Matrix(code), _) => self.read_matrix_bits(code, walk, samples, bytes, most),
-            _ => self.read_part::<J, S>(walk, samples, 0, bytes, most),
+        let (part, least) = self.first::<J, S>(samples, most);
+        let samples = &samples[..part.samples];
+        match self.grouped() {
+            Some(code) => self.read_matrix::<J, S>(code, samples, 0, least, bytes, most),
+            None => self.read_part::<J, S>(walk, samples, part, least, bytes, most),
         }
         if let (Some(last), rest) = (bytes.get_mut(most / 8), most % 8) {
             *last &= (1 << rest) - 1;
         }
+    }
+
+    /// The code, where its groups lie side by side.
+    fn grouped(&self) -> Option<Hamming> {
+        match (self.scheme, self.density) {
+            (Scheme::Matrix(code), Density::First(_)) if self.counted.carriers.every_sample() => {
+                Some(code)
+            }
+            _ => None,
+        }
+    }
+
+    /// The samples that hold the first so many bits, and how many bytes of them are worth a task of their own.
+    fn first<J: Join, S: Sample>(&self, samples: &[S], bits: usize) -> (Part, usize) {
+        let carrying = match (self.density, self.scheme) {
+            (Density::First(_), Scheme::Matrix(code)) => {
+                self.matrix_groups(code, bits) * code.samples()
+            }
+            (Density::First(_), _) => bits.div_ceil(self.depth()),
+            _ => self.count(),
+        };
+        let part = self.counted.first(samples, carrying);
+        let least = least::<J>(part.samples * usize::from(S::BYTES), J::SLOW_PART);
+        (part, least)
+    }
+
+    /// Cuts a part in two that are worth it. Bits before the cut are whole bytes, and masks of the path are whole, as are parts of
+    /// the code. Where strata are there is no cut.
+    fn halve<S: Sample>(&self, samples: &[S], part: Part, least: usize) -> Option<(Part, Part)> {
+        let whole = match (self.density, self.scheme) {
+            (Density::Strata(_), _) => return None,
+            (Density::First(_), Scheme::Matrix(code)) => WIDTH * code.samples(),
+            (Density::Blocks(count), Scheme::Matrix(code)) => {
+                let size = WIDTH * code.samples();
+                path::BLOCK * (size / common(size, count.get()))
+            }
+            _ => 1,
+        };
+        let unit = whole / common(whole, PATH) * PATH;
+        self.counted.halve(samples, part, unit, least)
+    }
+
+    /// The bits that are before a carrying sample, which a part begins or ends with.
+    fn bits_before(&self, carrying: usize) -> usize {
+        let samples = self.density.selected(carrying.min(self.count()));
+        held(self.scheme, self.options.bits, samples)
     }
 
     pub(crate) fn walk(&self) -> Walk {
@@ -191,7 +240,7 @@ impl<'a> Route<'a> {
             wanted.then(|| Stream::new(options.level, options.key.as_ref(), purpose))
         };
         Walk {
-            path: Path::new(options, self.count),
+            path: Path::new(options, self.count()),
             fill: Fill {
                 whitening: stream(self.whitened, Use::Whitening),
                 steps: stream(self.scheme == Scheme::Matching, Use::Steps),
@@ -206,29 +255,9 @@ impl<'a> Route<'a> {
         usize::from(self.options.bits.get())
     }
 
-    /// Where to cut the samples in two parts that are worth it: how many samples and carrying ones are before. Bits before
-    /// the cut are whole bytes. Where values are reserved or strata are, there is no cut.
-    fn halve<J: Join, S: Sample>(&self, samples: usize) -> Option<(usize, usize)> {
-        let channels = self.carriers.channel_count();
-        let half = samples / 2 / channels / PART * PART;
-        let strata = matches!(self.density, Density::Strata(_));
-        if strata
-            || self.carriers.reserved().is_some()
-            || half * channels * usize::from(S::BYTES) < self.part::<J>()
-        {
-            return None;
-        }
-        Some((half * channels, half * self.carriers.carrying_count()))
-    }
-
-    /// The fewest bytes of samples that are worth a task of their own.
-    fn part<J: Join>(&self) -> usize {
-        J::SLOW_PART.max(J::share(self.bytes)).max(1)
-    }
-
     /// The selected samples of part number `index` of those that begin with a whole pixel.
     fn select<S: Sample>(&self, path: &mut Path, samples: &[S], index: usize, masks: &mut [u64]) {
-        let (level, carriers) = (self.options.level, &self.carriers);
+        let (level, carriers) = (self.options.level, &self.counted.carriers);
         let first = index * MASKS;
         dispatch(
             level,
@@ -252,7 +281,9 @@ impl<'a> Route<'a> {
     fn selected(&self, masks: &[u64]) -> usize {
         match self.density {
             // Masks of whole blocks, where no sample comes between.
-            Density::Blocks(count) if self.carriers.every_sample() => masks.len() / 4 * count.get(),
+            Density::Blocks(count) if self.counted.carriers.every_sample() => {
+                masks.len() / 4 * count.get()
+            }
             _ => dispatch(self.options.level, Ones { masks }),
         }
     }
@@ -358,6 +389,17 @@ impl Clear<'_> {
         }
         self.done = whole.max(self.done);
     }
+}
+
+/// Carrying samples whose masks a path begins anywhere at, and whose bits are whole bytes.
+const PATH: usize = 8 * path::BLOCK;
+
+/// The greatest common divisor.
+const fn common(mut one: usize, mut other: usize) -> usize {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 const fn low_bits(count: usize) -> u64 {

@@ -1,13 +1,14 @@
 //! Reading from the samples of a path: replacement and matching are the same here.
 
 use super::{Clear, MASKS, Route, Walk, low_bits};
-use crate::Sample;
 use crate::arch::kernel::ReadAll;
 use crate::arch::masked::ReadMasked;
 use crate::arch::{BLOCK, dispatch};
 use crate::bits::for_bits;
 use crate::join::Join;
+use crate::part::Part;
 use crate::path::{Density, PART};
+use crate::{Sample, Scheme};
 
 impl Route<'_> {
     /// `bytes` begin with the first bit of these samples; `most` bits are read at most.
@@ -15,24 +16,31 @@ impl Route<'_> {
         &self,
         walk: &mut Walk,
         samples: &[S],
-        at: usize,
+        part: Part,
+        least: usize,
         bytes: &mut [u8],
         most: usize,
     ) {
-        let Some((half, carrying)) = self.halve::<J, S>(samples.len()) else {
-            return self.read_span(walk, samples, at, bytes, most);
+        let Some((first, second)) = self.halve(samples, part, least) else {
+            return match self.scheme {
+                Scheme::Matrix(code) => {
+                    self.read_matrix_bits(code, walk, samples, part, bytes, most);
+                }
+                _ => self.read_span(walk, samples, part.before, bytes, most),
+            };
         };
-        let bit = |at: usize| self.density.selected(at.min(self.count)) * self.depth();
-        let before = (bit(at + carrying) - bit(at)).min(most);
-        let (low, high) = samples.split_at(half);
+        let here = self.bits_before(first.until) - self.bits_before(first.before);
+        let before = here.min(most);
+        let (low, high) = samples.split_at(first.samples);
         let (low_bytes, high_bytes) = bytes.split_at_mut(before.div_ceil(8));
-        let (next, left) = (at + carrying, most - before);
+        let left = most - before;
         J::join(
-            || self.read_part::<J, S>(&mut self.walk(), low, at, low_bytes, before),
-            || self.read_part::<J, S>(&mut self.walk(), high, next, high_bytes, left),
+            || self.read_part::<J, S>(&mut self.walk(), low, first, least, low_bytes, before),
+            || self.read_part::<J, S>(&mut self.walk(), high, second, least, high_bytes, left),
         );
     }
 
+    /// `at` is the number of the first carrying sample.
     fn read_span<S: Sample>(
         &self,
         walk: &mut Walk,
@@ -49,7 +57,7 @@ impl Route<'_> {
             done: 0,
         };
         let mut bit = 0;
-        match (self.carriers.every_sample(), self.density) {
+        match (self.counted.carriers.every_sample(), self.density) {
             (true, Density::First(_)) => {
                 let here = most.div_ceil(self.depth()).min(samples.len());
                 for part in samples[..here].chunks(PART) {

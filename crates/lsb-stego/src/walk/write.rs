@@ -6,31 +6,36 @@ use crate::arch::masked::{StepAll, StepMasked, WriteMasked};
 use crate::arch::{BLOCK, dispatch};
 use crate::bits::for_bits;
 use crate::join::Join;
+use crate::part::Part;
 use crate::path::{Density, PART};
 use crate::{Sample, Scheme};
 
 impl Route<'_> {
-    /// `at` is the number of the first carrying sample.
     pub(super) fn write_part<J: Join, S: Sample>(
         &self,
         samples: &mut [S],
-        at: usize,
+        part: Part,
+        least: usize,
         payload: Payload<'_>,
     ) {
-        let Some((half, carrying)) = self.halve::<J, S>(samples.len()) else {
-            return self.write_span(samples, at, payload);
+        let Some((first, second)) = self.halve(samples, part, least) else {
+            return match self.scheme {
+                Scheme::Matrix(code) => self.write_matrix_bits(code, samples, part, payload),
+                _ => self.write_span(samples, part.before, payload),
+            };
         };
-        let (low, high) = samples.split_at_mut(half);
+        let (low, high) = samples.split_at_mut(first.samples);
         J::join(
-            || self.write_part::<J, S>(low, at, payload),
-            || self.write_part::<J, S>(high, at + carrying, payload),
+            || self.write_part::<J, S>(low, first, least, payload),
+            || self.write_part::<J, S>(high, second, least, payload),
         );
     }
 
+    /// `at` is the number of the first carrying sample.
     fn write_span<S: Sample>(&self, samples: &mut [S], at: usize, payload: Payload<'_>) {
         let mut walk = self.walk();
         let mut bit = walk.path.seek(self.density, at) * self.depth();
-        match (self.carriers.every_sample(), self.density) {
+        match (self.counted.carriers.every_sample(), self.density) {
             (true, Density::First(count)) => {
                 let here = count.saturating_sub(at).min(samples.len());
                 for part in samples[..here].chunks_mut(self.share() * BLOCK) {
