@@ -232,6 +232,10 @@ impl<'a> Reading<'a> {
             Self::Route(route) => {
                 bytes.fill(0);
                 route.read::<J, S>(&mut route.walk(), samples, bytes);
+                // along a key more may be selected than was asked for
+                if let (Some(last), rest @ 1..) = (bytes.last_mut(), bit_len % 8) {
+                    *last &= (1 << rest) - 1;
+                }
             }
         }
     }

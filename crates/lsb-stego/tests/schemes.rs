@@ -87,7 +87,8 @@ fn check<S: Sample + TryFrom<u32> + PartialEq>(
             "the reference reads what it wrote"
         );
     }
-    let expected: Vec<S> = narrow(&expected);
+    let expected_samples = expected;
+    let expected: Vec<S> = narrow(&expected_samples);
     for level in Level::available() {
         let options = options(reference, level);
         let held = capacity(Cover::new(&original, layout).unwrap(), &options).unwrap();
@@ -112,6 +113,14 @@ fn check<S: Sample + TryFrom<u32> + PartialEq>(
             read == expected_bytes,
             "{level:?} reads it, {reference:?}, {bit_len} bits"
         );
+        // what nobody wrote has no zeros behind the bits that are asked for
+        for bit_len in [bit_len.saturating_sub(3), bit_len / 3] {
+            let read = read_bits(Cover::new(&stego, layout).unwrap(), &options, bit_len).unwrap();
+            assert!(
+                read == reference.read(&expected_samples, bit_len),
+                "{level:?} reads {bit_len} bits, {reference:?}"
+            );
+        }
     }
 }
 
