@@ -52,8 +52,9 @@ impl Capacity {
 ///
 /// # Errors
 ///
-/// [`Error::Bits`](crate::Error::Bits) when more bits per sample are asked for than are stored, [`Error::Columns`](crate::Error::Columns)
-/// when the reversible scheme lacks them.
+/// [`Error::Bits`](crate::Error::Bits) when more bits per sample are asked for than are stored, and [`Error::OneBit`](crate::Error::OneBit)
+/// than the scheme carries; [`Error::Scheme`](crate::Error::Scheme) for a key under the reversible scheme, and
+/// [`Error::Columns`](crate::Error::Columns) when that or the adaptive one lacks them.
 ///
 /// # Example
 ///

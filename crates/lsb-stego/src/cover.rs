@@ -32,7 +32,10 @@ impl Sample for u16 {}
 /// assert_eq!((ct.bits_stored(), rgba.channels()), (12, 4));
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// The buffers of the crate `image` lie so: `as_raw()` and `into_raw()` of a `GrayImage` or an `ImageBuffer<Luma<u16>, _>` are covers of
+/// one channel, those of an `RgbImage` of three, and those of an `RgbaImage` are like `rgba` here; columns are its `width()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Layout {
     bits_stored: u8,
     channels: u8,
@@ -81,7 +84,7 @@ impl Layout {
     /// PS3.3 C.7.5.1.1.2).
     ///
     /// A sample is skipped when any value that it could take by changing its payload bits is reserved. So the rule gives
-    /// the same answer before embedding and after.
+    /// the same answer before embedding and after. There is one range: another one takes its place.
     ///
     /// # Errors
     ///
@@ -293,6 +296,12 @@ impl<'a, S: Sample> CoverMut<'a, S> {
     /// The samples to change.
     pub const fn samples_mut(&mut self) -> &mut [S] {
         self.samples
+    }
+
+    /// The layout.
+    #[must_use]
+    pub const fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// The same cover, to read.

@@ -35,7 +35,8 @@ impl Embedded {
 /// # Errors
 ///
 /// [`Error::TooSmall`] with both numbers when it does not fit, [`Error::PayloadTooLong`] above 4 GiB - 1, [`Error::Bits`]
-/// when more bits per sample are asked for than are stored. The cover is unchanged then.
+/// when more bits per sample are asked for than are stored, and [`Error::OneBit`] than the scheme carries; [`Error::Scheme`] for a key under
+/// [`Scheme::Reversible`], and [`Error::Columns`] when that or [`Scheme::Adaptive`] lacks them. The cover is unchanged then.
 ///
 /// # Example
 ///

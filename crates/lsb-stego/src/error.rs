@@ -50,7 +50,14 @@ pub enum Error {
         /// The height that was asked for.
         height: u8,
     },
-    /// A cost that is negative, or not a number.
+    /// Not as many costs as there are elements.
+    Costs {
+        /// The elements.
+        elements: usize,
+        /// The costs that were given for them.
+        costs: usize,
+    },
+    /// A cost that is negative, not a number, or finite and above [`MAX_COST`](crate::trellis::MAX_COST).
     Cost {
         /// The first element that has such a cost.
         element: usize,
@@ -179,8 +186,15 @@ impl fmt::Display for Error {
             Self::Height { height } => {
                 write!(f, "a constraint height of {height}: expected 7 to 12")
             }
+            Self::Costs { elements, costs } => {
+                write!(f, "{costs} costs were given for {elements} elements")
+            }
             Self::Cost { element } => {
-                write!(f, "the cost of element {element} is negative or no number")
+                write!(
+                    f,
+                    "the cost of element {element} is negative, no number, or finite and above {:e}",
+                    crate::trellis::MAX_COST
+                )
             }
             Self::Wet => f.write_str("the payload needs a change of an element of infinite cost"),
             Self::Channels { channels, carrying } => write!(

@@ -19,7 +19,8 @@ use crate::{
 ///
 /// [`Error::NoPayload`] when no frame begins here, [`Error::Version`] and [`Error::ClaimedLength`] when it cannot be read,
 /// [`Error::Checksum`] when it is damaged. With a key the length of the payload belongs to the path, and a frame whose length
-/// is damaged may be no frame.
+/// is damaged may be no frame. What the options ask and the cover or scheme does not have is refused as by [`embed`](crate::embed);
+/// columns only [`Scheme::Reversible`] asks for.
 ///
 /// # Performance
 ///

@@ -12,7 +12,7 @@ use crate::{Error, Key, Result};
 /// assert!(Bits::new(5).is_err());
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "complete by nature: 1 to 4")]
 pub enum Bits {
     /// The lowest bit: a sample changes by at most 1.
@@ -71,7 +71,7 @@ impl Bits {
 /// assert!(Hamming::new(9).is_err());
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hamming(u8);
 
 impl Hamming {
@@ -101,7 +101,7 @@ impl Hamming {
 }
 
 /// How the payload enters the samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheme {
     /// LSB replacement: the low bits of the carrying samples, in order, become the payload.
@@ -131,8 +131,9 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// What errors call it.
-    pub(crate) const fn name(self) -> &'static str {
+    /// Its name: `replacement`, `matching`, `matrix`, `reversible` or `adaptive`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Replacement => "replacement",
             Self::Matching => "matching",

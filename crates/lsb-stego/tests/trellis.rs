@@ -6,7 +6,7 @@
     reason = "a test panics, and its numbers are small"
 )]
 
-use lsb_stego::trellis::{Trellis, embed, embed_at, extract};
+use lsb_stego::trellis::{MAX_COST, Trellis, embed, embed_at, extract};
 use lsb_stego::{Error, Level};
 
 /// Numbers that look random, the same ever after (splitmix64).
@@ -254,12 +254,38 @@ fn great_costs_hide_no_small_ones() {
     assert!(count as f64 / 10.0 > 0.85 * most, "{found} {most}");
 }
 
+/// Sums of the largest costs are no infinities: that every change is as dear as can be is no reason to refuse.
+#[test]
+fn the_largest_costs_are_finite() {
+    let count = 4000;
+    for bit_len in [count, count / 3, 3] {
+        let (mut carrier, payload) = (vec![0; count], vec![0xFF; count / 8]);
+        let trellis = Trellis::new(12).unwrap();
+        let cost = embed(
+            &mut carrier,
+            &vec![MAX_COST; count],
+            trellis,
+            &payload,
+            bit_len,
+        )
+        .unwrap();
+        assert!(cost >= f64::from(MAX_COST) * 2.0, "{cost}");
+        let read = extract(&carrier, trellis, bit_len).unwrap();
+        assert!(
+            read.iter()
+                .map(|byte| byte.count_ones() as usize)
+                .sum::<usize>()
+                == bit_len
+        );
+    }
+}
+
 #[test]
 fn mistakes_have_their_errors() {
     let (mut three, trellis) = ([0, 1, 0], Trellis::default());
-    let lengths = Error::Lengths {
-        expected: 3,
-        found: 2,
+    let lengths = Error::Costs {
+        elements: 3,
+        costs: 2,
     };
     assert_eq!(embed(&mut three, &[1.0; 2], trellis, &[0], 1), Err(lengths));
     let few = Error::TooFewBits {
@@ -273,7 +299,7 @@ fn mistakes_have_their_errors() {
     assert_eq!(extract(&three, trellis, 4), Err(few));
     let short = Error::ShortPayload { bits: 3, bytes: 0 };
     assert_eq!(embed(&mut three, &[1.0; 3], trellis, &[], 3), Err(short));
-    for cost in [-1.0, f32::NAN, f32::NEG_INFINITY] {
+    for cost in [-1.0, f32::NAN, f32::NEG_INFINITY, 1.1 * MAX_COST, f32::MAX] {
         let costs = [1.0, f32::INFINITY, cost];
         assert_eq!(
             embed(&mut three, &costs, trellis, &[0], 1),

@@ -39,7 +39,7 @@ mod suniward;
 ///
 /// assert_eq!(Costs::default(), Costs::Hill);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Costs {
     /// Every sample the same: fewest changes, wherever they fall.

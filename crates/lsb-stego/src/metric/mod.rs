@@ -82,7 +82,7 @@ pub fn compare_at<S: Sample>(
     compare_with::<Serial, S>(level, cover, stego)
 }
 
-/// [`compare`] on every core, which pays from half a million samples on; below, it is the same.
+/// [`compare`] on every core, which pays from half a million pixels on; below, it is the same.
 ///
 /// # Errors
 ///
@@ -131,7 +131,7 @@ pub fn mse_at<S: Sample>(level: Level, cover: Cover<'_, S>, stego: Cover<'_, S>)
     mse_with::<Serial, S>(level, cover, stego)
 }
 
-/// [`mse`] on every core, which pays from half a million samples on; below, it is the same.
+/// [`mse`] on every core, which pays from half a million pixels on; below, it is the same.
 ///
 /// # Errors
 ///

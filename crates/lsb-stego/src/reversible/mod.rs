@@ -193,8 +193,12 @@ impl<S: Sample> Found<S> {
         {
             return Err(claimed(map_bytes, held / 8 - FIXED));
         }
-        if stream_bits > cover.samples().len() || stream_bits < framed_bits(0) + head_bits {
+        if stream_bits > cover.samples().len() {
             return Err(claimed(stream_bits / 8, cover.samples().len() / 8));
+        }
+        // a stream that does not even hold what the head replaced and a frame
+        if stream_bits < framed_bits(0) + head_bits {
+            return Err(Error::NoPayload);
         }
         let whole = bits::read_bits(cover, &raw, head_bits)?;
         let map = whole.get(FIXED..).unwrap_or_default().to_vec();
@@ -218,7 +222,10 @@ impl<S: Sample> Found<S> {
         let (replaced, frame) = stream.split_at_checked(head).ok_or(Error::NoPayload)?;
         let (&header, payload) = frame.split_first_chunk().ok_or(Error::NoPayload)?;
         let header = frame::Header::parse(header, 0)?;
-        if header.payload_len != payload.len() {
+        if header.payload_len < payload.len() {
+            return Err(Error::NoPayload);
+        }
+        if header.payload_len > payload.len() {
             return Err(Error::ClaimedLength {
                 claimed_bytes: header.payload_len,
                 available_bytes: payload.len(),

@@ -122,6 +122,8 @@ impl<'a, S: Sample> Planner<'a, S> {
     /// The plan of least distortion that carries so many bits. By [`Rows::Some`] it is the one that promises so: none where that
     /// does not hold, or the cover is small; whether a clear one holds is found out when samples move.
     pub(super) fn smallest(&self, bits: usize, rows: Rows) -> Option<Plan> {
+        // a stream says its length in 32 bits
+        u32::try_from(bits + 8 * FIXED).ok()?;
         let (mut candidates, part) = self.candidates(rows)?;
         let needed = part.of(bits + 8 * FIXED);
         candidates.retain_mut(|candidate| {

@@ -45,7 +45,7 @@ pub(crate) use self::viterbi::{Solve, solver};
 /// assert!(Trellis::new(13).is_err());
 /// # Ok::<(), lsb_stego::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Trellis(u8);
 
 impl Trellis {
@@ -74,15 +74,19 @@ impl Default for Trellis {
     }
 }
 
+/// The largest finite cost of an element: sums of many stay finite, so that what is merely dear is not taken for impossible.
+pub const MAX_COST: f32 = 1e30;
+
 /// Changes `bits`, each 0 or 1, so that they carry the first `bit_len` bits of `payload`, at the least total cost that the
 /// code finds; gives that cost. Bit `i` of the payload is bit `i % 8`, the least significant first, of byte `i / 8`.
 ///
-/// `costs` are what a change of each element costs: finite and not negative, or infinite for one that must not change.
+/// `costs` are what a change of each element costs: 0 to [`MAX_COST`], or infinite for one that must not change.
 /// Memory: up to `2^17` elements at once, which take `2^height` bits each, 16 MiB at height 10.
 ///
 /// # Errors
 ///
-/// [`Error::Lengths`] when there are not as many costs as bits, [`Error::Cost`] for a negative cost or none,
+/// [`Error::Costs`] when there are not as many costs as bits, [`Error::Cost`] for one that is negative, no number, or finite and
+/// above [`MAX_COST`],
 /// [`Error::TooFewBits`] above one payload bit per element, [`Error::ShortPayload`] when `payload` has fewer bits,
 /// [`Error::Wet`] when the payload needs an element of infinite cost. The bits are unchanged then.
 ///
@@ -140,12 +144,13 @@ fn embed_with<J: Join>(
     bit_len: usize,
 ) -> Result<f64> {
     if costs.len() != bits.len() {
-        return Err(Error::Lengths {
-            expected: bits.len(),
-            found: costs.len(),
+        return Err(Error::Costs {
+            elements: bits.len(),
+            costs: costs.len(),
         });
     }
-    if let Some(element) = costs.iter().position(|&cost| cost.is_nan() || cost < 0.0) {
+    let valid = |cost: f32| (0.0..=MAX_COST).contains(&cost) || cost == f32::INFINITY;
+    if let Some(element) = costs.iter().position(|&cost| !valid(cost)) {
         return Err(Error::Cost { element });
     }
     if bit_len.div_ceil(8) > payload.len() {

@@ -236,12 +236,11 @@ fn each_field_of_a_reversible_head_is_looked_at() {
     }
     let version = Err(Error::Version { found: 9 });
     assert_eq!(reversed(&with_head(4, &[9])), version);
-    // A guard row within the head, a stream that is longer than the image or shorter than a frame, a map of 4 GiB.
+    // A guard row within the head, a stream that is longer than the image, a map of 4 GiB.
     let claims = [
         (8, word(1)),
         (12, word(80 * 96 + 1)),
         (12, word(u32::MAX)),
-        (12, word(8 * (24 + 16) - 1)),
         (16, word(u32::MAX)),
         (16, word(80 * 96 / 8)),
     ];
@@ -252,11 +251,15 @@ fn each_field_of_a_reversible_head_is_looked_at() {
             "{at} {to:?} {found:?}"
         );
     }
-    // No row below the guard row carries.
-    let found = reversed(&with_head(8, &word(u32::MAX)));
-    assert_eq!(found, Err(Error::NoPayload));
-    // A stream of another length ends elsewhere.
+    // No row below the guard row carries; a stream is shorter than what the head replaced and a frame.
+    for (at, to) in [(8, word(u32::MAX)), (12, word(8 * (24 + 16) - 1))] {
+        let found = reversed(&with_head(at, &to));
+        assert_eq!(found, Err(Error::NoPayload), "{at} {to:?}");
+    }
+    // A stream of another length than its frame says.
     let found = reversed(&with_head(12, &word(8 * (24 + 16 + 7))));
+    assert_eq!(found, Err(Error::NoPayload));
+    let found = reversed(&with_head(12, &word(8 * (24 + 16 + 5))));
     assert!(
         matches!(found, Err(Error::ClaimedLength { .. })),
         "{found:?}"
