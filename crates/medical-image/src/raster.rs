@@ -80,7 +80,8 @@ impl Depth {
     }
 }
 
-/// Samples that follow one another in the file.
+/// Samples that follow one another in the file, so often at equal distances: rows of a tile, or planes of a channel. What is
+/// kept does not grow with how many there are, which a file of tiny ones would decide.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     /// Offset of the first sample in the file.
@@ -90,6 +91,30 @@ pub(crate) struct Run {
     pub(crate) count: u64,
     /// Distance between neighbours in the buffer.
     pub(crate) step: u8,
+    pub(crate) repeat: Repeat,
+}
+
+/// How often there is a run, and how far apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repeat {
+    /// At least once, if there are samples.
+    pub(crate) times: u64,
+    /// From one to the next in the file, in bytes, and in the buffer.
+    pub(crate) bytes: u64,
+    pub(crate) samples: u64,
+}
+
+impl Repeat {
+    pub(crate) const ONCE: Self = Self {
+        times: 1,
+        bytes: 0,
+        samples: 0,
+    };
+
+    /// The last of them, when the first is at `first` and they are `apart`.
+    fn last(self, first: u64, apart: u64) -> u64 {
+        first.saturating_add(self.times.saturating_sub(1).saturating_mul(apart))
+    }
 }
 
 /// Runs that are known to lie inside the file and inside the buffer.
@@ -106,6 +131,10 @@ struct Checked {
     bytes: Range<usize>,
     first: usize,
     step: usize,
+    times: usize,
+    /// From one to the next.
+    bytes_apart: usize,
+    samples_apart: usize,
 }
 
 impl Raster {
@@ -117,32 +146,51 @@ impl Raster {
         let mut held = 0_u64;
         let mut checked = Vec::with_capacity(runs.len());
         for run in runs {
+            let Repeat {
+                times,
+                bytes,
+                samples,
+            } = run.repeat;
             let needed = run.count.saturating_mul(depth.width.bytes());
-            let end = run.byte.saturating_add(needed);
-            let last = run.first.saturating_add(
+            let byte = run.repeat.last(run.byte, bytes);
+            if byte.saturating_add(needed) > file.len() as u64 {
+                return Err(Error::Truncated {
+                    what: "pixel data".to_owned(),
+                    offset: byte,
+                    needed,
+                    available: (file.len() as u64).saturating_sub(byte),
+                });
+            }
+            let last = run.repeat.last(run.first, samples).saturating_add(
                 run.count
                     .saturating_sub(1)
                     .saturating_mul(u64::from(run.step)),
             );
-            if end > file.len() as u64 {
-                return Err(Error::Truncated {
-                    what: "pixel data".to_owned(),
-                    offset: run.byte,
-                    needed,
-                    available: (file.len() as u64).saturating_sub(run.byte),
-                });
-            }
-            held = held.saturating_add(run.count);
-            match (
-                usize::try_from(run.byte),
-                usize::try_from(end),
-                usize::try_from(run.first),
-            ) {
-                (Ok(byte), Ok(end), Ok(first)) if last < len && run.step > 0 => {
+            held = held.saturating_add(run.count.saturating_mul(times));
+            let all = [
+                run.byte,
+                run.byte.saturating_add(needed),
+                run.first,
+                times,
+                bytes,
+                samples,
+            ];
+            match all.map(usize::try_from) {
+                [
+                    Ok(start),
+                    Ok(end),
+                    Ok(first),
+                    Ok(times),
+                    Ok(bytes_apart),
+                    Ok(samples_apart),
+                ] if last < len && run.step > 0 => {
                     checked.push(Checked {
-                        bytes: byte..end,
+                        bytes: start..end,
                         first,
                         step: usize::from(run.step),
+                        times,
+                        bytes_apart,
+                        samples_apart,
                     });
                 }
                 _ => return Err(Self::mismatch(len, last.saturating_add(1))),
@@ -218,25 +266,33 @@ impl Raster {
         Ok(())
     }
 
+    /// The distance of neighbours in the buffer, where the samples lie in the file, and the first in the buffer.
+    fn runs(&self) -> impl Iterator<Item = (usize, Range<usize>, usize)> {
+        self.runs.iter().flat_map(|run| {
+            (0..run.times).map(|time| {
+                let byte = run.bytes.start + time * run.bytes_apart;
+                let bytes = byte..byte + run.bytes.len();
+                (run.step, bytes, run.first + time * run.samples_apart)
+            })
+        })
+    }
+
     fn gather<T: Copy + Default, const N: usize>(
         &self,
         file: &[u8],
         decode: impl Fn([u8; N]) -> T,
     ) -> Result<Vec<T>> {
         let mut samples = vec![T::default(); self.len];
-        for run in &self.runs {
-            let (words, _) = file
-                .get(run.bytes.clone())
-                .unwrap_or_default()
-                .as_chunks::<N>();
-            let target = samples.get_mut(run.first..).unwrap_or_default();
-            if run.step == 1 {
+        for (step, bytes, first) in self.runs() {
+            let (words, _) = file.get(bytes).unwrap_or_default().as_chunks::<N>();
+            let target = samples.get_mut(first..).unwrap_or_default();
+            if step == 1 {
                 target
                     .iter_mut()
                     .zip(words)
                     .for_each(|(sample, word)| *sample = decode(*word));
             } else {
-                let target = target.iter_mut().step_by(run.step);
+                let target = target.iter_mut().step_by(step);
                 target
                     .zip(words)
                     .for_each(|(sample, word)| *sample = decode(*word));
@@ -251,20 +307,20 @@ impl Raster {
         samples: &[T],
         encode: impl Fn(&mut [u8; N], T),
     ) -> Result<()> {
-        for run in &self.runs {
+        for (step, range, first) in self.runs() {
             let found = file.len() as u64;
-            let Some(bytes) = file.get_mut(run.bytes.clone()) else {
-                return Err(Self::mismatch(run.bytes.end as u64, found));
+            let Some(bytes) = file.get_mut(range.clone()) else {
+                return Err(Self::mismatch(range.end as u64, found));
             };
             let (words, _) = bytes.as_chunks_mut::<N>();
-            let source = samples.get(run.first..).unwrap_or_default();
-            if run.step == 1 {
+            let source = samples.get(first..).unwrap_or_default();
+            if step == 1 {
                 words
                     .iter_mut()
                     .zip(source)
                     .for_each(|(word, sample)| encode(word, *sample));
             } else {
-                let source = source.iter().step_by(run.step);
+                let source = source.iter().step_by(step);
                 words
                     .iter_mut()
                     .zip(source)
@@ -336,6 +392,7 @@ mod tests {
             first: 0,
             count: 4,
             step: 1,
+            repeat: Repeat::ONCE,
         };
         assert!(Raster::new(&[0; 8], depth, &[run], 4).is_ok());
         assert!(Raster::new(&[0; 7], depth, &[run], 4).is_err());
@@ -354,5 +411,41 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    /// Two planes of two pixels in each of three frames are two runs, however many frames there are.
+    #[test]
+    fn a_run_is_repeated_within_the_file_and_the_buffer() {
+        let depth = Depth::full(Width::Eight, Endian::Little, false);
+        let runs = [0, 1].map(|channel| Run {
+            byte: 2 * channel,
+            first: channel,
+            count: 2,
+            step: 2,
+            repeat: Repeat {
+                times: 3,
+                bytes: 4,
+                samples: 4,
+            },
+        });
+        let mut file: Vec<u8> = (0..12).collect();
+        let raster = Raster::new(&file, depth, &runs, 12).unwrap();
+        let Samples::U8(samples) = raster.read(&file).unwrap() else {
+            panic!("eight bits")
+        };
+        assert_eq!(samples, [0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11]);
+        let samples = Samples::U8(samples.iter().map(|sample| sample + 100).collect());
+        raster.write(&mut file, &samples).unwrap();
+        assert!(file.into_iter().eq(100..112));
+        for (bytes, times) in [(11, 3), (12, 2), (12, 4), (12, u64::MAX)] {
+            let runs = runs.map(|run| Run {
+                repeat: Repeat {
+                    times,
+                    ..run.repeat
+                },
+                ..run
+            });
+            assert!(Raster::new(&vec![0; bytes], depth, &runs, 12).is_err());
+        }
     }
 }

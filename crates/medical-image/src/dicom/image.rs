@@ -5,7 +5,7 @@ use dicom_core::{Tag, VR};
 use super::attributes::Attributes;
 use super::element::Element;
 use super::syntax::Syntax;
-use crate::raster::{Depth, Raster, Run, Width};
+use crate::raster::{Depth, Raster, Repeat, Run, Width};
 use crate::reader::Endian;
 use crate::{Error, Format, Geometry, Result};
 
@@ -127,17 +127,24 @@ impl Image {
                     first: 0,
                     count: self.geometry().samples(),
                     step: 1,
+                    repeat: Repeat::ONCE,
                 }]
             }
             Planes::Apart => {
                 let pixels = u64::from(self.rows) * u64::from(self.columns);
                 let channels = u64::from(self.channels);
-                (0..u64::from(self.frames) * channels)
-                    .map(|plane| Run {
-                        byte: start + plane * pixels * self.depth.width.bytes(),
-                        first: plane / channels * channels * pixels + plane % channels,
+                let plane = pixels * self.depth.width.bytes();
+                (0..channels)
+                    .map(|channel| Run {
+                        byte: start + channel * plane,
+                        first: channel,
                         count: pixels,
                         step: self.channels,
+                        repeat: Repeat {
+                            times: u64::from(self.frames),
+                            bytes: channels * plane,
+                            samples: channels * pixels,
+                        },
                     })
                     .collect()
             }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::ifd::Ifd;
 use super::tag;
-use crate::raster::{Depth, Run};
+use crate::raster::{Depth, Repeat, Run};
 use crate::{Error, Geometry, Result};
 
 /// Rectangles of pixels, row after row of them, plane after plane.
@@ -151,7 +151,6 @@ impl Segments {
             let (plane, place) = (index / self.per_plane, index % self.per_plane);
             let (top, left) = (place / across * self.rows, place % across * self.columns);
             let columns = self.columns.min(width - left);
-            let first = |row: u64| ((frame * height + top + row) * width + left) * all + plane;
             let rows = self.stored_rows(index).min(height - top);
             // rows that follow one another in file and buffer are one run
             let (rows, count) = if columns == width && self.columns == width {
@@ -164,12 +163,17 @@ impl Segments {
             } else {
                 geometry.channels
             };
-            runs.extend((0..rows).map(|row| Run {
-                byte: range.start + row * self.columns * self.channels * depth.width.bytes(),
-                first: first(row),
+            runs.push(Run {
+                byte: range.start,
+                first: ((frame * height + top) * width + left) * all + plane,
                 count,
                 step,
-            }));
+                repeat: Repeat {
+                    times: rows,
+                    bytes: self.columns * self.channels * depth.width.bytes(),
+                    samples: width * all,
+                },
+            });
         }
     }
 }
