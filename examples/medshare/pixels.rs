@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use lsb_stego::cost::Costs;
 use lsb_stego::trellis::Trellis;
 use lsb_stego::{
-    Bits, Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme, search,
+    Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme, search,
 };
 use medical_image::{Picture, Samples};
 use std::io::{ErrorKind, Read};
@@ -69,7 +69,7 @@ impl SchemeName {
             Self::Matrix => Scheme::Matrix(Hamming::new(parity.unwrap_or(PARITY))?),
             Self::Reversible => Scheme::Reversible,
             Self::Adaptive => Scheme::Adaptive {
-                costs: match costs.unwrap_or(CostsName::Hill) {
+                costs: match costs.unwrap_or(COSTS) {
                     CostsName::Hill => Costs::Hill,
                     CostsName::Suniward => Costs::Suniward,
                     CostsName::Uniform => Costs::Uniform,
@@ -81,9 +81,11 @@ impl SchemeName {
 }
 
 /// Parity bits of matrix embedding, unless others are asked for.
-const PARITY: u8 = 3;
+pub(crate) const PARITY: u8 = 3;
+/// What changes cost under the adaptive scheme, unless something else is asked for.
+const COSTS: CostsName = CostsName::Hill;
 /// Constraint height of the adaptive scheme's code, unless another is asked for.
-const HEIGHT: u8 = 10;
+pub(crate) const HEIGHT: u8 = 10;
 
 /// How to embed, on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -94,15 +96,15 @@ pub(crate) struct SchemeArgs {
     /// Payload bits per sample.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub(crate) bits: u8,
-    /// Parity bits of matrix embedding.
-    #[arg(long, value_name = "P", default_value_t = PARITY, value_parser = clap::value_parser!(u8).range(2..=8))]
-    pub(crate) parity: u8,
-    /// What changes cost under the adaptive scheme; extraction does not ask.
-    #[arg(long, value_enum, value_name = "MODEL", default_value = "hill")]
-    pub(crate) costs: CostsName,
-    /// Constraint height of the adaptive scheme's code: nearer to the bound, and slower, by one.
-    #[arg(long, value_name = "H", default_value_t = HEIGHT, value_parser = clap::value_parser!(u8).range(7..=12))]
-    pub(crate) height: u8,
+    /// Parity bits of matrix embedding; 3 unless said.
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub(crate) parity: Option<u8>,
+    /// What changes cost under the adaptive scheme, HILL unless said; extraction does not ask.
+    #[arg(long, value_enum, value_name = "MODEL")]
+    pub(crate) costs: Option<CostsName>,
+    /// Constraint height of the adaptive scheme's code, 10 unless said: nearer to the bound, and slower, by one.
+    #[arg(long, value_name = "H", value_parser = clap::value_parser!(u8).range(7..=12))]
+    pub(crate) height: Option<u8>,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
 }
@@ -123,18 +125,6 @@ impl KeyArgs {
 
 /// Bytes of a stego key.
 const KEY: usize = 32;
-
-impl SchemeArgs {
-    pub(crate) fn options(&self) -> Result<Options> {
-        let (parity, costs, height) = (Some(self.parity), Some(self.costs), Some(self.height));
-        let scheme = self.scheme.with(parity, costs, height)?;
-        let options = Options::new().scheme(scheme).bits(Bits::new(self.bits)?);
-        Ok(match self.key.read()? {
-            Some(key) => options.key(key),
-            None => options,
-        })
-    }
-}
 
 /// Reads a stego key.
 fn key(path: &Path) -> Result<Key> {

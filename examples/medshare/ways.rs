@@ -5,7 +5,9 @@ use std::fmt;
 use anyhow::{Result, bail};
 use lsb_stego::{Bits, Layout, Options};
 
-use crate::pixels::{CostsName, KeyArgs, SchemeName};
+use serde_json::{Value, json};
+
+use crate::pixels::{CostsName, HEIGHT, KeyArgs, PARITY, SchemeArgs, SchemeName};
 
 /// Which schemes to look for, on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -88,6 +90,37 @@ impl SearchArgs {
     }
 }
 
+impl SchemeArgs {
+    /// The one way that was asked for.
+    pub(crate) fn way(&self) -> Result<Way> {
+        let of = |scheme, asked: bool, option: &str| {
+            if asked && self.scheme != scheme {
+                let (found, only) = (self.scheme.name(), scheme.name());
+                bail!("{option} is of the {only} scheme alone, and --scheme is {found}");
+            }
+            Ok(self.scheme == scheme)
+        };
+        let matrix = of(SchemeName::Matrix, self.parity.is_some(), "--parity")?;
+        of(SchemeName::Adaptive, self.costs.is_some(), "--costs")?;
+        let adaptive = of(SchemeName::Adaptive, self.height.is_some(), "--height")?;
+        let parity = matrix.then_some(self.parity.unwrap_or(PARITY));
+        let height = adaptive.then_some(self.height.unwrap_or(HEIGHT));
+        let scheme = self.scheme.with(parity, self.costs, height)?;
+        let options = Options::new().scheme(scheme).bits(Bits::new(self.bits)?);
+        Ok(Way {
+            scheme: self.scheme,
+            bits: self.bits,
+            parity,
+            height,
+            options: match self.key.read()? {
+                Some(key) => options.key(key),
+                None => options,
+            },
+            alike: false,
+        })
+    }
+}
+
 /// Scheme, bits per sample, parity and height of every way. The adaptive scheme is last, as it looks at all samples before it
 /// reads one, once for all heights, and of its heights the one that `hide` takes is first.
 fn every() -> impl Iterator<Item = (SchemeName, u8, Option<u8>, Option<u8>)> {
@@ -101,6 +134,15 @@ fn every() -> impl Iterator<Item = (SchemeName, u8, Option<u8>, Option<u8>)> {
 }
 
 impl Way {
+    /// Adds to what is said of it as JSON.
+    pub(crate) fn describe(&self, mut said: Value) -> Value {
+        said["scheme"] = json!(self.scheme.name());
+        said["bits_per_sample"] = json!(self.bits);
+        said["parity"] = json!(self.parity);
+        said["height"] = json!(self.height);
+        said
+    }
+
     /// Those for which samples have the bits; one that was asked for is refused with numbers where they do not.
     pub(crate) fn possible<'a>(
         ways: &'a [Self],

@@ -326,3 +326,24 @@ fn the_laboratory_tells_images_of_one_name_apart() {
         assert_eq!(table.matches("<td>replacement").count(), 1, "{table}");
     }
 }
+
+/// One image of three stored bits ended the run, after all the others had been measured: what changes four does not fit it.
+#[test]
+fn an_image_of_few_bits_is_measured_as_far_as_it_goes() {
+    let dir = directory();
+    let mut file = fs::read(data("CT_small.dcm")).unwrap();
+    for (element, value) in [
+        (b"\x28\x00\x01\x01US\x02\x00", 3),
+        (b"\x28\x00\x02\x01US\x02\x00", 2),
+    ] {
+        let at = file.windows(8).position(|bytes| bytes == element).unwrap();
+        file[at + 8] = value;
+    }
+    fs::write(dir.path().join("three.dcm"), file).unwrap();
+    let line = "lab @CT_small.dcm three.dcm --schemes replacement,replacement-4bit --rates 0.1 --out results";
+    let said = json(&dir, line);
+    assert!(
+        said["measurements"] == 3 && said["do_not_fit"] == 1,
+        "{said}"
+    );
+}

@@ -384,16 +384,57 @@ fn detection_goes_on_past_an_image_that_cannot_be_read() {
     }
 }
 
-/// "928 of 16384 samples' bits used" was wrong above one bit per sample.
+/// "928 of 16384 samples' bits used" was wrong above one bit per sample, and "1 in each of the samples that it takes" under matrix embedding.
 #[test]
-fn hiding_says_bits_and_samples_apart() {
+fn hiding_says_how_and_bits_and_samples_apart() {
     let dir = directory();
-    let line = "hide @CT_small.dcm --payload payload --out stego --bits 4";
-    let said = String::from_utf8(run(&dir, line).stdout).unwrap();
-    assert!(
-        said.contains("a frame of 368 bits, 4 in each of the samples that it takes of 16384"),
-        "{said}"
-    );
+    for (scheme, by) in [
+        ("replacement --bits 4", "replacement of 4 bits per sample"),
+        ("matrix --parity 5", "matrix of 5 parity bits"),
+        ("adaptive", "adaptive of height 10"),
+        ("reversible", "reversible"),
+    ] {
+        let line = format!("hide @CT_small.dcm --payload payload --out stego --scheme {scheme}");
+        let said = String::from_utf8(run(&dir, &line).stdout).unwrap();
+        let expected = format!("by {by}: a frame of 368 bits in 16384 samples");
+        assert!(said.contains(&expected), "{said}");
+    }
+    let said = json(&dir, "capacity @CT_small.dcm --scheme matrix");
+    assert!(said["parity"] == 3 && said["height"].is_null(), "{said}");
+}
+
+/// `--parity` under replacement was taken and had no effect.
+#[test]
+fn options_of_other_schemes_are_refused() {
+    let dir = directory();
+    for (options, named) in [
+        (
+            "--parity 5",
+            "--parity is of the matrix scheme alone, and --scheme is replacement",
+        ),
+        (
+            "--scheme matrix --height 8",
+            "--height is of the adaptive scheme alone",
+        ),
+        (
+            "--scheme reversible --costs hill",
+            "--costs is of the adaptive scheme alone",
+        ),
+        (
+            "--scheme adaptive --parity 3",
+            "--parity is of the matrix scheme alone",
+        ),
+    ] {
+        for command in [
+            "capacity @CT_small.dcm",
+            "hide @CT_small.dcm --payload payload --out stego",
+        ] {
+            let refused = run(&dir, &format!("{command} {options}"));
+            let said = String::from_utf8(refused.stderr).unwrap();
+            assert!(!refused.status.success() && said.contains(named), "{said}");
+        }
+    }
+    assert!(!dir.path().join("stego").exists());
 }
 
 #[test]

@@ -16,8 +16,9 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        let way = self.scheme.way()?;
         let picture = pixels::read(&self.image)?;
-        let capacity = pixels::capacity(&picture, &self.scheme.options()?)?;
+        let capacity = pixels::capacity(&picture, &way.options)?;
         let bytes = capacity.payload_bytes();
         output.line(format_args!(
             "{}: {bytes} bytes ({}), {} bits in {} samples, {:.3} bits per sample",
@@ -27,16 +28,14 @@ impl Args {
             picture.samples().len(),
             capacity.rate(),
         ));
-        Ok(Outcome::done(json!({
+        Ok(Outcome::done(way.describe(json!({
             "image": self.image,
             "format": picture.format().to_string(),
             "summary": picture.summary(),
-            "scheme": self.scheme.scheme.name(),
-            "bits_per_sample": self.scheme.bits,
             "samples": picture.samples().len(),
             "capacity_bits": capacity.bits(),
             "payload_bytes": bytes,
             "rate": capacity.rate(),
-        })))
+        }))))
     }
 }

@@ -98,18 +98,14 @@ impl Args {
             .flatten()
             .find(|path| file::is_dash(path));
         output.say(on_stdout.unwrap_or(&self.out), text);
-        Ok(Outcome::done(json!({
+        Ok(Outcome::done(way.describe(json!({
             "stego": self.stego,
             "out": self.out,
             "restore": self.restore,
             "format": picture.format().to_string(),
-            "scheme": way.scheme.name(),
-            "bits_per_sample": way.bits,
-            "parity": way.parity,
-            "height": way.height,
             "payload_bytes": payload_bytes,
             "original_bytes": original_bytes,
             "original_sha256": original_sha256,
-        })))
+        }))))
     }
 }

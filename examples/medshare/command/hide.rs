@@ -30,9 +30,10 @@ const LIMIT: u64 = u32::MAX as u64;
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
         output.check_target(&self.out)?;
+        let way = self.scheme.way()?;
         let picture = pixels::read(&self.image)?;
         let payload = file::read(&self.payload, LIMIT)?;
-        let (samples, embedded) = pixels::embed(&picture, &payload, &self.scheme.options()?)
+        let (samples, embedded) = pixels::embed(&picture, &payload, &way.options)
             .with_context(|| format!("cannot hide the payload in {}", self.image.display()))?;
         // the other schemes bring no samples back, so nothing could make the original file again
         let stego = match self.scheme.scheme {
@@ -44,23 +45,20 @@ impl Args {
         };
         file::write(&self.out, &stego)?;
         let text = format!(
-            "hid {} in {}: a frame of {} bits, {} in each of the samples that it takes of {}",
+            "hid {} in {} by {way}: a frame of {} bits in {} samples",
             size(payload.len() as u64),
             picture.summary(),
             embedded.bits(),
-            self.scheme.bits,
             samples.len(),
         );
         output.say(&self.out, text);
-        Ok(Outcome::done(json!({
+        Ok(Outcome::done(way.describe(json!({
             "image": self.image,
             "out": self.out,
             "format": picture.format().to_string(),
-            "scheme": self.scheme.scheme.name(),
-            "bits_per_sample": self.scheme.bits,
             "payload_bytes": payload.len(),
             "used_bits": embedded.bits(),
             "stego_bytes": stego.len(),
-        })))
+        }))))
     }
 }

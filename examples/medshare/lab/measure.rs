@@ -303,8 +303,13 @@ pub(crate) fn capacity_bits<S: Sample>(
     seed: u64,
 ) -> Result<usize> {
     let options = method.options(seed).into_iter();
-    let held = options.map(|(_, options)| capacity(cover, &options));
-    held.map(|held| Ok(held?.bits()))
+    let held = options.map(|(_, options)| match capacity(cover, &options) {
+        Ok(held) => Ok(held.bits()),
+        // fewer bits are stored than the method changes
+        Err(Error::Bits { .. }) => Ok(0),
+        Err(error) => Err(error.into()),
+    });
+    held.into_iter()
         .try_fold(0, |most, bits: Result<usize>| Ok(most.max(bits?)))
 }
 
@@ -426,7 +431,7 @@ fn embedded<S: Sample>(
         let mut stego = samples.to_vec();
         match embed(CoverMut::new(&mut stego, layout)?, payload, &options) {
             Ok(_) => return Ok(Some((parity, options, stego))),
-            Err(Error::TooSmall { .. }) => {}
+            Err(Error::TooSmall { .. } | Error::Bits { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
