@@ -10,7 +10,11 @@ use crate::home::Home;
 use crate::output::{Outcome, Output};
 
 /// The share that a whole id or the first letters of one mean; an id that is not recorded is rejected at step 1.
-pub(crate) fn find_share(ledger: &Access, text: &str) -> Result<Result<ShareId, Outcome>> {
+pub(crate) fn find_share(
+    ledger: &Access,
+    text: &str,
+    output: &Output,
+) -> Result<Result<ShareId, Outcome>> {
     let text = text.to_ascii_lowercase();
     if let Ok(share_id) = text.parse::<ShareId>() {
         return Ok(match ledger.share(&share_id)? {
@@ -30,10 +34,22 @@ pub(crate) fn find_share(ledger: &Access, text: &str) -> Result<Result<ShareId, 
     };
     let found = ledger.shares(&filter)?;
     let mut found = found.into_iter().map(|(share_id, _)| share_id);
-    match (found.next(), found.next()) {
-        (Some(share_id), None) => Ok(Ok(share_id)),
-        (None, _) => Ok(Err(not_recorded(&text))),
-        (Some(_), Some(_)) => anyhow::bail!("several share ids begin with {text}; give more of it"),
+    match (found.next(), found.next(), ledger.is_served()) {
+        (Some(share_id), None, false) => Ok(Ok(share_id)),
+        // a list is what the node says: it may show one and hide another, and nothing proves which one was meant
+        (Some(share_id), None, true) => {
+            output.note(format_args!(
+                "{text} is share {share_id}, the only one that the node lists; its whole id would not depend on the node"
+            ));
+            Ok(Ok(share_id))
+        }
+        (None, _, false) => Ok(Err(not_recorded(&text))),
+        (None, _, true) => anyhow::bail!(
+            "the node lists no share whose id begins with {text}; that there is none, it proves for a whole id only"
+        ),
+        (Some(_), Some(_), _) => {
+            anyhow::bail!("several share ids begin with {text}; give more of it")
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //!   key.pgp       the secret key, passphrase-protected unless its owner said otherwise (0600)
 //!   key.next.pgp  the key that `rotate-key` is about to put in its place, while it does
 //!   revocation.pgp  what tells others that the key must no longer be used (0600): move it to a safe place
-//!   checkpoint    the last checkpoint seen: a ledger that does not continue it is refused
+//!   checkpoint    the last checkpoint seen: a ledger that does not continue it is refused; checkpoint.lock is held while it is written
 //!   ledger.pem, store.pem   whom alone to trust for TLS, where the ledger or the store is behind a URL
 //!   store.auth    what the daemon that is the store asks for (0600)
 //!   witness/      the key and the last checkpoints of a `node` that witnesses the ledgers of others (0600)
@@ -26,6 +26,7 @@ use ledger_core::{
     Address, Body, ChainId, Checkpoint, LogKey, Receipt, ShareId, Transaction, Trust, Unsigned,
     WitnessKey,
 };
+use ledger_node::client::kept_lock;
 use ledger_node::{Access, Client, Connecting, Location, Node, Opening};
 use medshare_verify::{HidingKey, Policy};
 use pgp_envelope::{Cert, Key, Signer};
@@ -390,10 +391,10 @@ impl Home {
     }
 
     /// The chain, the key that signs its checkpoints, and the last checkpoint that was seen.
-    pub(crate) fn trust(&self) -> Result<Trust> {
+    pub(crate) fn trust(&self, seen: Option<&Checkpoint>) -> Result<Trust> {
         let trust = Trust::new(self.log_key()?);
-        Ok(match self.checkpoint()? {
-            Some(checkpoint) => trust.older(checkpoint),
+        Ok(match seen {
+            Some(checkpoint) => trust.older(checkpoint.clone()),
             None => trust,
         })
     }
@@ -419,12 +420,23 @@ impl Home {
         Ok(Some(checkpoint))
     }
 
-    /// Keeps a checkpoint that was verified, unless a newer one is kept already.
-    pub(crate) fn remember_checkpoint(&self, checkpoint: &Checkpoint) -> Result<()> {
-        match self.checkpoint()? {
-            Some(kept) if kept.size() >= checkpoint.size() => Ok(()),
-            _ => file::write(&self.path.join("checkpoint"), checkpoint.note().as_bytes()),
+    /// Keeps a checkpoint that was found to continue the one that had been `seen`, unless that is as new. Where another command has kept
+    /// another one meanwhile, that stays: this one was not compared with it, and may be of another history.
+    pub(crate) fn remember_checkpoint(
+        &self,
+        checkpoint: &Checkpoint,
+        seen: Option<&Checkpoint>,
+    ) -> Result<()> {
+        let path = self.path.join("checkpoint");
+        // clients of a node write this file too, and take the same lock
+        let lock = kept_lock(&path);
+        let _alone = lock.with_context(|| format!("cannot lock {}", path.display()))?;
+        let kept = self.checkpoint()?;
+        let other = kept.as_ref().map(Checkpoint::note) != seen.map(Checkpoint::note);
+        if other || kept.is_some_and(|kept| kept.size() >= checkpoint.size()) {
+            return Ok(());
         }
+        file::write(&path, checkpoint.note().as_bytes())
     }
 
     /// Keeps what verifying the images of a share needs later.

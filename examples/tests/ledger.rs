@@ -377,6 +377,16 @@ fn a_node_for_members_only_is_asked_with_signed_questions() {
     assert_eq!(fs::read(ct).unwrap(), fs::read(place.path("out")).unwrap());
     // also the commands that sign nothing but their questions
     run(&["log", "--home", "bob", &share]).ok();
+    // the first letters of an id are looked up in a list, which is the node's word
+    let named = run(&["log", "--home", "bob", &share[..8]]).ok();
+    let said = format!("is share {share}, the only one that the node lists");
+    assert!(named.stderr.contains(&said), "{}", named.stderr);
+    let other = if share.starts_with('0') {
+        "1111"
+    } else {
+        "0000"
+    };
+    run(&["log", "--home", "bob", other]).fails(1, &["the node lists no share"]);
     run(&["verify", "--home", "bob", "out"]).ok();
     run(&["prove", "--home", "bob", &share, "--out", "proof"]).ok();
     run(&["ledger", "verify", "--home", "bob"]).ok();

@@ -255,6 +255,45 @@ fn the_log_tells_what_happened_to_a_share() {
     assert_eq!(log["shares"].as_array().unwrap().len(), 0);
 }
 
+/// The root of a grant that was revoked, and made anew, stayed in the store, and all that is shared with it. And whoever could not
+/// remove anything could not withdraw again either.
+#[test]
+fn withdrawing_removes_what_every_grant_made_and_can_be_repeated() {
+    let place = Place::new();
+    let shared = place.share(&image("CT_small.dcm"));
+    let share = text(&shared, "share_id");
+    for _ in 0..2 {
+        let grant = ["grant", "--home", "alice", share, "--to", "mallory.pgp"];
+        place.run(grant).ok();
+        let revoke = ["revoke", "--home", "alice", share, "--from", "mallory.pgp"];
+        place.run(revoke).ok();
+    }
+    let pins = || {
+        let listed = place.run(["pin", "ls", "--json", "--home", "alice"]).ok();
+        listed.json()["pins"].as_array().unwrap().len()
+    };
+    let before = pins();
+    // a file where the store's folder is: nothing can be removed
+    let (store, aside) = (place.path("shared/store"), place.path("aside"));
+    fs::rename(&store, &aside).unwrap();
+    fs::write(&store, "no folder").unwrap();
+    place
+        .run(["withdraw", "--home", "alice", share])
+        .fails(1, &["the share is withdrawn", "repeat the command"]);
+    fs::remove_file(&store).unwrap();
+    fs::rename(&aside, &store).unwrap();
+    let withdrawn = place.run(["withdraw", "--json", "--home", "alice", share]);
+    let withdrawn = withdrawn.ok().json();
+    assert!(
+        withdrawn["removed_blocks"].as_u64().unwrap() > 3,
+        "{withdrawn}"
+    );
+    // the share's root, and that of each grant
+    assert_eq!(pins() + 3, before);
+    let log = place.run(["log", "--json", "--home", "alice", share]).ok();
+    assert_eq!(log.json()["events"].as_array().unwrap().len(), 6);
+}
+
 #[test]
 fn what_was_rejected_or_withdrawn_is_not_received() {
     let place = Place::new();

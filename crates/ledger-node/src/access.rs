@@ -85,6 +85,16 @@ impl From<Node> for Access {
 }
 
 impl Access {
+    /// Whether somebody's server answers, whose lists are its word.
+    #[must_use]
+    pub const fn is_served(&self) -> bool {
+        match self {
+            Self::Alone(_) => false,
+            #[cfg(feature = "client")]
+            Self::Remote(_) => true,
+        }
+    }
+
     /// The chain's name.
     #[must_use]
     pub fn chain(&self) -> ChainId {

@@ -322,6 +322,55 @@ fn a_server_that_goes_back_or_forks_is_refused_by_name() {
     assert!(matches!(spoiled, Err(Error::Kept { .. })));
 }
 
+/// Two processes that share a file are shown one history each, after both have read what is common: the second is held against
+/// what the first has kept, whichever is longer.
+#[test]
+fn histories_shown_to_two_processes_are_held_against_each_other() {
+    for lengths in [[1, 3], [2, 2], [3, 1]] {
+        let kept = tempfile::tempdir().unwrap();
+        let file = kept.path().join("checkpoint");
+        let connecting = || Connecting::new().keep(&file);
+        let running = Running::new();
+        let log = running.log;
+        let client = Client::connect(&running.url, log, connecting()).unwrap();
+        client.checkpoint().unwrap();
+        drop(client);
+        let folder = running.stop();
+        let node = Node::open(&folder.path().join("ledger")).unwrap();
+        let served: Vec<_> = [(1, 2), (2, 1)]
+            .into_iter()
+            .zip(lengths)
+            .map(|((sender, receiver), length)| {
+                let copy = kept.path().join(format!("of {sender}"));
+                node.backup(&copy, |_| {}).unwrap();
+                let copy = Node::open(&copy).unwrap();
+                for number in 0..length {
+                    let sequence = copy.next_sequence(&Person::new(sender).address).unwrap();
+                    let share = share(number, &[&Person::new(receiver)]);
+                    copy.submit(&signed(&copy, sender, sequence, share))
+                        .unwrap();
+                }
+                let settings = Settings::new().rate(None);
+                Running::serve(tempfile::tempdir().unwrap(), copy, settings)
+            })
+            .collect();
+        let clients = served
+            .iter()
+            .map(|served| Client::connect(&served.url, log, connecting()).unwrap());
+        let clients: Vec<_> = clients.collect();
+        let shown = clients[0].checkpoint().unwrap();
+        let found = clients[1].checkpoint().unwrap_err();
+        assert!(
+            matches!(
+                found,
+                Error::Unproven(Rejected::Forked { .. } | Rejected::RolledBack { .. })
+            ),
+            "{lengths:?}: {found}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), shown.note());
+    }
+}
+
 /// The answer to a submission is lost: the client sends it again, and it is recorded once.
 #[test]
 fn a_lost_receipt_is_fetched_again() {

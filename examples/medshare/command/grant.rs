@@ -41,7 +41,7 @@ impl Args {
         let addresses = receivers.iter().map(address).collect::<Result<Vec<_>>>()?;
         check_members(&home, &addresses, output)?;
         let ledger = home.ledger(output)?;
-        let share_id = match answer::find_share(&ledger, &self.share)? {
+        let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,
             Err(rejected) => return Ok(rejected),
         };

@@ -39,7 +39,7 @@ impl Args {
         let ledger = home.ledger(output)?;
         if self.follow {
             let subject = match &self.share {
-                Some(share) => match answer::find_share(&ledger, share)? {
+                Some(share) => match answer::find_share(&ledger, share, output)? {
                     Ok(share_id) => Subject::Share(share_id),
                     Err(rejected) => return Ok(rejected),
                 },
@@ -49,7 +49,7 @@ impl Args {
             return follow(&ledger, subject, self.from, output);
         }
         match &self.share {
-            Some(share) => match answer::find_share(&ledger, share)? {
+            Some(share) => match answer::find_share(&ledger, share, output)? {
                 Ok(share_id) => one(&ledger, &share_id, output),
                 Err(rejected) => Ok(rejected),
             },

@@ -26,7 +26,7 @@ impl Args {
         output.check_target(&self.out)?;
         let home = self.member.open()?;
         let ledger = home.ledger(output)?;
-        let share_id = match answer::find_share(&ledger, &self.share)? {
+        let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,
             Err(rejected) => return Ok(rejected),
         };

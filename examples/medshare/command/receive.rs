@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use ipfs_store::Reach;
-use ledger_core::{Accept, Body, ShareId};
+use ledger_core::{Accept, Body, Checkpoint, ShareId};
 use ledger_node::Access;
 use medshare_verify::{Claim, Evidence, Verified, file_digest, verify};
 use pgp_envelope::{Key, Signer};
@@ -39,19 +39,20 @@ impl Args {
         // before the work, so that a place that cannot be written is known
         let mut target = Target::new(&self.out)?;
         let ledger = home.ledger(output)?;
-        let share_id = match answer::find_share(&ledger, &self.share)? {
+        let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,
             Err(rejected) => return Ok(rejected),
         };
         let bundle = answer::prove(&ledger, &home, &share_id)?;
         drop(ledger);
+        let seen = home.checkpoint()?;
         let key = home.unlocked()?;
         let store = home.store(Reach::Network)?;
 
         let verified = verify(
             &Claim::new(share_id, &key),
             &Evidence::new(&bundle, store.as_store()),
-            &home.trust()?,
+            &home.trust(seen.as_ref())?,
             &home::policy(),
             |check| {
                 if !file::is_dash(&self.out) {
@@ -74,7 +75,7 @@ impl Args {
             .write_all(image)
             .with_context(|| format!("cannot write {}", self.out.display()))?;
         target.commit()?;
-        keep(&home, &verified)?;
+        keep(&home, &verified, seen.as_ref())?;
         let accepted = if self.no_accept {
             false
         } else {
@@ -113,9 +114,9 @@ impl Args {
 }
 
 /// Keeps what later verification needs: the checkpoint, and the share's hiding key.
-fn keep(home: &Home, verified: &Verified) -> Result<()> {
+fn keep(home: &Home, verified: &Verified, seen: Option<&Checkpoint>) -> Result<()> {
     let proven = verified.proven();
-    home.remember_checkpoint(proven.checkpoint())?;
+    home.remember_checkpoint(proven.checkpoint(), seen)?;
     let remembered = Remembered::new(
         verified.name(),
         file_digest(verified.original()),

@@ -24,7 +24,7 @@ impl Args {
         let home = self.member.open()?;
         let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let ledger = home.ledger(output)?;
-        let share_id = match answer::find_share(&ledger, &self.share)? {
+        let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,
             Err(rejected) => return Ok(rejected),
         };

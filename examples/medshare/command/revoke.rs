@@ -31,7 +31,7 @@ impl Args {
             .collect::<Result<Vec<_>>>()?;
         let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let ledger = home.ledger(output)?;
-        let share_id = match answer::find_share(&ledger, &self.share)? {
+        let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,
             Err(rejected) => return Ok(rejected),
         };

@@ -53,15 +53,21 @@ impl Args {
         }
         let bundle = answer::prove(&ledger, &home, &share_id)?;
         drop(ledger);
-        let verified = image.verify(&bundle, &home.trust()?, &home::policy(), |check| {
-            output.line(check);
-        });
+        let seen = home.checkpoint()?;
+        let verified = image.verify(
+            &bundle,
+            &home.trust(seen.as_ref())?,
+            &home::policy(),
+            |check| {
+                output.line(check);
+            },
+        );
         let verified = match verified {
             Ok(verified) => verified,
             Err(rejected) => return Ok(answer::rejected(output, &rejected, &share_id)),
         };
         let proven = verified.proven();
-        home.remember_checkpoint(proven.checkpoint())?;
+        home.remember_checkpoint(proven.checkpoint(), seen.as_ref())?;
         output.line(format_args!(
             "verified: the stego image of share {share_id}, sent by {} at {}",
             proven.sender(),
@@ -89,7 +95,8 @@ fn original(home: &Home, share_id: &ShareId, digest: &str, output: &Output) -> R
     }
     let bundle = answer::prove(&ledger, home, share_id)?;
     drop(ledger);
-    let proven = match ledger_core::verify(&bundle, &home.trust()?) {
+    let seen = home.checkpoint()?;
+    let proven = match ledger_core::verify(&bundle, &home.trust(seen.as_ref())?) {
         Ok(proven) => proven,
         Err(rejected) => {
             let reason = format!("the record is not proven: {rejected}");
@@ -101,7 +108,7 @@ fn original(home: &Home, share_id: &ShareId, digest: &str, output: &Output) -> R
             ));
         }
     };
-    home.remember_checkpoint(proven.checkpoint())?;
+    home.remember_checkpoint(proven.checkpoint(), seen.as_ref())?;
     output.line(format_args!(
         "verified: byte for byte the original of share {share_id}, sent by {} (SHA-256 {digest}); it is {} on the ledger",
         proven.sender(),

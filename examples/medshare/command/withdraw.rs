@@ -1,16 +1,17 @@
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ipfs_store::Reach;
-use ledger_core::{Body, Withdraw};
+use ledger_core::{Body, ShareState, Status, Withdraw};
+use ledger_node::Event;
 use pgp_envelope::Signer;
 use serde_json::json;
 
 use crate::answer;
-use crate::home::{self, MemberArgs};
+use crate::home::{self, Home, MemberArgs};
 use crate::output::{Outcome, Output, size};
 
 /// Takes a share back as its sender: freezes it on the ledger and removes its blocks from the store.
 ///
-/// What a receiver has fetched or opened already cannot be recalled.
+/// What a receiver has fetched or opened already cannot be recalled. Where only the removal failed, repeat the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -24,36 +25,28 @@ impl Args {
         let home = self.member.open()?;
         let signer = Signer::new(&home.unlocked()?, &home::pgp_policy())?;
         let ledger = home.ledger(output)?;
-        let share_id = match answer::find_share(&ledger, &self.share)? {
+        let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,
             Err(rejected) => return Ok(rejected),
         };
-        let receipt = home::submit(
-            &ledger,
-            &signer,
-            home::now(),
-            Body::Withdraw(Withdraw { share_id }),
-        )?;
-        let roots: Vec<_> = ledger
-            .share(&share_id)?
-            .into_iter()
-            .flat_map(|share| {
-                let granted = share
-                    .receivers
-                    .into_iter()
-                    .filter_map(|receiver| receiver.content);
-                granted.chain([share.content])
-            })
-            .collect();
-        drop(ledger);
-        let store = home.store(Reach::Local)?;
-        for root in &roots {
-            store.unpin(root)?;
+        let (own, share) = (home.address()?, ledger.share(&share_id)?);
+        let is_withdrawn = |share: ShareState| {
+            share.sender == own && matches!(share.status, Status::Withdrawn { .. })
+        };
+        // recorded already where the removal failed before, or the answer was lost
+        if !share.is_some_and(is_withdrawn) {
+            let body = Body::Withdraw(Withdraw { share_id });
+            home::submit(&ledger, &signer, home::now(), body)?;
         }
-        let (removed, bytes) = store.gc()?;
+        let events = ledger.events(&share_id)?;
+        drop(ledger);
+        let (removed, bytes) = remove(&home, &events).context(
+            "the share is withdrawn, and its blocks may still be in the store: repeat the command",
+        )?;
         home.forget(&share_id)?;
+        let height = events.last().map_or(0, |event| event.height.0);
         output.line(format_args!("withdrawn    {share_id}"));
-        output.line(format_args!("height       {}", receipt.height));
+        output.line(format_args!("height       {height}"));
         let held = bytes.map_or_else(String::new, |bytes| format!(", {},", size(bytes)));
         output.line(format_args!(
             "removed      {removed} blocks{held} from {}",
@@ -62,10 +55,25 @@ impl Args {
         output.note("what a receiver has opened, and what other stores hold, cannot be recalled");
         Ok(Outcome::done(json!({
             "share_id": share_id.to_string(),
-            "height": receipt.height.0,
+            "height": height,
             "status": "withdrawn",
             "removed_blocks": removed,
             "removed_bytes": bytes,
         })))
     }
+}
+
+/// Lets go of all that was made for a share, and deletes what nothing else needs. Every grant has a root of its own, also one that was
+/// revoked since, or took another one's place.
+fn remove(home: &Home, events: &[Event]) -> Result<(u64, Option<u64>)> {
+    let store = home.store(Reach::Local)?;
+    for event in events {
+        let root = match event.tx.body() {
+            Body::Share(share) => &share.content,
+            Body::Grant(grant) => &grant.content,
+            _ => continue,
+        };
+        store.unpin(root)?;
+    }
+    store.gc()
 }

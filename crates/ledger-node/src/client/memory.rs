@@ -1,6 +1,7 @@
 //! The last checkpoint that was believed, in memory and in a file.
 
-use std::io::ErrorKind;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -33,8 +34,8 @@ impl Memory {
         last.clone()
     }
 
-    /// Remembers a checkpoint that was compared with the last one known, unless that is later. Another one that is known by now,
-    /// with which it was not compared, is returned, and nothing is remembered. A later one of another process stays in the file.
+    /// Remembers a checkpoint that was compared with the last one known, unless that is later. Another one that is known by now, to
+    /// another thread or to another process by the file, is returned: it was not compared with that. Nothing is remembered then.
     pub(super) fn keep(
         &self,
         found: &Checkpoint,
@@ -44,22 +45,41 @@ impl Memory {
         if last.as_ref().map(Checkpoint::note) != compared.map(Checkpoint::note) {
             return Ok(last.clone());
         }
-        let is_newer = |known: &Option<Checkpoint>| {
-            known
-                .as_ref()
-                .is_none_or(|known| known.height() < found.height())
-        };
-        if is_newer(&last) {
-            if let Some(path) = &self.file
-                && is_newer(&read(path, &self.log)?)
-            {
-                file::write(path, found.note().as_bytes())
-                    .map_err(|error| kept(path, &error.to_string()))?;
-            }
-            *last = Some(found.clone());
+        if last
+            .as_ref()
+            .is_some_and(|known| known.height() >= found.height())
+        {
+            return Ok(None);
         }
+        if let Some(path) = &self.file {
+            let failed = |error: io::Error| kept(path, &error.to_string());
+            let _alone = kept_lock(path).map_err(failed)?;
+            let there = read(path, &self.log)?;
+            if let Some(there) = there
+                && last.as_ref().map(Checkpoint::note) != Some(there.note())
+            {
+                *last = Some(there);
+                return Ok(last.clone());
+            }
+            file::write(path, found.note().as_bytes()).map_err(failed)?;
+        }
+        *last = Some(found.clone());
         Ok(None)
     }
+}
+
+/// Whoever holds it alone reads the file that a checkpoint is kept in, and writes it: a file beside it, as a new one takes its place.
+///
+/// # Errors
+///
+/// When that file cannot be made or locked.
+pub fn kept_lock(path: &Path) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).open(name)?;
+    file.lock()?;
+    Ok(file)
 }
 
 fn read(path: &Path, log: &LogKey) -> Result<Option<Checkpoint>> {

@@ -27,6 +27,7 @@ use serde::Deserialize;
 pub use self::connecting::Connecting;
 pub use self::follow::{Follow, Subject};
 use self::memory::Memory;
+pub use self::memory::kept_lock;
 use self::transport::{Replied, Transport};
 use crate::{Error, Result};
 
