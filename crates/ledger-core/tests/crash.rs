@@ -13,7 +13,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use ledger_core::store::RedbStore;
+use ledger_core::store::{Batch, LedgerStore, RedbStore, Snapshot, Table};
 use ledger_core::testing::{Chain, Person, genesis, share, share_id};
 use ledger_core::{Error, Ledger, TxId};
 use redb::StorageBackend;
@@ -115,12 +115,20 @@ impl StorageBackend for Disk {
         })
     }
 
+    /// A full disk takes the first half.
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.change(|disk| {
-            let change = (offset, Some(data.to_vec()));
+        let stopped = self.0.0.lock().unwrap().count().err();
+        let taken = match &stopped {
+            None => data.len(),
+            Some(error) if error.kind() == io::ErrorKind::StorageFull => data.len() / 2,
+            Some(_) => 0,
+        };
+        self.with(|disk| {
+            let change = (offset, Some(data[..taken].to_vec()));
             place(&mut disk.live, &change);
             disk.pending.push(change);
-        })
+        });
+        stopped.map_or(Ok(()), Err)
     }
 }
 
@@ -204,7 +212,7 @@ fn nothing_answered_is_lost_whenever_the_disk_freezes() {
         let machine = Machine::default();
         machine.0.lock().unwrap().left = Some(left);
         let answered = work(&machine, SHARES);
-        for chance in [0, u64::MAX, 0x5555_5555_5555_5555, 0x9249_2492_4924_9249] {
+        for chance in CHANCES {
             let ledger = match machine
                 .after_power_loss(chance)
                 .store()
@@ -293,6 +301,84 @@ fn a_full_disk_is_an_error_and_the_ledger_goes_on_after() {
         }
     }
     assert!(failed >= 4, "the disk was full {failed} times");
+}
+
+/// A commit of so many bytes under a name.
+fn value(name: u8, bytes: usize) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, [name], vec![name; bytes]);
+    batch
+}
+
+/// Which of the names 0 to 3 are there when the power comes back.
+fn names(machine: &Machine, chance: u64, when: &str) -> [bool; 4] {
+    let store = machine.after_power_loss(chance).store();
+    let store = store.unwrap_or_else(|error| panic!("{when}: {error}"));
+    let snapshot = store.snapshot().unwrap();
+    [0, 1, 2, 3].map(|name| snapshot.get(Table::Meta, &[name]).unwrap().is_some())
+}
+
+const CHANCES: [u64; 4] = [0, u64::MAX, 0x5555_5555_5555_5555, 0x9249_2492_4924_9249];
+
+/// A large commit failed, a small one got its place and its number, and the process was killed: the pages behind it were taken
+/// for damage, and the ledger did not open.
+#[test]
+fn a_commit_that_failed_leaves_nothing_behind_a_shorter_one() {
+    let mut failed = 0;
+    for room in 0..5 {
+        let machine = Machine::default();
+        let store = machine.store().unwrap();
+        [0, 1]
+            .iter()
+            .for_each(|name| store.commit(&value(*name, 8)).unwrap());
+        {
+            let mut state = machine.0.lock().unwrap();
+            (state.left, state.full) = (Some(room), true);
+        }
+        let large = store.commit(&value(2, 40_000)).is_ok();
+        failed += u32::from(!large);
+        machine.0.lock().unwrap().left = None;
+        // killed at once, it may be there
+        for chance in CHANCES {
+            let names = names(
+                &machine,
+                chance,
+                &format!("room for {room} changes, killed"),
+            );
+            assert!(names[0] && names[1] && (names[2] || !large), "{names:?}");
+        }
+        store.commit(&value(3, 8)).unwrap();
+        for chance in CHANCES {
+            let names = names(&machine, chance, &format!("room for {room} changes"));
+            assert_eq!(names, [true, true, large, true]);
+        }
+    }
+    assert_eq!(failed, 4, "a length, zeros, the commit, a sync");
+}
+
+/// The same where the large commit was cut off by a kill, and the small one is the first of the next process.
+#[test]
+fn a_commit_that_was_cut_off_leaves_nothing_behind_a_shorter_one() {
+    for left in 0..5 {
+        for chance in CHANCES {
+            let machine = Machine::default();
+            let store = machine.store().unwrap();
+            [0, 1]
+                .iter()
+                .for_each(|name| store.commit(&value(*name, 8)).unwrap());
+            machine.0.lock().unwrap().left = Some(left);
+            let large = store.commit(&value(2, 40_000)).is_ok();
+            let machine = machine.after_power_loss(chance);
+            let store = machine.store().unwrap();
+            store.commit(&value(3, 8)).unwrap();
+            for again in CHANCES {
+                let when = format!("frozen after {left} changes, {chance:x}, {again:x}");
+                let names = names(&machine, again, &when);
+                assert!(names[0] && names[1] && names[3], "{when}: {names:?}");
+                assert!(names[2] || !large, "{when}: {names:?}");
+            }
+        }
+    }
 }
 
 /// Checks that what was answered stands where it was said to stand: its name, its bytes, and the share that it made.

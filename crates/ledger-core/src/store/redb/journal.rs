@@ -193,6 +193,8 @@ pub(super) struct Journal {
     /// Pages of this generation.
     end: u64,
     mark: Mark,
+    /// In which generation, and from which page on, a commit may stand that failed.
+    failed: Option<(u64, u64)>,
     /// Memory for a commit's pages, from the last one.
     bytes: Vec<u8>,
 }
@@ -213,6 +215,7 @@ impl Journal {
             generation: next,
             end: 0,
             mark,
+            failed: None,
             bytes: Vec::new(),
         };
         if beside == Some(Beside::Closed) {
@@ -223,7 +226,7 @@ impl Journal {
             journal.belongs(since)?;
         }
         for generation in [next, next.saturating_add(1)] {
-            journal.replay(generation, beside, &mut found)?;
+            journal.replay(generation, &mut found)?;
         }
         match beside {
             Some(Beside::Open { reached, .. }) if journal.mark.commit < reached => {
@@ -277,7 +280,7 @@ impl Journal {
             disk.write(0, &zeros).map_err(failed)?;
             disk.sync().map_err(failed)?;
         }
-        self.end = 0;
+        (self.end, self.failed) = (0, None);
         Ok(pages)
     }
 
@@ -291,14 +294,9 @@ impl Journal {
         .as_ref()
     }
 
-    /// Reads a generation from its start to the last commit that was answered. Files that belong to the tables have nothing
-    /// else of this generation; in others it is left by another time.
-    fn replay(
-        &mut self,
-        generation: u64,
-        beside: Option<Beside>,
-        found: &mut impl FnMut(u64, Mark, &Batch),
-    ) -> Result<()> {
+    /// Reads a generation from its start to the last commit that is whole. Behind it may lie what was never answered, pages
+    /// of commits that failed or were cut off by a kill, and were written over by shorter ones.
+    fn replay(&mut self, generation: u64, found: &mut impl FnMut(u64, Mark, &Batch)) -> Result<()> {
         let disk = self.disk(generation);
         let length = disk
             .len()
@@ -342,19 +340,15 @@ impl Journal {
                 "a file of the journal was cut short: it had {allocated} pages, it has {pages}"
             )));
         }
-        // what follows an unanswered commit is older, or nothing
+        // commits up to this number were read, or not answered: only a later one shows that an answered one is missing
+        let number = mark.commit + 1;
         for later in page..pages {
             let header = Header::read(&read(later)?);
-            if header.is_some_and(|header| {
-                let number = mark.commit + 1;
-                // the commit that was being written, and in a file of another time older ones
-                let expected =
-                    header.number == number || (beside.is_none() && header.number < number);
-                header.generation == generation && !expected
-            }) {
+            if header
+                .is_some_and(|header| header.generation == generation && header.number > number)
+            {
                 return Err(Error::damaged(format!(
-                    "commit {} in the journal is not what was written",
-                    mark.commit + 1
+                    "commit {number} in the journal is not what was written"
                 )));
             }
         }
@@ -386,9 +380,23 @@ impl Journal {
         self.mark = mark;
     }
 
-    /// Appends a commit, durably; its number.
+    /// Takes its first page from a commit that failed, durably: written whole, it would be read as the one that now gets its
+    /// number, also when that lies in the other file.
+    fn erase(&mut self) -> io::Result<()> {
+        if let Some((generation, page)) = self.failed {
+            let disk = self.disk(generation);
+            disk.write(page * PAGE as u64, &[0; PAGE])?;
+            disk.sync()?;
+            self.failed = None;
+        }
+        Ok(())
+    }
+
+    /// Appends a commit, durably; its number. One that fails is erased, at once or, when the disk does not take that either,
+    /// before the next one is written.
     pub(super) fn append(&mut self, batch: &Batch) -> Result<u64> {
         let failed = |error| failed_disk("writing a block", error);
+        self.erase().map_err(failed)?;
         let mut bytes = std::mem::take(&mut self.bytes);
         let mark = encode(batch, self.generation, self.mark, &mut bytes);
         let pages = bytes.len() as u64 / PAGE as u64;
@@ -404,8 +412,12 @@ impl Journal {
                 .map_err(failed)?;
         }
         allocate(&mut bytes, length);
-        disk.write(self.end * PAGE as u64, &bytes).map_err(failed)?;
-        disk.sync().map_err(failed)?;
+        let written = disk.write(self.end * PAGE as u64, &bytes);
+        if let Err(error) = written.and_then(|()| disk.sync()) {
+            self.failed = Some((self.generation, self.end));
+            let _ = self.erase();
+            return Err(failed(error));
+        }
         (self.end, self.mark) = (end, mark);
         // a large commit is rare
         bytes.clear();
@@ -421,5 +433,108 @@ impl Journal {
                 .map_err(|error| failed_disk("emptying the journal", error))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::super::Table;
+    use super::*;
+
+    /// A disk that other journals may open too, some of whose syncs fail.
+    #[derive(Clone, Debug, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>, Arc<AtomicUsize>);
+
+    impl Shared {
+        fn with<T>(&self, run: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+            run(&mut self.0.lock().unwrap())
+        }
+
+        fn range(offset: u64, length: usize) -> std::ops::Range<usize> {
+            let at = usize::try_from(offset).unwrap();
+            at..at + length
+        }
+    }
+
+    impl StorageBackend for Shared {
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.with(|bytes| bytes.len() as u64))
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.with(|bytes| out.copy_from_slice(&bytes[Self::range(offset, out.len())]));
+            Ok(())
+        }
+
+        fn set_len(&self, length: u64) -> io::Result<()> {
+            self.with(|bytes| bytes.resize(usize::try_from(length).unwrap(), 0));
+            Ok(())
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            let one_less = |left: usize| left.checked_sub(1);
+            match self
+                .1
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            {
+                Ok(_) => Err(io::Error::other("the cable is out")),
+                Err(_) => Ok(()),
+            }
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.with(|bytes| bytes[Self::range(offset, data.len())].copy_from_slice(data));
+            Ok(())
+        }
+    }
+
+    /// The journal on these disks, and the names of the commits in it.
+    fn open(disks: &[Shared; 2], beside: Beside) -> (Journal, Vec<u8>) {
+        let boxed = disks.clone().map(|disk| Box::new(disk) as Box<dyn Disk>);
+        let known = Known {
+            next: 0,
+            mark: Mark::default(),
+            beside: Some(beside),
+        };
+        let mut names = Vec::new();
+        let found = |_, _, batch: &Batch| {
+            let (_, mut changes) = batch.changes().next().unwrap();
+            names.push(changes.next().unwrap().0[0]);
+        };
+        let journal = Journal::open(boxed, 4, known, found).unwrap();
+        (journal, names)
+    }
+
+    fn named(name: u8) -> Batch {
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, [name], [name; 8]);
+        batch
+    }
+
+    /// A commit that is whole but was not answered, at the end of a file, has the number of the first one in the other file: it
+    /// must not be read in its place.
+    #[test]
+    fn a_commit_that_failed_is_not_read_for_the_one_in_the_other_file() {
+        // its own sync alone fails, or the one that is to erase it too
+        for fails in [1, 2] {
+            let disks = [(); 2].map(|()| Shared::default());
+            let (mut journal, _) = open(&disks, Beside::Closed);
+            let pages = journal.make().unwrap();
+            journal.append(&named(1)).unwrap();
+            disks[0].1.store(fails, Ordering::Relaxed);
+            journal.append(&named(2)).unwrap_err();
+            journal.turn();
+            journal.append(&named(3)).unwrap();
+            journal.append(&named(4)).unwrap();
+            let beside = Beside::Open {
+                pages,
+                since: 0,
+                reached: 0,
+            };
+            assert_eq!(open(&disks, beside).1, [1, 3, 4], "{fails} syncs fail");
+        }
     }
 }
