@@ -10,7 +10,8 @@ use crate::{Address, Commitment, Height, PublicKey, Result, ShareId};
 
 /// The most bytes of one value of the state.
 const MAX_STATE: usize = 1 << 20;
-/// The most grants and revocations of one share; accepting, rejecting and withdrawing is possible beyond it.
+/// With how many events of whatever kind a share takes no further grant; accepting, rejecting, revoking and withdrawing is possible
+/// beyond it.
 pub const MAX_SHARE_EVENTS: usize = 1024;
 /// The most receivers that a share has had, those whose grant was revoked included: its state and its proof can always be read.
 pub const MAX_SHARE_RECEIVERS: usize = 4096;

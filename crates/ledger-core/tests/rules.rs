@@ -501,7 +501,7 @@ fn a_member_with_too_many_keys_still_sends_and_is_revoked() {
 }
 
 #[test]
-fn a_share_with_too_many_events_can_still_be_ended() {
+fn a_share_with_too_many_events_can_still_be_revoked_and_ended() {
     let mut chain = chain();
     let mut staged = chain.ledger.begin(chain.time).unwrap();
     let alice = Person::new(1);
@@ -514,15 +514,52 @@ fn a_share_with_too_many_events_can_still_be_ended() {
         staged.apply(&chain.sign_as(&alice, event, body)).unwrap();
     }
     let sequence = u64::try_from(MAX_SHARE_EVENTS).unwrap();
-    for body in [grant(&[0]), revoke(&[2])] {
-        assert_eq!(
-            refusal(staged.apply(&chain.sign_as(&alice, sequence, body))).code(),
-            "limit"
-        );
+    let refused = staged.apply(&chain.sign_as(&alice, sequence, grant(&[0])));
+    assert_eq!(refusal(refused).code(), "limit");
+    // what was granted is taken back all the same
+    for (sequence, body) in (sequence..).zip([revoke(&[4]), revoke(&[2])]) {
+        staged
+            .apply(&chain.sign_as(&alice, sequence, body))
+            .unwrap();
     }
     chain.ledger.commit(&staged.finish().unwrap()).unwrap();
     chain.send(&Person::new(3), accept()).unwrap();
-    chain.send(&Person::new(2), reject()).unwrap();
+    chain.send(&Person::new(3), reject()).unwrap();
+}
+
+/// Sixteen grants to 64 each, and everybody has accepted: 1,024 acceptances and the share were as many as 1,024 grants, and the sender
+/// could never take back one of them.
+#[test]
+fn acceptances_do_not_keep_a_sender_from_revoking() {
+    let mut chain = chain();
+    let (city, alice) = (Person::new(0), Person::new(1));
+    let most = u32::try_from(MAX_SHARE_EVENTS).unwrap();
+    let receivers: Vec<u32> = (10..10 + most).collect();
+    let mut staged = chain.ledger.begin(chain.time).unwrap();
+    for (sequence, number) in (4..).zip(&receivers) {
+        let enrollment = Person::new(*number).enrollment();
+        staged
+            .apply(&chain.sign_as(&city, sequence, enrollment))
+            .unwrap();
+    }
+    for (sequence, group) in (1..).zip(receivers.chunks(64)) {
+        staged
+            .apply(&chain.sign_as(&alice, sequence, grant(group)))
+            .unwrap();
+    }
+    for number in &receivers {
+        let accepted = chain.sign_as(&Person::new(*number), 0, accept());
+        staged.apply(&accepted).unwrap();
+    }
+    chain.ledger.commit(&staged.finish().unwrap()).unwrap();
+    for group in receivers.chunks(64) {
+        chain.send(&alice, revoke(group)).unwrap();
+    }
+    let view = chain.ledger.view().unwrap();
+    let share = view.share(&share_id(1)).unwrap().unwrap();
+    let standing = share.receivers.iter().filter(|r| r.revoked.is_none());
+    assert_eq!(standing.count(), 2);
+    assert_eq!(share.events.len(), 1 + 16 + 1024 + 16);
 }
 
 /// Each receiver takes room in the share's state, and so in its proof.

@@ -257,8 +257,8 @@ pub(crate) fn transition(
             Ok(happened(grant.share_id, share, at.index))
         }
         Body::Revoke(revoke) => {
+            // however many events there were: a sender can always take back what it granted
             let mut share = sent_share(view, &revoke.share_id, &sender)?;
-            few_events(&share)?;
             if let Some(address) = revoke
                 .receivers
                 .iter()
@@ -433,7 +433,8 @@ fn received_share(view: &impl View, id: &ShareId, receiver: &Address) -> Result<
     }
 }
 
-/// Checks that a share has room for one more grant or revocation.
+/// Checks that a share has room for one more grant, and for all that may come of it: an acceptance and a revocation of each
+/// receiver.
 fn few_events(share: &ShareState) -> Result<(), Refusal> {
     match share.events.len() {
         found if found >= MAX_SHARE_EVENTS => Err(Refusal::Limit {
