@@ -356,6 +356,53 @@ fn a_commit_that_failed_leaves_nothing_behind_a_shorter_one() {
     assert_eq!(failed, 4, "a length, zeros, the commit, a sync");
 }
 
+/// A process that was started on a disk with room for the journal's files, but not for the tables' note of them, waited for room with
+/// its first commit, and did not end meanwhile.
+#[test]
+fn the_first_commit_on_a_full_disk_fails_and_the_store_can_be_closed() {
+    let mut noted = 0;
+    for room in 0..20 {
+        let machine = Machine::default();
+        let store = machine.store().unwrap();
+        store.commit(&value(0, 8)).unwrap();
+        store.close().unwrap();
+        let store = machine.store().unwrap();
+        let full = |left| {
+            let mut state = machine.0.lock().unwrap();
+            (state.left, state.full) = (left, true);
+        };
+        full(Some(room));
+        let fails = |name| match store.commit(&value(name, 8)) {
+            Ok(()) => false,
+            Err(Error::Store { .. }) => true,
+            Err(error) => panic!("room for {room} changes: {error}"),
+        };
+        if !fails(1) {
+            continue;
+        }
+        assert!(fails(1), "room for {room} changes");
+        // what was made by then: both files have their length
+        let made = |disk: &Content| disk.live.len() == 4 * 4096;
+        let waits = machine.0.lock().unwrap().disks[1..].iter().all(made);
+        if room % 2 == 1 {
+            // it is not waited for
+            drop(store);
+            full(None);
+            assert_eq!(names(&machine, 0, "closed"), [true, false, false, false]);
+            continue;
+        }
+        full(None);
+        noted += u32::from(waits);
+        // it looks again every so often
+        while fails(2) {
+            std::thread::yield_now();
+        }
+        let when = format!("room for {room} changes");
+        assert_eq!(names(&machine, 0, &when), [true, false, true, false]);
+    }
+    assert!(noted > 1, "the note waited {noted} times");
+}
+
 /// The same where the large commit was cut off by a kill, and the small one is the first of the next process.
 #[test]
 fn a_commit_that_was_cut_off_leaves_nothing_behind_a_shorter_one() {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use redb::{BackendError, StorageBackend};
 
+use super::tables::failed_disk;
+
 /// How long to wait before the disk is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// After how many bytes they are synced while commits go on and there is time: a commit's own sync then never waits behind
@@ -39,7 +41,7 @@ pub(super) struct Patient<B> {
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     pub(super) patient: AtomicBool,
-    pub(super) waiting: AtomicBool,
+    waiting: AtomicBool,
     /// The share of the overlay that has filled again.
     filled: AtomicUsize,
     /// The share of what leaves that is written.
@@ -47,6 +49,17 @@ pub(super) struct Patience {
 }
 
 impl Patience {
+    /// Says that the disk is full, while that is waited for.
+    pub(super) fn heard(&self) -> crate::Result<()> {
+        if self.waiting.load(Ordering::Acquire) {
+            return Err(failed_disk(
+                "writing a block",
+                io::ErrorKind::StorageFull.into(),
+            ));
+        }
+        Ok(())
+    }
+
     /// So many bytes are in an overlay that is full with so many.
     pub(super) fn filled(&self, bytes: usize, full: usize) {
         let share = bytes.saturating_mul(ALL) / full.max(1);

@@ -128,6 +128,7 @@ struct Writer {
     /// The first commit of all goes to the tables: an older version of this program, which knows no journal, must find the
     /// new format's number there.
     direct: bool,
+    /// What is being written to the tables, or was.
     flush: Option<JoinHandle<Result<()>>>,
 }
 
@@ -297,6 +298,51 @@ impl RedbStore {
         writer.journal.clear()
     }
 
+    /// Makes the journal's files, and then notes in the tables that they belong to them: before the first commit in them,
+    /// so that they are missed when they are lost.
+    ///
+    /// A thread of its own writes the note: redb does nothing more after a write that failed, so there a full disk is waited
+    /// for, while whoever commits hears of it.
+    fn begin(&self, writer: &mut Writer) -> Result<()> {
+        let note = match writer.flush.take() {
+            Some(note) => note,
+            None => {
+                // what a version left that did not note it
+                self.shared.drain(&mut writer.journal)?;
+                let pages = writer.journal.make()?;
+                let (since, mark) = writer.journal.position();
+                let open = Beside::Open {
+                    pages,
+                    since,
+                    reached: mark.commit,
+                };
+                let shared = Arc::clone(&self.shared);
+                self.aside(move || shared.note(open, since, &mark))?
+            }
+        };
+        while !note.is_finished() {
+            if let Err(full) = self.shared.patience.heard() {
+                writer.flush = Some(note);
+                return Err(full);
+            }
+            thread::sleep(PAUSE);
+        }
+        joined(note)
+    }
+
+    /// Begins to write to the tables beside the commits, where a full disk is waited for.
+    fn aside(
+        &self,
+        write: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<JoinHandle<Result<()>>> {
+        // before it begins: closing takes it back, and must not be overtaken
+        self.shared.patience.patient.store(true, Ordering::Release);
+        let thread = thread::Builder::new().name("ledger-tables".to_owned());
+        thread
+            .spawn(write)
+            .map_err(|error| failed_disk("writing a block", error))
+    }
+
     /// Makes room before a commit: starts writing a full overlay to the tables, and waits for the one before when two
     /// times as much waits as that should be.
     fn make_room(&self, writer: &mut Writer) -> Result<()> {
@@ -312,10 +358,7 @@ impl RedbStore {
                 .as_ref()
                 .is_some_and(|flush| !flush.is_finished())
         {
-            if self.shared.patience.waiting.load(Ordering::Acquire) {
-                let full = std::io::ErrorKind::StorageFull;
-                return Err(failed_disk("writing a block", full.into()));
-            }
+            self.shared.patience.heard()?;
             thread::sleep(PAUSE);
         }
         if writer.flush.as_ref().is_some_and(JoinHandle::is_finished) {
@@ -334,8 +377,6 @@ impl RedbStore {
         match self.flushing {
             Flushing::Aside => {
                 let shared = Arc::clone(&self.shared);
-                // before it begins: closing takes it back, and must not be overtaken
-                shared.patience.patient.store(true, Ordering::Release);
                 let flush = move || {
                     shared.patience.handed(0, 1);
                     let left = shared.flush(|handed, all| {
@@ -348,9 +389,7 @@ impl RedbStore {
                     forget(left, Arc::clone(&shared.patience));
                     Ok(())
                 };
-                let thread = thread::Builder::new().name("ledger-tables".to_owned());
-                let thread = thread.spawn(flush);
-                writer.flush = Some(thread.map_err(|error| failed_disk("writing a block", error))?);
+                writer.flush = Some(self.aside(flush)?);
                 Ok(())
             }
             Flushing::Inline => self.shared.flush(|_, _| {}).map(drop),
@@ -420,7 +459,7 @@ impl LedgerStore for RedbStore {
             return Ok(());
         }
         if *lock(&self.shared.beside) == Beside::Closed {
-            self.shared.begin(&mut writer.journal)?;
+            self.begin(&mut writer)?;
         }
         self.make_room(&mut writer)?;
         let commit = writer.journal.append(batch)?;
@@ -457,24 +496,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Makes the journal's files, and then notes in the tables that they belong to them: before the first commit in them,
-    /// so that they are missed when they are lost.
-    fn begin(&self, journal: &mut Journal) -> Result<()> {
-        // what a version left that did not note it
-        self.drain(journal)?;
-        let pages = journal.make()?;
-        let (since, mark) = journal.position();
-        let open = Beside::Open {
-            pages,
-            since,
-            reached: mark.commit,
-        };
-        // a disk that is full was heard of above; redb would do nothing more after it fails here
-        self.patience.patient.store(true, Ordering::Release);
+    /// Notes in the tables what lies beside them.
+    fn note(&self, open: Beside, since: u64, mark: &Mark) -> Result<()> {
         let none = Overlay::default();
         let written = guarded(|| {
             let none = none.read();
-            tables::write(&self.database, &none, since, &mark, || open, |_, _| {})
+            tables::write(&self.database, &none, since, mark, || open, |_, _| {})
         });
         self.patience.patient.store(false, Ordering::Release);
         written?;
