@@ -248,6 +248,13 @@ impl Node {
             let many = fitting(queue.iter().map(|job| &job.tx), GROUP);
             let jobs: Vec<_> = queue.drain(..many).collect();
             drop(queue);
+            if jobs.is_empty() {
+                // whoever took it along panicked before it had an outcome
+                return Err(Error::Ledger(ledger_core::Error::Store {
+                    action: "writing a block",
+                    source: "the thread that wrote it stopped".into(),
+                }));
+            }
             self.write_jobs(&jobs);
         }
     }

@@ -1,5 +1,6 @@
 //! Which transactions share a block: whoever waits while the block before is written, as many as it takes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use ledger_core::testing::{Person, share};
@@ -78,6 +79,42 @@ fn whoever_waits_shares_the_next_block() {
         }
     });
     assert_eq!(sizes(&node), [&before[..], &[8]].concat());
+}
+
+/// Whoever shared a block with a thread that panicked looked for an outcome without end, and kept everybody else from the ledger.
+#[test]
+fn whoever_shares_a_block_with_a_panic_hears_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let founding = Founding::new("test", Person::new(0).authority());
+    let broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&broken);
+    let opening = Opening::new().clock(move || {
+        assert!(!breaks.swap(false, Ordering::Relaxed), "the clock broke");
+        1_700_000_000
+    });
+    let node = Node::found_with(&folder.path().join("ledger"), founding, opening).unwrap();
+    let txs = signed(&node, 0..2);
+    let writer = lock(&node.writer);
+    thread::scope(|scope| {
+        let node = &node;
+        let submit = |tx| scope.spawn(move || node.submit(tx).map(|receipt| receipt.height));
+        let submitting: Vec<_> = txs.iter().map(submit).collect();
+        while lock(&node.queue).len() < 2 {
+            thread::yield_now();
+        }
+        broken.store(true, Ordering::Relaxed);
+        drop(writer);
+        let ended: Vec<_> = submitting
+            .into_iter()
+            .map(|thread| thread.join().map_err(drop))
+            .collect();
+        let panicked = ended.iter().filter(|ended| ended.is_err()).count();
+        assert_eq!(panicked, 1);
+        let told = ended.into_iter().flatten().next().unwrap().unwrap_err();
+        assert!(!told.is_refusal(), "{told}");
+    });
+    // and the ledger goes on
+    node.submit(&txs[0]).unwrap();
 }
 
 /// More than a thousand gain nothing, and nobody is left behind: whoever is beyond them has the block after.
