@@ -13,6 +13,9 @@ use crate::{
 /// How many transactions are looked at for one page, found or not: what bounds the work of one question. Where it is about the
 /// beginning of an id, 513 states are looked at first.
 pub const MAX_SEARCH: usize = 4096;
+/// After how many bytes of states a page takes no further share: one with the most receivers has a few hundred kilobytes, and an answer
+/// holds a page.
+const PAGE: usize = 4 << 20;
 /// How many are read at a time.
 const CHUNK: usize = 256;
 /// How many ids may begin alike for the state map to be asked for them, and not the log.
@@ -165,7 +168,7 @@ pub struct SharePage {
 
 impl<R: Snapshot> Reading<R> {
     /// At most `limit` shares that match, among the transactions from an index on (or, descending, before it). A page may hold
-    /// fewer, even none, and say where to go on: see [`MAX_SEARCH`].
+    /// fewer, even none, and say where to go on: see [`MAX_SEARCH`]. It takes no further share after 4 MiB of their states.
     ///
     /// # Errors
     ///
@@ -177,20 +180,31 @@ impl<R: Snapshot> Reading<R> {
         from: u64,
         limit: usize,
     ) -> Result<SharePage> {
+        self.find_some(filter, order, from, (limit, PAGE))
+    }
+
+    /// As [`Reading::find_shares`], so many shares and so many bytes of their states.
+    fn find_some(
+        &self,
+        filter: &ShareFilter,
+        order: Order,
+        from: u64,
+        most: (usize, usize),
+    ) -> Result<SharePage> {
         // whom few transactions concern is found sooner by those
         if let Some(prefix) = &filter.begins
             && filter.receiver.or(filter.sender).is_none()
-            && let Some(page) = self.beginning(prefix, filter, order, from, limit)?
+            && let Some(page) = self.beginning(prefix, filter, order, from, most)?
         {
             return Ok(page);
         }
-        let mut shares = Vec::new();
+        let (mut shares, mut bytes) = (Vec::new(), 0);
         let mut next = from;
         for _ in 0..MAX_SEARCH / CHUNK {
             let indices = self.candidates(filter, order, next, CHUNK)?;
             let last = indices.len() < CHUNK;
             for index in indices {
-                if shares.len() >= limit {
+                if shares.len() >= most.0 || bytes >= most.1 {
                     let next = Some(next);
                     return Ok(SharePage { shares, next });
                 }
@@ -201,6 +215,7 @@ impl<R: Snapshot> Reading<R> {
                 if let Some((id, state)) = self.named_at(index, filter)?
                     && filter.matches(&id, &state)
                 {
+                    bytes += state.to_bytes().len();
                     shares.push((id, state));
                 }
             }
@@ -227,7 +242,7 @@ impl<R: Snapshot> Reading<R> {
         }
     }
 
-    /// As [`Reading::find_shares`] among those whose id begins so, which the state map has together; none when they are more than
+    /// As [`Reading::find_some`] among those whose id begins so, which the state map has together; none when they are more than
     /// [`ALIKE`], and the log is looked through as for any other condition.
     fn beginning(
         &self,
@@ -235,7 +250,7 @@ impl<R: Snapshot> Reading<R> {
         filter: &ShareFilter,
         order: Order,
         from: u64,
-        limit: usize,
+        most: (usize, usize),
     ) -> Result<Option<SharePage>> {
         let (mut start, mut end) = (share_key(&prefix.first), share_key(&prefix.last));
         // a range ends before its last key
@@ -269,14 +284,21 @@ impl<R: Snapshot> Reading<R> {
         if order == Order::Descending {
             found.reverse();
         }
-        let next = found.get(limit).map(|(place, _)| match order {
-            Order::Ascending => *place,
-            Order::Descending => place.saturating_add(1),
-        });
-        let shares = found.into_iter().take(limit);
-        let shares = shares.map(|(_, id)| Ok((id, self.found(&id)?)));
-        let shares = shares.collect::<Result<_>>()?;
-        Ok(Some(SharePage { shares, next }))
+        let (mut shares, mut bytes) = (Vec::new(), 0);
+        for (place, id) in found {
+            if shares.len() >= most.0 || bytes >= most.1 {
+                let next = match order {
+                    Order::Ascending => place,
+                    Order::Descending => place.saturating_add(1),
+                };
+                let next = Some(next);
+                return Ok(Some(SharePage { shares, next }));
+            }
+            let state = self.found(&id)?;
+            bytes += state.to_bytes().len();
+            shares.push((id, state));
+        }
+        Ok(Some(SharePage { shares, next: None }))
     }
 
     /// The state of a share that is there.
@@ -353,6 +375,49 @@ mod tests {
             }
         }
         assert!(several > 10, "{several}");
+    }
+
+    /// A hundred shares that thousands had received were more than a client reads as one answer.
+    #[test]
+    fn a_page_takes_so_many_bytes() {
+        let mut chain = Chain::new(2);
+        let (sender, receiver) = (Person::new(1), Person::new(0));
+        for number in 0..40 {
+            chain.send(&sender, share(number, &[&receiver])).unwrap();
+        }
+        let reading = chain.ledger.view().unwrap();
+        let size = reading.share(&share_id(0)).unwrap().unwrap();
+        let size = size.to_bytes().len();
+        let all = ShareFilter::default();
+        let begins: Vec<_> = (0..16)
+            .map(|digit| ShareFilter {
+                begins: Some(format!("{digit:x}").parse().unwrap()),
+                ..all
+            })
+            .collect();
+        let mut full = 0;
+        for filters in [&vec![all], &begins] {
+            for (order, start) in [(Order::Ascending, 0), (Order::Descending, u64::MAX)] {
+                let mut found = Vec::new();
+                for filter in filters {
+                    let mut next = Some(start);
+                    while let Some(from) = next {
+                        let most = (100, 2 * size);
+                        let page = reading.find_some(filter, order, from, most).unwrap();
+                        // the indices in a later one's state take a few bytes more
+                        assert!(page.shares.len() <= 2);
+                        full += usize::from(page.shares.len() == 2);
+                        found.extend(page.shares.into_iter().map(|(id, _)| id));
+                        next = page.next;
+                    }
+                }
+                found.sort_unstable();
+                let mut expected: Vec<_> = (0..40).map(share_id).collect();
+                expected.sort_unstable();
+                assert_eq!(found, expected, "{order:?}");
+            }
+        }
+        assert!(full > 50, "{full}");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ledger_core::testing::{Person, share, share_id};
-use ledger_core::{Body, Transaction, Unsigned};
+use ledger_core::testing::{Person, content, share, share_id};
+use ledger_core::{Body, Grant, Revoke, Transaction, Unsigned};
 use ledger_node::http::Settings;
 use ledger_node::{Founding, Node, Opening};
 use serde_json::Value;
@@ -426,9 +426,10 @@ fn a_copy_without_a_key_says_that_it_only_reads() {
     assert!(!problem.to_string().contains(&folder), "{problem}");
 }
 
-/// A block of a thousand takes ten megabytes and more to answer, and every connection could ask for it and read nothing.
+/// A block of a thousand takes ten megabytes and more to answer, and so does the life of a share with thousands of events; every
+/// connection could ask for one and read nothing.
 #[test]
-fn few_large_blocks_are_answered_at_a_time() {
+fn few_large_answers_are_given_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let founding = Founding::new("test", Person::new(0).authority());
     let node = Node::found(&folder.path().join("ledger"), founding).unwrap();
@@ -442,6 +443,22 @@ fn few_large_blocks_are_answered_at_a_time() {
         })
         .collect();
     assert!(node.submit_all(&txs).unwrap().iter().all(Result::is_ok));
+    let receivers = vec![Person::new(1).address];
+    let event = |number| match number {
+        500 => Person::new(1).enrollment(),
+        number if number % 2 == 1 => Body::Grant(Grant {
+            share_id: share_id(0),
+            receivers: receivers.clone(),
+            content: content(1),
+        }),
+        _ => Body::Revoke(Revoke {
+            share_id: share_id(0),
+            receivers: receivers.clone(),
+        }),
+    };
+    let events = (500..564).map(|number| server::signed(&node, 0, number, event(number)));
+    let events: Vec<_> = events.collect();
+    assert!(node.submit_all(&events).unwrap().iter().all(Result::is_ok));
     let long = Duration::from_secs(60);
     let settings = Settings::new().rate(None).timeouts(long, long);
     let running = Running::serve(folder, node, settings);
@@ -458,16 +475,29 @@ fn few_large_blocks_are_answered_at_a_time() {
         .collect();
     // others go on, and whoever asks for as much has its turn when one of those has gone
     assert_eq!(get(&running, "/v1/blocks/0").0, 200);
-    let url = format!("{}/v1/blocks/1", running.url);
+    assert_eq!(
+        get(&running, &format!("/v1/shares/{}/events", share_id(1))).0,
+        200
+    );
     let (tell, told) = std::sync::mpsc::channel();
-    let asked = thread::spawn(move || {
-        let mut response = agent().get(url).call().unwrap();
-        let body = response.body_mut().with_config().limit(1 << 30);
-        tell.send(body.read_json::<Value>().unwrap()).unwrap();
+    let life = format!("/v1/shares/{}/events", share_id(0));
+    let asked = [("/v1/blocks/1", "transactions"), (&life, "items")].map(|(path, field)| {
+        let (url, tell) = (format!("{}{path}", running.url), tell.clone());
+        thread::spawn(move || {
+            let mut response = agent().get(url).call().unwrap();
+            let body = response.body_mut().with_config().limit(1 << 30);
+            let answer = body.read_json::<Value>().unwrap();
+            let many = answer[field].as_array().unwrap().len();
+            tell.send((field, many)).unwrap();
+        })
     });
-    assert!(told.recv_timeout(Duration::from_secs(3)).is_err());
+    let early = told.recv_timeout(Duration::from_secs(3));
+    assert!(early.is_err(), "{early:?}");
     drop(unread);
-    let block = told.recv_timeout(long).unwrap();
-    assert_eq!(block["transactions"].as_array().unwrap().len(), 500);
-    asked.join().unwrap();
+    let mut answered = [(); 2].map(|()| told.recv_timeout(long).unwrap());
+    answered.sort_unstable();
+    assert_eq!(answered, [("items", 64), ("transactions", 500)]);
+    for asked in asked {
+        asked.join().unwrap();
+    }
 }

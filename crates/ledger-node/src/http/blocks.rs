@@ -1,22 +1,17 @@
 //! Blocks: headers, the newest first, and the transactions of one.
 
-use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
-use axum::http::header::CONTENT_LENGTH;
 use axum::response::Response;
-use futures_util::{TryStreamExt as _, stream};
 use ledger_core::store::RedbSnapshot;
 use ledger_core::{Height, Question, Reading};
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use super::api::{Shared, header_at};
 use super::description::Binary;
+use super::large;
 use super::params::{Asked, Named, Since, natural, page};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
@@ -79,37 +74,6 @@ pub(super) async fn list(
     shared.answer(form, list).await
 }
 
-/// From how many transactions on a block's answer is a large one.
-const LARGE: u64 = 64;
-/// What is handed to a connection at a time.
-const PIECE: usize = 64 * 1024;
-
-/// Holds a large answer's place until it is sent, and ends what is not taken in this time: places are few, because each may
-/// take some tens of megabytes.
-async fn held(
-    response: Response,
-    place: OwnedSemaphorePermit,
-    time: Duration,
-) -> Answered<Response> {
-    let (mut parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await;
-    let body = body.map_err(|_| Problem::stopping())?;
-    parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    let until = Instant::now() + time;
-    let pieces = stream::unfold((body, place), move |(mut rest, place)| async move {
-        if rest.is_empty() {
-            return None;
-        }
-        if Instant::now() > until {
-            return Some((Err(io::ErrorKind::TimedOut), (Bytes::new(), place)));
-        }
-        let piece = rest.split_to(rest.len().min(PIECE));
-        Some((Ok(piece), (rest, place)))
-    });
-    let pieces = pieces.map_err(io::Error::from);
-    Ok(Response::from_parts(parts, Body::from_stream(pieces)))
-}
-
 /// One block with its transactions; few large ones at a time, which have to be taken in the time of a request.
 #[utoipa::path(
     get, path = "/v1/blocks/{height}", tag = "blocks",
@@ -130,12 +94,7 @@ pub(super) async fn one(
         let (first, header) = header_at(reading, Height(height))?;
         Ok(header.log_size.saturating_sub(first))
     };
-    let place = if shared.read(many).await? >= LARGE {
-        let place = Arc::clone(&shared.large).acquire_owned().await;
-        Some(place.map_err(|_| Problem::stopping())?)
-    } else {
-        None
-    };
+    let place = large::place(&shared, shared.read(many).await?).await?;
     let one = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let (first, header) = header_at(reading, Height(height))?;
         let block = reading.block(Height(height))?;
@@ -150,8 +109,5 @@ pub(super) async fn one(
         Ok(Found::new(view, question))
     };
     let response = shared.answer(form, one).await?;
-    match place {
-        Some(place) => held(response, place, shared.timeout).await,
-        None => Ok(response),
-    }
+    large::held(response, place, shared.timeout).await
 }

@@ -33,6 +33,7 @@ mod course;
 mod description;
 mod descriptors;
 mod events;
+mod large;
 mod limits;
 mod log;
 mod members;

@@ -30,7 +30,7 @@ use super::settings::Settings;
 use super::writer::{self, Progress};
 use crate::{Error, Node, Result};
 
-/// How many large blocks are answered at a time.
+/// How many large answers are given at a time.
 const LARGE: usize = 4;
 
 /// A server of one node, bound to an address and ready to run.

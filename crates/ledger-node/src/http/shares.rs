@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::Shared;
 use super::cosigning;
 use super::description::Binary;
+use super::large;
 use super::params::{Asked, First, Named, Since, natural, page, read_some};
 use super::problem::{Answered, Problem};
 use super::reply::{CBOR, Found, Representation};
@@ -63,7 +64,8 @@ enum StatusName {
     Withdrawn,
 }
 
-/// Lists shares, with where each stands now.
+/// Lists shares, with where each stands now. A page takes no further share after 4 MiB of what the ledger knows of them, and says where
+/// the next one begins.
 #[utoipa::path(
     get, path = "/v1/shares", tag = "shares", params(Listed),
     responses(
@@ -145,7 +147,7 @@ pub(super) async fn one(
     shared.answer(form, one).await
 }
 
-/// Everything that happened to a share, in order.
+/// Everything that happened to a share, in order; few long lives at a time, which have to be taken in the time of a request.
 #[utoipa::path(
     get, path = "/v1/shares/{id}/events", tag = "shares",
     params(("id" = String, Path, description = "Its name", pattern = "^[0-9a-f]{64}$"), Since),
@@ -162,6 +164,11 @@ pub(super) async fn history(
     Asked(since): Asked<Since>,
     form: Representation,
 ) -> Answered<Response> {
+    let many = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
+        let events = reading.share(&id)?.map_or(0, |share| share.events.len());
+        Ok(u64::try_from(events).unwrap_or(u64::MAX))
+    };
+    let place = large::place(&shared, shared.read(many).await?).await?;
     let history = move |_: &Shared, reading: &Reading<RedbSnapshot>| {
         let mut found = match reading.share(&id)? {
             Some(share) => recorded(reading, share.events, since.older)?,
@@ -171,7 +178,8 @@ pub(super) async fn history(
         found.question.shares = vec![id];
         Ok(found)
     };
-    shared.answer(form, history).await
+    let response = shared.answer(form, history).await?;
+    large::held(response, place, shared.timeout).await
 }
 
 /// The proof bundle of a share: a file to keep, which `medshare check-proof` believes or not. Where witnesses are asked, it
