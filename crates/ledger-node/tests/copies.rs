@@ -194,6 +194,34 @@ fn a_server_makes_backups_and_removes_the_oldest() {
     .unwrap();
 }
 
+/// Each copy is named after its height, so that only one of the same height removed what an interrupted one had left.
+#[test]
+fn what_an_interrupted_backup_left_is_removed() {
+    let kept = tempfile::tempdir().unwrap();
+    let backups = Backups::new(kept.path()).every(Duration::from_secs(1));
+    let running = Running::with(Settings::new().rate(None).backups(backups));
+    let chain = running.log.chain().to_string();
+    let write = |name: String| {
+        let path = kept.path().join(name);
+        std::fs::write(&path, "half").unwrap();
+        path
+    };
+    let ends = [".partial", ".partial-journal0", ".partial-journal1"];
+    let left = ends.map(|end| write(format!("{}-0000000001.redb{end}", &chain[..16])));
+    let others = [
+        "0123456789abcdef-0000000001.redb.partial",
+        "my.redb.partial",
+    ];
+    let others = others.map(|name| write(name.to_owned()));
+    let start = Instant::now();
+    while left.iter().any(|path| path.exists()) {
+        assert!(start.elapsed() < Duration::from_secs(30), "it stays");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(running);
+    assert!(others.iter().all(|path| path.exists()));
+}
+
 #[test]
 fn a_server_that_cannot_make_backups_does_not_start() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,15 @@ use tokio::sync::watch;
 use super::metrics::Metrics;
 use crate::{Error, Node, Result};
 
+/// How the name of a whole copy ends.
+const WHOLE: &str = ".redb";
+/// How the names of what an interrupted one leaves end: the file that was filled, and the journal beside it.
+const INTERRUPTED: [&str; 3] = [
+    ".redb.partial",
+    ".redb.partial-journal0",
+    ".redb.partial-journal1",
+];
+
 /// Where copies go, how often, and how many are kept.
 #[derive(Clone, Debug)]
 pub struct Backups {
@@ -43,7 +52,8 @@ impl Backups {
         self
     }
 
-    /// Copies the ledger as it is now, unless the newest copy shows the same; each is named after its chain and height.
+    /// Copies the ledger as it is now, unless the newest copy shows the same; each is named after its chain and height. What earlier
+    /// copies of the chain left that were interrupted is removed.
     pub(super) fn make(&self, node: &Node) -> Result<PathBuf> {
         let file = |source| Error::File {
             path: self.folder.clone(),
@@ -52,13 +62,19 @@ impl Backups {
         fs::create_dir_all(&self.folder).map_err(file)?;
         let chain = node.chain().to_string();
         let prefix = format!("{}-", chain.get(..16).unwrap_or(&chain));
+        // what was interrupted at another height is in nobody's way, and would stay
+        for end in INTERRUPTED {
+            for left in files(&self.folder, &prefix, end).map_err(file)? {
+                fs::remove_file(left).map_err(file)?;
+            }
+        }
         // the copy may show a little more than its name says, never less
-        let name = format!("{prefix}{:010}.redb", node.head()?.height.0);
+        let name = format!("{prefix}{:010}{WHOLE}", node.head()?.height.0);
         let path = self.folder.join(name);
         if !path.exists() {
             node.backup(&path, |_| {})?;
         }
-        let mut copies = copies(&self.folder, &prefix).map_err(file)?;
+        let mut copies = files(&self.folder, &prefix, WHOLE).map_err(file)?;
         copies.sort();
         let surplus = copies.len().saturating_sub(self.keep);
         for old in copies.iter().take(surplus) {
@@ -86,18 +102,18 @@ impl Backups {
     }
 }
 
-/// The whole copies of one chain, by height when sorted.
-fn copies(folder: &Path, prefix: &str) -> std::io::Result<Vec<PathBuf>> {
-    let mut copies = Vec::new();
+/// The copies of one chain whose names end so, by height when sorted.
+fn files(folder: &Path, prefix: &str, end: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let height = name
             .to_str()
-            .and_then(|name| name.strip_prefix(prefix)?.strip_suffix(".redb"));
+            .and_then(|name| name.strip_prefix(prefix)?.strip_suffix(end));
         if height.is_some_and(|height| height.bytes().all(|byte| byte.is_ascii_digit())) {
-            copies.push(entry.path());
+            files.push(entry.path());
         }
     }
-    Ok(copies)
+    Ok(files)
 }
