@@ -12,6 +12,7 @@
 //!
 //! The first three lines are C2SP's tlog-checkpoint, the fourth is an extension line as it allows.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -210,7 +211,7 @@ impl Checkpoint {
         Self::open_cosigned(note, log, &[]).map(|(checkpoint, _)| checkpoint)
     }
 
-    /// Reads a signed note, checks the node's signature, and counts the witnesses that cosigned it.
+    /// Reads a signed note, checks the node's signature, and counts the witnesses that cosigned it, each key once.
     ///
     /// # Errors
     ///
@@ -258,10 +259,12 @@ impl Checkpoint {
         if !is_signed {
             return Err(Rejected::Signature);
         }
-        let cosigned = witnesses
+        // by key: whoever is named twice is one witness
+        let cosigned: BTreeSet<_> = witnesses
             .iter()
             .filter(|witness| witness.cosigned(&parsed, &signatures).is_some())
-            .count();
+            .map(|witness| witness.key)
+            .collect();
         let Text {
             chain,
             size,
@@ -278,7 +281,7 @@ impl Checkpoint {
                 header,
                 note: note.to_owned(),
             },
-            cosigned,
+            cosigned.len(),
         ))
     }
 

@@ -168,7 +168,8 @@ impl Trust {
         self
     }
 
-    /// Asks for the cosignatures of at least `quorum` of these witnesses.
+    /// Asks for the cosignatures of at least `quorum` of these witnesses. One key counts once, however often and by whatever names it
+    /// is among them: a quorum beyond the number of different keys is never reached.
     #[must_use]
     pub fn witnesses(mut self, witnesses: Vec<WitnessKey>, quorum: usize) -> Self {
         (self.witnesses, self.quorum) = (witnesses, quorum);

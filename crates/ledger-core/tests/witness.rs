@@ -49,6 +49,31 @@ fn only_one_of_two_histories_is_cosigned() {
     let cosigned = format!("{}{}", chain.checkpoint(), lines.concat());
     let checkpoint = verify_checkpoint(&cosigned, None, &trust).unwrap();
     assert_eq!(checkpoint.size(), 3);
+    // one witness that is named twice, also by two names, is one
+    let alone = format!("{}{}", chain.checkpoint(), lines[0]);
+    let twice = vec![trusted[0].clone(), trusted[0].clone()];
+    let both = WitnessKey::new(
+        "witness.example/alias",
+        ledger_core::PublicKey::from(&keys[0]),
+    );
+    let mut alias = Witness::new("witness.example/alias", keys[0].clone(), log, None).unwrap();
+    let again = alias.cosign(&chain.checkpoint(), None, 1_700_000_009);
+    let aliased = format!("{alone}{}", again.unwrap());
+    for (note, named) in [
+        (&alone, twice),
+        (&aliased, vec![trusted[0].clone(), both.unwrap()]),
+    ] {
+        let trust = |quorum| Trust::new(log).witnesses(named.clone(), quorum);
+        verify_checkpoint(note, None, &trust(1)).unwrap();
+        let rejected = verify_checkpoint(note, None, &trust(2)).unwrap_err();
+        assert_eq!(
+            rejected,
+            Rejected::Witnesses {
+                needed: 2,
+                found: 1
+            }
+        );
+    }
     // the keys as people write them down are the same keys
     for key in &trusted {
         assert_eq!(&key.to_string().parse::<WitnessKey>().unwrap(), key);
