@@ -206,7 +206,8 @@ impl Client<'_> {
         receipt.ok_or_else(|| self.unanswered(path, "the transaction"))
     }
 
-    /// Where a transaction is recorded, if it is.
+    /// Where a transaction is recorded: proven. That it is not recorded is the server's word alone: no proof shows that a transaction is
+    /// missing from the log, and one that was sent a moment ago may still wait for its block.
     ///
     /// # Errors
     ///
