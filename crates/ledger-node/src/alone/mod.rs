@@ -230,7 +230,8 @@ impl Node {
     /// # Errors
     ///
     /// [`Error::Refused`] with the reason; [`Error::Clock`], or a failure of the store, after which nothing of the block is
-    /// in the ledger.
+    /// in the ledger as long as it is open. Where the disk had taken the block, and took neither its sync nor that it was erased, a
+    /// process that is killed before the next one may find it when it opens the ledger again.
     pub fn submit(&self, tx: &Transaction) -> Result<Receipt> {
         let job = Arc::new(Job {
             tx: tx.clone(),
@@ -264,7 +265,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Error::Clock`], or a failure of the store, after which nothing of the block is in the ledger, nor of those behind it.
+    /// [`Error::Clock`], or a failure of the store, as of [`Node::submit`], after which nothing is in the ledger of those behind it.
     pub fn submit_all(&self, txs: &[Transaction]) -> Result<Vec<Result<Receipt, Refusal>>> {
         // before the lock: another thread's block is written meanwhile
         let verified = self.verify_all(txs);

@@ -74,7 +74,7 @@ pub(super) struct OutcomeView {
 /// transactions again are no error. In JSON each has its receipt or its problem, in the order of the request; the proven
 /// answer holds those that are recorded, to be found by their bytes, and says nothing of the others. A batch counts as so many
 /// requests as it has transactions, as far as an address may send at once. A 5XX that is no 504 says that none is recorded, because each
-/// failed so. Where reads are for members there is no proof for a batch of which nothing is recorded, but a 422.
+/// failed so; when the store failed, as far as that is certain of one transaction. Where reads are for members there is no proof for a batch of which nothing is recorded, but a 422.
 #[utoipa::path(
     post, path = "/v1/transactions/batch", tag = "transactions", params(Since),
     request_body(

@@ -119,7 +119,8 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::CONFLICT, "beyond", error.to_string())
             }
             error if is_full(error) => {
-                let detail = "the disk of the server is full: nothing was recorded";
+                let detail =
+                    "the disk of the server is full: it records nothing until there is room";
                 new(StatusCode::INSUFFICIENT_STORAGE, "full", detail)
             }
             Error::Ledger(ledger_core::Error::Store { action, .. }) => Self::new(

@@ -42,6 +42,9 @@ pub(super) struct Submitted {
 /// is refused in the same words. The same transaction again is no error: it has its receipt already. With `Prefer: respond-async` (RFC 7240) the answer
 /// comes at once, with `Prefer: respond-async, wait=SECONDS` after so many if there is no block by then; the transaction's
 /// address tells when it is recorded, and for ten minutes why it was refused.
+///
+/// When the store fails, the transaction is not in the ledger that is served. Only where its disk had taken the block, and took neither
+/// the end of that write nor that it was undone, and the server is then killed, may it be there when it starts again.
 #[utoipa::path(
     post, path = "/v1/transactions", tag = "transactions",
     params(
@@ -58,7 +61,7 @@ pub(super) struct Submitted {
         (status = 202, description = "Waiting for its block", body = ReceiptView),
         (status = "4XX", description = "Refused, with its code", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "It took too long, or the answer failed, and it may be recorded: its address tells", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Not recorded: too much waits, or the store failed", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not recorded: too much waits, or the store failed, after which the address of the transaction is certain", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn submit(
