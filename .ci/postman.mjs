@@ -43,6 +43,7 @@ const { size } = await ask('/v1/checkpoint')
 const values = {
   '/tile/{tile}': { tile: `0/000.p/${size}` },
   '/v1/blocks/{height}': { height: 1 },
+  '/v1/blocks/{height}/checkpoint': { height: 1 },
   '/v1/consistency': { from: 1, to: size },
   '/v1/inclusion': { index: 0, size },
   '/v1/members/{address}': { address: sender },

@@ -8,10 +8,10 @@
 mod server;
 
 use ledger_core::testing::{Person, content, share, share_id};
-use ledger_core::{Body, Reject, Trust, Withdraw, verify_answer};
+use ledger_core::{Body, Checkpoint, Height, Reject, Trust, Withdraw, verify_answer};
 use serde_json::Value;
 use server::Running;
-use server::ask::{agent, json};
+use server::ask::{agent, get, json};
 
 /// One field of everything that a list has.
 fn paged(running: &Running, list: &str, field: &str) -> Vec<Value> {
@@ -195,4 +195,36 @@ fn the_life_of_a_share_tells_who_rejected_it_and_why() {
         panic!("{proven:?}");
     };
     assert_eq!(reject.reason.as_deref(), Some(reason));
+}
+
+/// Whoever kept a checkpoint finds the same bytes at its block, also when many have followed.
+#[test]
+fn each_block_has_the_checkpoint_that_was_served_over_it() {
+    let running = Running::new();
+    let text = |path: &str| {
+        let mut response = get(&running, path);
+        assert_eq!(response.status(), 200, "{path}");
+        let kind = response.headers()["content-type"].to_str().unwrap();
+        assert_eq!(kind, "text/plain; charset=utf-8", "{path}");
+        response.body_mut().read_to_string().unwrap()
+    };
+    let mut served = vec![text("/checkpoint")];
+    for number in 0..3 {
+        running.send(1, share(number, &[&Person::new(2)]));
+        served.push(text("/checkpoint"));
+    }
+    for (height, note) in (3..).zip(&served) {
+        assert_eq!(&text(&format!("/v1/blocks/{height}/checkpoint")), note);
+        let checkpoint = Checkpoint::open(note, &running.log).unwrap();
+        assert_eq!(checkpoint.height(), Height(height));
+    }
+    let first = text("/v1/blocks/0/checkpoint");
+    let first = Checkpoint::open(&first, &running.log).unwrap();
+    assert_eq!((first.height(), first.size()), (Height(0), 0));
+    for beyond in [7, u64::MAX] {
+        let mut response = get(&running, &format!("/v1/blocks/{beyond}/checkpoint"));
+        assert_eq!(response.status(), 404);
+        let problem: Value = response.body_mut().read_json().unwrap();
+        assert_eq!(problem["code"], "unknown-block");
+    }
 }

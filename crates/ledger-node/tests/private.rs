@@ -62,6 +62,7 @@ fn no_cache_on_the_way_keeps_what_only_members_read() {
         "/v1/members",
         "/v1/blocks",
         "/v1/blocks/1",
+        "/v1/blocks/1/checkpoint",
         "/v1/checkpoint",
         "/v1/inclusion?index=0&size=3",
     ] {
@@ -98,9 +99,16 @@ fn no_cache_on_the_way_keeps_what_only_members_read() {
     }
     // where everybody reads, only what never changes is kept
     let open = Running::new();
-    let tile = get(&open, None, "/tile/entries/000.p/3");
-    assert_eq!(cached(&tile), "public, max-age=31536000, immutable");
-    for path in ["/v1/shares", "/tile/0/001", "/v1/genesis"] {
+    for path in ["/tile/entries/000.p/3", "/v1/blocks/1/checkpoint"] {
+        let kept = get(&open, None, path);
+        assert_eq!(cached(&kept), "public, max-age=31536000, immutable");
+    }
+    for path in [
+        "/v1/shares",
+        "/tile/0/001",
+        "/v1/genesis",
+        "/v1/blocks/99/checkpoint",
+    ] {
         assert_eq!(cached(&get(&open, None, path)), "no-cache", "{path}");
     }
 }

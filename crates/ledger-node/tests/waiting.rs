@@ -418,8 +418,11 @@ fn a_copy_without_a_key_says_that_it_only_reads() {
         assert_eq!((status, code(&problem)), (403, "read-only"));
     }
     assert_eq!(get(&running, "/v1/blocks").0, 200);
-    let (status, problem) = get(&running, "/v1/checkpoint");
-    assert_eq!((status, code(&problem)), (403, "no-key"));
+    for path in ["/v1/checkpoint", "/v1/blocks/0/checkpoint"] {
+        let (status, problem) = get(&running, path);
+        assert_eq!((status, code(&problem)), (403, "no-key"));
+    }
+    let (_, problem) = get(&running, "/v1/checkpoint");
     let folder = std::path::Path::new(running.folder.path())
         .display()
         .to_string();

@@ -251,6 +251,12 @@ fn proofs_carry_the_cosignatures_of_those_who_answer() {
             verify(&bundle, &trust(0)).unwrap().checkpoint().size() == 10
         }
     });
+    // nor does whoever asks for the newest block's own note move it
+    let newest = observed.client().checkpoint().unwrap();
+    let url = format!("{}/v1/blocks/{}/checkpoint", observed.url, newest.height());
+    let alone = ureq::get(url).call().unwrap().body_mut().read_to_string();
+    let alone = Checkpoint::open(&alone.unwrap(), &log).unwrap();
+    assert_eq!((alone.size(), alone.header()), (10, newest.header()));
     assert_eq!(cosigned(&checkpoint(), 1), Some(9));
     assert!("nothing".parse::<WitnessAddress>().is_err());
 }

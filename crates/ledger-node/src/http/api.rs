@@ -170,6 +170,7 @@ fn versioned() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(members::one))
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::one))
+        .routes(routes!(blocks::checkpoint))
         .routes(routes!(log::checkpoint))
         .routes(routes!(log::inclusion))
         .routes(routes!(log::consistency))

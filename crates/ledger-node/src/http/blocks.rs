@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse as _, Response};
 use ledger_core::store::RedbSnapshot;
 use ledger_core::{Height, Question, Reading};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use utoipa::IntoParams;
 use super::api::{Shared, header_at};
 use super::description::Binary;
 use super::large;
+use super::log::FOREVER;
 use super::params::{Asked, Named, Since, natural, page};
 use super::problem::{Answered, Problem};
 use super::reply::{Found, Representation};
@@ -110,4 +112,29 @@ pub(super) async fn one(
     };
     let response = shared.answer(form, one).await?;
     large::held(response, place, shared.timeout).await
+}
+
+/// The checkpoint over a block, as a C2SP signed note: what the node signed when it was the newest, without the cosignatures of witnesses.
+///
+/// Asking for it moves nothing at `/checkpoint`, which may still be at an earlier block, because it waits for witnesses.
+#[utoipa::path(
+    get, path = "/v1/blocks/{height}/checkpoint", tag = "blocks",
+    params(("height" = u64, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "The note, which never changes", body = String, content_type = "text/plain; charset=utf-8"),
+        (status = "4XX", description = "The block is not there yet, or the node has no key", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Damage, or stopping", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn checkpoint(
+    State(shared): State<Arc<Shared>>,
+    Named(height): Named<u64>,
+) -> Answered<Response> {
+    let sign = move |shared: &Shared, reading: &Reading<RedbSnapshot>| {
+        let header = reading.header(Height(height))?;
+        let header = header.ok_or_else(|| Problem::not_found("block"))?;
+        Ok(shared.node.checkpoint_over(&header)?)
+    };
+    let note = shared.read(sign).await?;
+    Ok(([(CACHE_CONTROL, FOREVER)], note).into_response())
 }

@@ -18,8 +18,8 @@ pub(super) struct Binary(#[expect(dead_code, reason = "it is only described")] V
 #[openapi(
     info(
         title = "medshare ledger",
-        description = "A ledger of signed transactions whose answers a stranger can check. Every address under /v1 \
-            answers in JSON, and with `Accept: application/cbor` in the proof of the same answer, which \
+        description = "A ledger of signed transactions whose answers a stranger can check. Every address under /v1, but for \
+            those of a file, a note or a path, answers in JSON, and with `Accept: application/cbor` in the proof of the same answer, which \
             `ledger_core::verify_answer` believes or not. Cursors are opaque. Errors are problem+json (RFC 9457).",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),

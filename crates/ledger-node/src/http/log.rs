@@ -23,7 +23,7 @@ use super::reply::{CBOR, Found, Representation};
 use crate::tile::TilePath;
 
 /// What never changes, where everybody reads.
-const FOREVER: &str = "public, max-age=31536000, immutable";
+pub(super) const FOREVER: &str = "public, max-age=31536000, immutable";
 
 /// What the chain is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -130,7 +130,8 @@ pub(super) async fn checkpoint(
     shared.answer_at(cosigned, form, checkpoint).await
 }
 
-/// The newest checkpoint as a C2SP signed note; where witnesses are asked, the newest that one of them cosigned. It never goes back.
+/// The newest checkpoint as a C2SP signed note; where witnesses are asked, the newest that one of them cosigned. It never goes back;
+/// an earlier one is at `/v1/blocks/{height}/checkpoint`.
 #[utoipa::path(
     get, path = "/checkpoint", tag = "log",
     responses(
