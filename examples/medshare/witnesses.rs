@@ -1,5 +1,7 @@
 //! Which witnesses have to cosign what is believed.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
 use ledger_core::WitnessKey;
 
@@ -17,11 +19,13 @@ pub(crate) struct WitnessArgs {
 impl WitnessArgs {
     /// How many of them must have cosigned.
     pub(crate) fn needed(&self) -> Result<usize> {
-        let quorum = self.quorum.unwrap_or(self.witness.len());
+        // one key is one witness, however often and by whatever names it is given
+        let different: BTreeSet<_> = self.witness.iter().map(WitnessKey::public_key).collect();
+        let quorum = self.quorum.unwrap_or(different.len());
         ensure!(
-            quorum <= self.witness.len(),
-            "a quorum of {quorum} among {} witnesses",
-            self.witness.len()
+            quorum <= different.len(),
+            "a quorum of {quorum} among {} different witnesses",
+            different.len()
         );
         Ok(quorum)
     }

@@ -584,6 +584,13 @@ fn a_proof_carries_the_cosignature_of_another_hospital() {
     place.run(stranger).fails(2, &["short name"]);
     let quorum = [&check[..], &["--quorum", "2"]].concat();
     place.run(quorum).fails(1, &["a quorum of 2"]);
+    // the same witness again is no second one, and asks for no second cosignature
+    let twice = [&check[..], &["--witness", key]].concat();
+    place.run(twice.clone()).ok();
+    let quorum = [&twice[..], &["--quorum", "2"]].concat();
+    place
+        .run(quorum)
+        .fails(1, &["a quorum of 2 among 1 different witnesses"]);
     // a home that counts on the witness hears the node's answers only with its cosignature
     let at = ["--ledger", &served.url, "--trust", &trust, "--witness", key];
     let name = ["--name", "Dora", "--email", "dora@example.org"];

@@ -126,6 +126,12 @@ impl WitnessKey {
         &self.name
     }
 
+    /// The key itself: what makes two witnesses two.
+    #[must_use]
+    pub const fn public_key(&self) -> PublicKey {
+        self.key
+    }
+
     /// Names a witness and its key.
     ///
     /// # Errors
