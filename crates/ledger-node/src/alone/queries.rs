@@ -3,8 +3,8 @@
 use ledger_core::merkle::{ConsistencyProof, InclusionProof};
 use ledger_core::store::{Order, RedbSnapshot};
 use ledger_core::{
-    AbsenceBundle, Address, AnswerBundle, Block, Checkpoint, Header, Height, MemberState,
-    ProofBundle, Question, Reading, Refusal, ShareFilter, ShareId, ShareState, Transaction, TxId,
+    AbsenceBundle, Address, AnswerBundle, Block, Checkpoint, Height, MemberState, ProofBundle,
+    Question, Reading, Refusal, ShareFilter, ShareId, ShareState, Transaction, TxId,
 };
 
 use super::Node;
@@ -69,7 +69,7 @@ impl Node {
     /// The signed note over an earlier header: a key always signs the same in the same way, so it is the one that was over the newest
     /// block then.
     #[cfg(feature = "http")]
-    pub(crate) fn checkpoint_over(&self, header: &Header) -> Result<String> {
+    pub(crate) fn checkpoint_over(&self, header: &ledger_core::Header) -> Result<String> {
         Ok(Checkpoint::sign(self.chain(), header, self.key()?))
     }
 
