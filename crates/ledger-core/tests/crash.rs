@@ -38,7 +38,7 @@ struct State {
 }
 
 /// A disk that loses what was not synced.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Content {
     /// What a program sees.
     live: Vec<u8>,
@@ -169,6 +169,15 @@ impl Machine {
         RedbStore::over(self.disks(), 24 << 10)
     }
 
+    /// The machine when only the process was killed: what was not synced is seen by the next one, and still lost with the power.
+    fn after_a_kill(&self) -> Self {
+        let state = State {
+            disks: self.0.lock().unwrap().disks.clone(),
+            ..State::default()
+        };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     fn after_power_loss(&self, chance: u64) -> Self {
         let state = self.0.lock().unwrap();
         let disks = state.disks.each_ref();
@@ -231,6 +240,48 @@ fn nothing_answered_is_lost_whenever_the_disk_freezes() {
             let some = u64::try_from(answered.len()).unwrap();
             // the block that was being written when the disk froze may be there or not
             assert!(audit.transactions == some || audit.transactions == some + 1);
+        }
+    }
+}
+
+/// Killed at any moment, opened again, and only then the power fails: what a ledger showed when it was opened again, and signed
+/// checkpoints over, is there, and what it recorded since.
+#[test]
+fn nothing_that_was_shown_after_a_kill_is_lost_with_the_power() {
+    const SHARES: u64 = 3;
+    let whole = Machine::default();
+    work(&whole, SHARES);
+    let changes = whole.0.lock().unwrap().done;
+    let alice = Person::new(0);
+    for left in 0..changes {
+        for (more, chance) in [0, 1, 3]
+            .into_iter()
+            .flat_map(|more| CHANCES.map(|chance| (more, chance)))
+        {
+            let machine = Machine::default();
+            machine.0.lock().unwrap().left = Some(left);
+            let answered = work(&machine, SHARES);
+            let machine = machine.after_a_kill();
+            let Ok(ledger) = machine.store().and_then(Ledger::open) else {
+                assert!(answered.is_empty(), "killed after {left} changes");
+                continue;
+            };
+            let shown = ledger.view().unwrap().head().log_size;
+            let mut chain = Chain::open(ledger);
+            for number in shown..shown + more {
+                let tx = chain.sign_as(&alice, number, share(number, &[&alice]));
+                chain.put(&tx).unwrap();
+            }
+            let after = machine.after_power_loss(chance);
+            // the process of before writes nothing any more
+            machine.0.lock().unwrap().left = Some(0);
+            drop(chain);
+            let when = format!("killed after {left} changes, {more} more, chance {chance:x}");
+            let ledger = after.store().and_then(Ledger::open);
+            let ledger = ledger.unwrap_or_else(|error| panic!("{when}: {error}"));
+            recorded(&ledger, &answered, &when);
+            let found = ledger.audit(|_, _| {}).unwrap().transactions;
+            assert_eq!(found, shown + more, "{when}");
         }
     }
 }

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -225,8 +226,12 @@ impl Journal {
             journal.growth = pages;
             journal.belongs(since)?;
         }
+        let mut last = None;
         for generation in [next, next.saturating_add(1)] {
-            journal.replay(generation, &mut found)?;
+            last = journal.replay(generation, &mut found)?.or(last);
+        }
+        if let Some(pages) = last {
+            journal.settle(pages)?;
         }
         match beside {
             Some(Beside::Open { reached, .. }) if journal.mark.commit < reached => {
@@ -294,9 +299,13 @@ impl Journal {
         .as_ref()
     }
 
-    /// Reads a generation from its start to the last commit that is whole. Behind it may lie what was never answered, pages
-    /// of commits that failed or were cut off by a kill, and were written over by shorter ones.
-    fn replay(&mut self, generation: u64, found: &mut impl FnMut(u64, Mark, &Batch)) -> Result<()> {
+    /// Reads a generation from its start to the last commit that is whole, whose pages it gives. Behind it may lie what was never
+    /// answered, pages of commits that failed or were cut off by a kill, and were written over by shorter ones.
+    fn replay(
+        &mut self,
+        generation: u64,
+        found: &mut impl FnMut(u64, Mark, &Batch),
+    ) -> Result<Option<Range<u64>>> {
         let disk = self.disk(generation);
         let length = disk
             .len()
@@ -309,7 +318,7 @@ impl Journal {
             Ok(bytes)
         };
         let (mut page, mut mark) = (0, self.mark);
-        let mut allocated = 0;
+        let (mut allocated, mut last) = (0, None);
         while page < pages {
             let number = mark.commit + 1;
             let Some(record) = record::read(&read, page, pages, generation, number)? else {
@@ -332,6 +341,7 @@ impl Journal {
                 digest,
             };
             found(generation, mark, &batch);
+            last = Some(page..page + taken);
             page += taken;
             allocated = allocated.max(pages);
         }
@@ -355,7 +365,20 @@ impl Journal {
         if page > 0 {
             (self.generation, self.end, self.mark) = (generation, page, mark);
         }
-        Ok(())
+        Ok(last)
+    }
+
+    /// Makes the last commit durable, which is shown and built upon from now on: a kill, or a sync that failed, may have left it in the
+    /// memory of the system alone. It is written again, because what a sync has failed for is not always synced later.
+    fn settle(&self, pages: Range<u64>) -> Result<()> {
+        let failed = |error| failed_disk("reading the journal", error);
+        let disk = self.disk(self.generation);
+        let at = pages.start * PAGE as u64;
+        let length = usize::try_from(pages.end - pages.start).unwrap_or_default() * PAGE;
+        let mut bytes = vec![0; length];
+        disk.read(at, &mut bytes).map_err(failed)?;
+        disk.write(at, &bytes).map_err(failed)?;
+        disk.sync().map_err(failed)
     }
 
     /// Which fill of the journal this is, and up to where it goes.
@@ -462,7 +485,7 @@ mod tests {
             }
         }
 
-        fn range(offset: u64, length: usize) -> std::ops::Range<usize> {
+        fn range(offset: u64, length: usize) -> Range<usize> {
             let at = usize::try_from(offset).unwrap();
             at..at + length
         }

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -82,6 +82,8 @@ struct Shared {
     view: Mutex<View>,
     /// What the tables say about the journal; the commit that they know of is that of the next writing.
     beside: Mutex<Beside>,
+    /// Whether writing that failed: the tables may then say either.
+    uncertain: AtomicBool,
 }
 
 /// A database that is closed as carefully as it is read: redb writes once more then, and meets a damaged file with a panic.
@@ -259,6 +261,7 @@ impl RedbStore {
             view: Mutex::new(view),
             // a journal of format 2 is one that the tables do not know of
             beside: Mutex::new(known.beside.unwrap_or(Beside::Closed)),
+            uncertain: AtomicBool::new(false),
         };
         let writer = Writer {
             journal,
@@ -295,6 +298,10 @@ impl RedbStore {
             let _ = joined(flush);
         }
         self.shared.drain(&mut writer.journal)?;
+        if self.shared.uncertain.load(Ordering::Acquire) {
+            // the tables may say that files lie beside them: those that need not be there are not looked at
+            return Ok(());
+        }
         writer.journal.clear()
     }
 
@@ -504,6 +511,7 @@ impl Shared {
             tables::write(&self.database, &none, since, mark, || open, |_, _| {})
         });
         self.patience.patient.store(false, Ordering::Release);
+        self.uncertain.store(written.is_err(), Ordering::Release);
         written?;
         *lock(&self.beside) = open;
         Ok(())
