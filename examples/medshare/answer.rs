@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::output::{Outcome, Output};
 
-/// The share that a whole id or the first letters of one mean; an id that is not recorded is rejected at step 1.
+/// The share that a whole id or the first letters of one mean; an id that is not recorded is rejected at step 1, and first letters
+/// that a node lists nothing for are an error: its lists prove nothing.
 pub(crate) fn find_share(
     ledger: &Access,
     text: &str,

@@ -427,13 +427,16 @@ impl Home {
         checkpoint: &Checkpoint,
         seen: Option<&Checkpoint>,
     ) -> Result<()> {
+        if seen.is_some_and(|seen| seen.size() >= checkpoint.size()) {
+            return Ok(());
+        }
         let path = self.path.join("checkpoint");
         // clients of a node write this file too, and take the same lock
         let lock = kept_lock(&path);
         let _alone = lock.with_context(|| format!("cannot lock {}", path.display()))?;
         let kept = self.checkpoint()?;
         let other = kept.as_ref().map(Checkpoint::note) != seen.map(Checkpoint::note);
-        if other || kept.is_some_and(|kept| kept.size() >= checkpoint.size()) {
+        if other {
             return Ok(());
         }
         file::write(&path, checkpoint.note().as_bytes())

@@ -4,7 +4,6 @@ use std::fmt;
 
 use anyhow::{Result, bail};
 use lsb_stego::{Bits, Layout, Options};
-
 use serde_json::{Value, json};
 
 use crate::pixels::{CostsName, HEIGHT, KeyArgs, PARITY, SchemeArgs, SchemeName};

@@ -113,17 +113,18 @@ impl Source {
     }
 
     fn sign(&mut self, node: &Node, count: usize) -> Vec<Transaction> {
-        (0..count)
-            .map(|_| {
-                let at = (self.next % u64::from(SENDERS)) as usize;
-                let receiver = &self.people[(at + 1) % self.people.len()];
-                let body = share(self.next, &[receiver]);
-                let tx = sign(node, &self.people[at], self.sequences[at], body);
-                self.sequences[at] += 1;
-                self.next += 1;
-                tx
-            })
-            .collect()
+        (0..count).map(|_| self.sign_for(node, 1)).collect()
+    }
+
+    /// The next one, for so many receivers.
+    fn sign_for(&mut self, node: &Node, receivers: usize) -> Transaction {
+        let at = (self.next % u64::from(SENDERS)) as usize;
+        let others = self.people.iter().cycle().skip(at + 1);
+        let body = share(self.next, &others.take(receivers).collect::<Vec<_>>());
+        let tx = sign(node, &self.people[at], self.sequences[at], body);
+        self.sequences[at] += 1;
+        self.next += 1;
+        tx
     }
 }
 

@@ -44,7 +44,8 @@ pub fn extract<S: Sample>(cover: Cover<'_, S>, options: &Options) -> Result<Vec<
 /// [`extract`] on every core, which can pay where the payload's samples are 4 MiB and more: those up to its last bit, or with a key all. From 2 MiB
 /// on work is cut with a key, under matching and under matrix embedding, and under [`Scheme::Adaptive`] from half a million samples on. It is the same, on one core, below
 /// that, and under [`Scheme::Reversible`]; with a key also where a frame takes less than one in 256 of the samples that carry;
-/// and where values are reserved and a channel does not carry, both.
+/// and where values are reserved and a channel does not carry, both. Matrix embedding with a key is cut where 64 groups are whole, which of
+/// many parity bits is seldom: every four million samples of eight.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Serial or on several cores: the split is written once, in `bits::Plan`.
+//! Serial or on several cores: where to split says `part::Counted::halve`.
 
 /// Runs two halves of the work.
 pub(crate) trait Join {

@@ -127,7 +127,12 @@ impl Counted {
                     return None;
                 }
                 let middle = before[(part.from + part.samples / 2) / section];
-                let before = middle.max(part.before).next_multiple_of(unit);
+                // in fewer than two sections, where about half of them carry before
+                let middle = match middle > part.before {
+                    true => middle,
+                    false => part.before + (part.until - part.before) / 2 / unit * unit,
+                };
+                let before = middle.next_multiple_of(unit);
                 if before >= part.until {
                     return None;
                 }

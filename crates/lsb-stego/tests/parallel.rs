@@ -212,6 +212,20 @@ fn every_scheme_on_threads() {
     }
 }
 
+/// Where groups are so large that a cut is seldom; and where less than two of the sections that carriers are counted in are taken.
+#[test]
+fn rare_cuts_give_the_same_bits() {
+    let grey = Layout::new(8).unwrap();
+    let large = Options::new().scheme(Scheme::Matrix(Hamming::new(8).unwrap()));
+    // 85 of 256 are selected, of which 256 blocks hold 64 groups of 255; and a number that has no factor in common
+    for share in [0.3, 0.33, 0.9] {
+        let keyed = large.clone().key(Key::new([3; 32]));
+        same_on_threads::<u8>(grey, &keyed, 2, ((9 << 20) + 5, share));
+    }
+    let reserved = grey.with_reserved(0, 0).unwrap();
+    same_on_threads::<u8>(reserved, &Options::new(), 2, (160 << 20, 0.03));
+}
+
 /// The reversible scheme is the same on more cores: its stream has one order.
 #[test]
 fn reversible_is_the_same() {

@@ -2,7 +2,7 @@
 //!
 //! A file's pixel data is a list of runs: `count` samples that follow one another in the file from `byte` on, and belong
 //! at `first`, `first + step`, ... of the sample buffer. Interleaved pixels are runs of step 1; planes are runs of step
-//! `channels`; a tile is one run per row.
+//! `channels`, repeated in each frame; a tile is one run that is repeated in each row.
 
 use core::ops::Range;
 
@@ -81,7 +81,7 @@ impl Depth {
 }
 
 /// Samples that follow one another in the file, so often at equal distances: rows of a tile, or planes of a channel. What is
-/// kept does not grow with how many there are, which a file of tiny ones would decide.
+/// kept grows with a file's strips and tiles, and not with their rows or with frames.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     /// Offset of the first sample in the file.

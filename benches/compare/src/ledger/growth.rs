@@ -8,8 +8,8 @@ use std::time::Instant;
 use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
-use ledger_core::testing::share_id;
-use ledger_core::{Transaction, Trust, signed_digest, verify};
+use ledger_core::testing::{Person, share_id};
+use ledger_core::{Checkpoint, Transaction, Trust, Witness, signed_digest, verify};
 use ledger_node::{Node, Opening};
 
 use super::{ENROLLED, Source, median, seconds};
@@ -122,6 +122,7 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
         proofs.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     let again = (1..=200).map(|n| Ok(prove(anywhere(n) % count)?.0));
     let again = again.collect::<Result<_>>()?;
+    let heaviest = heaviest(&node, &mut source)?;
     // against the limit of a bundle, in turns: its two signatures, each checked by ed25519-dalek, its key's unpacking included
     let last = node.transaction(ENROLLED + count - 1)?;
     let last = last.context("a transaction")?;
@@ -146,7 +147,7 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
         [0, 1, 2].map(|part| rounds.iter().map(|round| round[part]).collect::<Vec<_>>());
     let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min) * 1e6;
     println!(
-        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, the same again {:6.0} us, one page of the file {:3.0} us  {} bytes, verified in {:.2} of two strict signatures, at the fastest {:.0} us ({:.0} us), at the median {:.0} us, under keys never seen {:.0} us and {:.0} us  memory {:4} MB",
+        "growth/{count:<8} {:7.0}/s  proof {:6.0} us, the same again {:6.0} us, one page of the file {:3.0} us  {} bytes, {heaviest} with all that a bundle may carry, verified in {:.2} of two strict signatures, at the fastest {:.0} us ({:.0} us), at the median {:.0} us, under keys never seen {:.0} us and {:.0} us  memory {:4} MB",
         (count - from) as f64 / spent,
         median(bundles.iter().map(|(time, _)| *time).collect()) * 1e6,
         median(again) * 1e6,
@@ -171,6 +172,28 @@ pub(super) fn grow(count: u64, file: &Path) -> Result<()> {
     );
     // neither `node` nor its threads end by themselves
     std::process::exit(0)
+}
+
+/// The bytes of a bundle for a share with eight receivers, under a checkpoint that three witnesses have cosigned and that continues an
+/// older one; checked by whoever asks for all of that.
+fn heaviest(node: &Node, source: &mut Source) -> Result<usize> {
+    let older = Checkpoint::open(&node.checkpoint()?, &node.log_key())?;
+    let id = share_id(source.next);
+    let shared = source.sign_for(node, 8);
+    ensure!(node.submit_all(&[shared])?.iter().all(Result::is_ok), "recorded");
+    let text = node.checkpoint()?;
+    let (mut note, mut known) = (text.clone(), Vec::new());
+    for number in 1..=3 {
+        let (name, key) = (format!("witness-{number}.example"), Person::new(1000 + number).key);
+        let mut witness = Witness::new(&name, key, node.log_key(), None)?;
+        note += &witness.cosign(&text, None, node.now())?;
+        known.push(witness.key());
+    }
+    let bundle = node.view()?.prove(&id, note, Some(older.size()))?.to_bytes();
+    let trust = Trust::new(node.log_key()).older(older).witnesses(known, 3);
+    let receivers = verify(&bundle, &trust)?.state().receivers.len();
+    ensure!(receivers == 8, "eight receivers, found {receivers}");
+    Ok(bundle.len())
 }
 
 /// What ed25519-dalek takes for two strict verifications, each with the unpacking of its key: the median.

@@ -38,7 +38,8 @@ impl<'a> Connecting<'a> {
         Self::default()
     }
 
-    /// Keeps the last checkpoint in a file, so that the next process notices a rollback too.
+    /// Keeps the last checkpoint in a file, so that the next process notices a rollback too. Processes may share one: what each is shown is
+    /// held against what any has kept. A file beside it, of the same name and `.lock`, is held while it is written.
     #[must_use]
     pub fn keep(mut self, file: impl Into<PathBuf>) -> Self {
         self.kept = Some(file.into());

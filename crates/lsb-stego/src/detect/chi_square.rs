@@ -33,7 +33,7 @@ pub fn chi_square<S: Sample>(cover: Cover<'_, S>) -> Result<ChiSquare> {
     chi_square_with::<Serial, S>(cover)
 }
 
-/// [`chi_square`] on every core, with the same result to the last bit.
+/// [`chi_square`] on every core from half a million pixels on, or a million of 16 bits, with the same result to the last bit.
 ///
 /// # Errors
 ///

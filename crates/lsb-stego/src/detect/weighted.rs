@@ -19,7 +19,7 @@ pub fn weighted_stego<S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
     weighted_stego_with::<Serial, S>(cover)
 }
 
-/// [`weighted_stego`] on every core, with the same result to the last bit.
+/// [`weighted_stego`] on every core from 65,536 pixels on, with the same result to the last bit.
 ///
 /// # Errors
 ///

@@ -34,7 +34,7 @@ pub fn ssim<S: Sample>(
     ssim_with::<Serial, S>(cover, stego, peak)
 }
 
-/// [`ssim`] on every core, with the same result to the last bit.
+/// [`ssim`] on every core from 32,768 pixels on, with the same result to the last bit.
 ///
 /// # Errors
 ///

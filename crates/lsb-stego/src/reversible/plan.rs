@@ -123,9 +123,10 @@ impl<'a, S: Sample> Planner<'a, S> {
     /// does not hold, or the cover is small; whether a clear one holds is found out when samples move.
     pub(super) fn smallest(&self, bits: usize, rows: Rows) -> Option<Plan> {
         // a stream says its length in 32 bits
-        u32::try_from(bits + 8 * FIXED).ok()?;
+        let with_head = bits.checked_add(8 * FIXED)?;
+        u32::try_from(with_head).ok()?;
         let (mut candidates, part) = self.candidates(rows)?;
-        let needed = part.of(bits + 8 * FIXED);
+        let needed = part.of(with_head);
         candidates.retain_mut(|candidate| {
             // The stream ends early where more is carried than needed.
             let (all, most) = (

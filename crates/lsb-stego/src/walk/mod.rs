@@ -183,6 +183,7 @@ impl<'a> Route<'a> {
             Some(code) => self.read_matrix::<J, S>(code, samples, 0, least, bytes, most),
             None => self.read_part::<J, S>(walk, samples, part, least, bytes, most),
         }
+        // samples of several bits, and groups, give more than there is
         if let (Some(last), rest) = (bytes.get_mut(most / 8), most % 8) {
             *last &= (1 << rest) - 1;
         }
