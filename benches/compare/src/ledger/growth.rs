@@ -180,16 +180,25 @@ fn heaviest(node: &Node, source: &mut Source) -> Result<usize> {
     let older = Checkpoint::open(&node.checkpoint()?, &node.log_key())?;
     let id = share_id(source.next);
     let shared = source.sign_for(node, 8);
-    ensure!(node.submit_all(&[shared])?.iter().all(Result::is_ok), "recorded");
+    ensure!(
+        node.submit_all(&[shared])?.iter().all(Result::is_ok),
+        "recorded"
+    );
     let text = node.checkpoint()?;
     let (mut note, mut known) = (text.clone(), Vec::new());
     for number in 1..=3 {
-        let (name, key) = (format!("witness-{number}.example"), Person::new(1000 + number).key);
+        let (name, key) = (
+            format!("witness-{number}.example"),
+            Person::new(1000 + number).key,
+        );
         let mut witness = Witness::new(&name, key, node.log_key(), None)?;
         note += &witness.cosign(&text, None, node.now())?;
         known.push(witness.key());
     }
-    let bundle = node.view()?.prove(&id, note, Some(older.size()))?.to_bytes();
+    let bundle = node
+        .view()?
+        .prove(&id, note, Some(older.size()))?
+        .to_bytes();
     let trust = Trust::new(node.log_key()).older(older).witnesses(known, 3);
     let receivers = verify(&bundle, &trust)?.state().receivers.len();
     ensure!(receivers == 8, "eight receivers, found {receivers}");
