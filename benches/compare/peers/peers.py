@@ -228,7 +228,7 @@ for name, columns, rows, channels in (
             peer = of_file("stegano-core", path, inside)
             whole = of_file("png-stored", path, inside)
             row("stegano-core, to our PNG, stored", size, peer, whole, 2.5)
-            row(".. to codec and disk of that alone", size, peer, of_file("png-limit", path, inside), None)
+            row(".. to codec, disk and memory of that", size, peer, of_file("png-limit", path, inside), None)
             row(".. to ours, compressed", size, peer, of_file("png-small", path, inside), None)
             row(".. to ours, by medshare hide", size, peer, of_file("picture", path, inside), None)
             sizes = [written(operation) for operation in ("stegano-core.png", "png-stored", "png-small", "picture")]
