@@ -1,7 +1,7 @@
 //! Files at the edge of the program: read whole up to a limit, written under a temporary name and renamed, `-` for stdin
 //! and stdout.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -237,6 +237,48 @@ pub(crate) fn same(one: &Path, other: &Path) -> bool {
         || !is_dash(one)
             && !is_dash(other)
             && place(one).is_some_and(|one| place(other) == Some(one))
+}
+
+/// Keeps every other command from changing the key in a file until what this gives is dropped; a standard stream is nobody else's.
+///
+/// # Errors
+/// Another command changes it, or did so just now.
+pub(crate) fn alone(key: &Path) -> Result<Option<File>> {
+    if is_dash(key) {
+        return Ok(None);
+    }
+    let file = open(key)?;
+    let others = || {
+        format!(
+            "{}: another command changes this key; try again when it has ended",
+            key.display()
+        )
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => bail!(others()),
+        Err(TryLockError::Error(error)) => {
+            return Err(error).with_context(|| format!("cannot lock {}", key.display()));
+        }
+    }
+    // whoever had the lock before may have put another file there
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let place = |at: fs::Metadata| (at.dev(), at.ino());
+        let fail = || format!("cannot read {}", key.display());
+        let locked = file.metadata().with_context(fail)?;
+        if place(locked) != place(fs::metadata(key).with_context(fail)?) {
+            bail!(others());
+        }
+    }
+    Ok(Some(file))
+}
+
+/// Gives a file the name of another one, whose place it takes.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).with_context(|| format!("cannot rename {}", from.display()))?;
+    sync_directory(parent(to))
 }
 
 /// Readable and writable by its owner alone: temporary files already are (0600), and keep that when renamed.

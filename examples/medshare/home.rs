@@ -311,10 +311,7 @@ impl Home {
     /// made known is never lost.
     pub(crate) fn renew_key<T>(&self, record: impl FnOnce(&Cert) -> Result<T>) -> Result<T> {
         let key = key_path(&self.path);
-        let alone = File::open(&key).with_context(|| format!("cannot open {}", key.display()))?;
-        alone
-            .try_lock()
-            .with_context(|| format!("{}: another command changes this key", key.display()))?;
+        let _alone = file::alone(&key)?;
         // read only now: another command may have changed it until here
         let (cert, next) = self.renewed_key()?;
         let recorded = record(&cert).with_context(|| {
@@ -324,7 +321,7 @@ impl Home {
                 key.display()
             )
         })?;
-        fs::rename(&next, &key).with_context(|| format!("cannot rename {}", next.display()))?;
+        file::rename(&next, &key)?;
         Ok(recorded)
     }
 
@@ -518,8 +515,10 @@ pub(crate) fn key_path(home: &Path) -> PathBuf {
     home.join("key.pgp")
 }
 
-/// Refuses to change a home's key in its file while another waits to take its place: the change would be lost then.
-pub(crate) fn check_not_renewed(key: &Path) -> Result<()> {
+/// Keeps others from changing a key in its file until what this gives is dropped. A home's key is refused while another one waits to take
+/// its place: the change would be lost then.
+pub(crate) fn alone_with(key: &Path) -> Result<Option<File>> {
+    let alone = file::alone(key)?;
     let next = key.with_file_name(NEXT_KEY);
     if key.file_name() == key_path(Path::new("")).file_name() && next.exists() {
         bail!(
@@ -528,7 +527,7 @@ pub(crate) fn check_not_renewed(key: &Path) -> Result<()> {
             key.display()
         );
     }
-    Ok(())
+    Ok(alone)
 }
 
 /// Where a ledger is: a path, or the URL of somebody's node.

@@ -471,3 +471,53 @@ fn cert_and_inspect_show_what_is_public() {
         place.run(["key", command, "none"]).fails(1, &["none"]);
     }
 }
+
+/// `key extend` had read the key and waited for its passphrase while `rotate-key` told the ledger of a new one; then it wrote the old key
+/// over the new one, which nobody had any more.
+#[test]
+#[cfg(unix)]
+fn one_command_at_a_time_changes_a_key() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let place = Place::empty();
+    place.init("city").ok();
+    let pipe = place.path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let extend = ["key", "extend", "city/key.pgp", "--valid", "0"];
+    let waiting = program(place.directory.path())
+        .args(extend.iter().chain(&["--passphrase-file", "pipe"]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // opens when the command reads its passphrase
+    let mut passphrase = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    let before = read(&place, "city/key.pgp");
+    let rotate = ["rotate-key", "--home", "city"];
+    let passwd = [
+        "key",
+        "passwd",
+        "city/key.pgp",
+        "--new-passphrase-file",
+        "pipe",
+    ];
+    for command in [&rotate[..], &extend, &passwd] {
+        place
+            .run(command)
+            .fails(1, &["city/key.pgp", "another command changes this key"]);
+        assert!(read(&place, "city/key.pgp") == before, "{command:?}");
+    }
+    passphrase.write_all(PASSPHRASE.as_bytes()).unwrap();
+    drop(passphrase);
+    Ran::of(waiting.wait_with_output().unwrap()).ok();
+    assert!(read(&place, "city/key.pgp") != before);
+    // the second is signed by what the first one made: the home has the key that the ledger knows
+    place.run(rotate).ok();
+    place.run(rotate).ok();
+}

@@ -159,7 +159,7 @@ impl Args {
                 passphrase,
             } => {
                 output.check_target(path)?;
-                home::check_not_renewed(path)?;
+                let _alone = home::alone_with(path)?;
                 let key = unlocked(path, passphrase)?;
                 let new = replacing(new_passphrase_file.as_deref(), &path.display().to_string())?;
                 let key = key.lock(&new.as_str().into())?;
@@ -300,7 +300,7 @@ fn change(
     change: impl FnOnce(Key) -> Result<Key>,
 ) -> Result<Key> {
     output.check_target(path)?;
-    home::check_not_renewed(path)?;
+    let _alone = home::alone_with(path)?;
     let fail = || format!("cannot use {}", path.display());
     let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
     let key = if key.is_locked() {
