@@ -178,7 +178,12 @@ impl Target {
                     }
                     persisted => persisted.with_context(fail)?,
                 };
-                sync_directory(parent(&path))
+                let synced = sync_directory(parent(&path));
+                if synced.is_err() && self.existing == Existing::Kept {
+                    // nothing stood there before
+                    let _ = fs::remove_file(&path);
+                }
+                synced
             }
             Place::Memory(bytes) => stdout
                 .write_all(&bytes)

@@ -1,4 +1,3 @@
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +8,7 @@ use medshare_verify::{Description, file_digest};
 use pgp_envelope::{Cert, Signer};
 use serde_json::json;
 
-use crate::file;
+use crate::file::{self, Target};
 use crate::home::{self, Home, MemberArgs, Remembered, Unanswered};
 use crate::output::{Outcome, Output, size};
 use crate::pixels;
@@ -38,7 +37,8 @@ pub(crate) struct Args {
     #[arg(long)]
     plain: bool,
     /// Write the signed transaction to a file in place of sending it. Whoever POSTs its bytes to /v1/transactions of a node, with the
-    /// Content-Type application/cbor, records it: by Postman, say. It is good for a day, and until this home sends something else.
+    /// Content-Type application/cbor, records it: by Postman, say. It is good for a day, and until this home sends something else. What is
+    /// there already is not overwritten.
     #[arg(long, value_name = "FILE")]
     sign_only: Option<PathBuf>,
 }
@@ -49,6 +49,8 @@ impl Args {
         if self.sign_only.as_deref().is_some_and(file::is_dash) {
             bail!("--sign-only names a file: stdout says what was shared");
         }
+        // before the work, so that nothing is stored for a file that cannot be written
+        let signed = self.sign_only.as_deref().map(Target::fresh).transpose()?;
         let picture = pixels::read(&self.file)?;
         let description = self.description(&picture)?;
         let receivers = self
@@ -93,8 +95,8 @@ impl Args {
         let recorded = home.ledger(output).and_then(|ledger| {
             let body = draft.transaction(root.cid);
             let tx = home::signed(&ledger, &signer, draft.created_at, body)?;
-            match &self.sign_only {
-                Some(path) => file::write(path, tx.as_bytes()).map(|()| None),
+            match signed {
+                Some(target) => target.fill(tx.as_bytes()).map(|()| None),
                 None => home::send(&ledger, &tx).map(|receipt| Some(receipt.height)),
             }
         });
@@ -107,10 +109,7 @@ impl Args {
                 )));
             }
             Err(error) => {
-                // nothing was recorded, so nothing is kept, also of a file that may be there although it could not be synced
-                if let Some(path) = &self.sign_only {
-                    let _ = fs::remove_file(path);
-                }
+                // nothing was recorded, so nothing is kept
                 store.unpin(&root.cid)?;
                 home.forget(&draft.share_id)?;
                 return Err(error);
