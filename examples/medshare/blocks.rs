@@ -72,22 +72,7 @@ impl Blocks {
         };
         let mut endpoint = Endpoint::new(url);
         if let Some(path) = auth {
-            let text = Zeroizing::new(file::read(path, PEM)?);
-            let text = std::str::from_utf8(&text).ok().map(str::trim);
-            let auth = match text.and_then(|text| text.split_once(':')) {
-                Some(("bearer", token)) => Auth::bearer(token),
-                Some(("basic", pair)) => {
-                    let pair = pair
-                        .split_once(':')
-                        .context("basic:NAME:PASSPHRASE is expected")?;
-                    Auth::basic(pair.0, pair.1)
-                }
-                _ => bail!(
-                    "{} holds neither bearer:TOKEN nor basic:NAME:PASSPHRASE",
-                    path.display()
-                ),
-            };
-            endpoint = endpoint.auth(auth);
+            endpoint = endpoint.auth(auth_in(&Zeroizing::new(file::read(path, PEM)?), path)?);
         }
         if let Some(path) = trust {
             endpoint = endpoint.trust_only(&file::read(path, PEM)?);
@@ -132,6 +117,24 @@ impl Blocks {
             }
             Self::Kubo(kubo) => Ok((kubo.gc()?, None)),
         }
+    }
+}
+
+/// What a daemon asks for, as it was read from a file.
+pub(crate) fn auth_in(bytes: &[u8], path: &Path) -> Result<Auth> {
+    let text = std::str::from_utf8(bytes).ok().map(str::trim);
+    match text.and_then(|text| text.split_once(':')) {
+        Some(("bearer", token)) => Ok(Auth::bearer(token)),
+        Some(("basic", pair)) => {
+            let pair = pair
+                .split_once(':')
+                .context("basic:NAME:PASSPHRASE is expected")?;
+            Ok(Auth::basic(pair.0, pair.1))
+        }
+        _ => bail!(
+            "{} holds neither bearer:TOKEN nor basic:NAME:PASSPHRASE",
+            path.display()
+        ),
     }
 }
 

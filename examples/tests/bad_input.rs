@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use pgp_envelope::{Key, KeyOptions};
 
 mod common;
+use common::served::Served;
 use common::{Place, image, text, tiff};
 
 fn share(place: &Place, file: &str, to: &str) -> common::Ran {
@@ -333,4 +334,74 @@ fn a_gpg_agent_that_this_build_does_not_ask() {
         .run(open.into_iter().chain(["--out", "opened"]))
         .fails(1, &["--features gpg-agent"]);
     assert!(!place.path("msg").exists() && !place.path("opened").exists());
+}
+
+/// A mistyped path, or a share that was not mounted: another ledger was founded there before its key was compared.
+#[test]
+fn a_ledger_whose_key_is_known_is_not_founded() {
+    let place = Place::empty();
+    let trust = text(&place.init("city").ok_json(), "log_key").to_owned();
+    let init = [
+        "init",
+        "--home",
+        "dora",
+        "--name",
+        "d",
+        "--email",
+        "d@d.example",
+    ];
+    let at = ["--no-passphrase", "--ledger", "missing/ledger.redb"];
+    let ran = place.run(init.iter().chain(&at).chain(&["--trust", &trust]));
+    ran.fails(1, &["no ledger at", "missing/ledger.redb"]);
+    assert!(!place.path("missing").exists() && !place.path("dora").exists());
+}
+
+/// A home was begun, and had a key, before a file that `init` was told of was found missing: the command could not be repeated.
+#[test]
+fn a_home_is_begun_when_all_that_init_is_told_is_there() {
+    let place = Place::empty();
+    fs::write(place.path("letter"), "Dear Dora").unwrap();
+    let witness = place.run([
+        "init",
+        "--home",
+        "w",
+        "--name",
+        "w",
+        "--email",
+        "w",
+        "--no-passphrase",
+    ]);
+    witness.ok();
+    let served = Served::with(&place, "w", &["--witness-name", "w.example/w"]);
+    let (key, _) = served.witness.as_deref().unwrap().split_once('@').unwrap();
+    let init = [
+        "init",
+        "--home",
+        "dora",
+        "--name",
+        "d",
+        "--email",
+        "d@d.example",
+        "--no-passphrase",
+    ];
+    for (more, words) in [
+        (&["--ledger-ca", "none"][..], "none"),
+        (&["--store-ca", "none"], "none"),
+        (&["--store-auth", "none"], "none"),
+        (
+            &["--store", "http://127.0.0.1:1", "--store-auth", "letter"],
+            "neither bearer:TOKEN",
+        ),
+        (&["--authority", "none"], "none"),
+        (&["--authority", "letter"], "letter"),
+        (&["--witness", key], "name its URL"),
+        (
+            &["--ledger", &served.url, "--witness", key, "--quorum", "2"],
+            "a quorum of 2 among 1",
+        ),
+    ] {
+        place.run(init.iter().chain(more)).fails(1, &[words]);
+        assert!(!place.path("dora").exists(), "{more:?}");
+    }
+    place.run(init).ok();
 }

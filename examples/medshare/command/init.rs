@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// The PEM file of the authorities to trust for the daemon's https, and no others; it is copied into the home
     #[arg(long, value_name = "FILE")]
     store_ca: Option<PathBuf>,
-    /// The ledger's key, as its authority printed it: another ledger at the same place is refused.
+    /// The ledger's key, as its authority printed it: another ledger at the same place is refused, and none is founded.
     #[arg(long, value_name = "KEY")]
     trust: Option<LogKey>,
     #[command(flatten)]
@@ -102,6 +102,27 @@ impl Args {
                 ledger.display()
             );
         }
+        if self.trust.is_some() && is_vacant(&ledger) {
+            bail!(
+                "there is no ledger at {}: --trust is for one that is there, and none is founded in its place",
+                ledger.display()
+            );
+        }
+        // all that can be refused, before there is a home with a key in it
+        let quorum = self.witnesses.needed()?;
+        if quorum > 0 && matches!(home::location(&ledger), Location::Path(_)) {
+            bail!("--witness is for the ledger of a node: name its URL with --ledger");
+        }
+        let files = self.files()?;
+        let others = self
+            .authority
+            .iter()
+            .map(|path| {
+                let cert = home::read_cert(path)?;
+                ledger_key(&cert)?;
+                Ok(cert)
+            })
+            .collect::<Result<Vec<_>>>()?;
         if self.no_passphrase {
             output
                 .note("--no-passphrase: the secret key is protected by the mode of its file alone");
@@ -115,35 +136,23 @@ impl Args {
         if let Some(revocation) = revocation {
             file::write(&path.join("revocation.pgp"), &revocation)?;
         }
-        for (from, name) in [
-            (&self.ledger_ca, home::LEDGER_PEM),
-            (&self.store_ca, home::STORE_PEM),
-            (&self.store_auth, home::STORE_AUTH),
-        ] {
-            if let Some(from) = from {
-                let bytes = Zeroizing::new(file::read(from, 1 << 20)?);
-                file::write(&path.join(name), &bytes)?;
-            }
+        for (name, bytes) in files {
+            file::write(&path.join(name), &bytes)?;
         }
         let place = match &self.store {
             Some(url) if blocks::is_url(url) => url.clone(),
             given => absolute(given.as_deref(), path, "store")?,
         };
-        let quorum = self.witnesses.needed()?;
-        if quorum > 0 && matches!(home::location(&ledger), Location::Path(_)) {
-            bail!("--witness is for the ledger of a node: name its URL with --ledger");
-        }
         let store = home::open_store(&place, path, Reach::Local)?;
         let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
         store.pin(&added.cid)?;
 
         let authorities = || {
             let first = authority(&cert, added.cid)?;
-            let others = self.authority.iter().map(|path| {
-                let cert = home::read_cert(path)?;
+            let others = others.iter().map(|cert| {
                 let added = dag::add(store.as_store(), cert.to_bytes().as_slice(), share::PROFILE)?;
                 store.pin(&added.cid)?;
-                authority(&cert, added.cid)
+                authority(cert, added.cid)
             });
             let others = others.collect::<Result<Vec<_>>>()?;
             let founding = Founding::new("medshare", first).threshold(self.threshold);
@@ -221,6 +230,24 @@ impl Args {
             "threshold": genesis.threshold,
             "store": config.store,
         })))
+    }
+
+    /// What is copied into the home, and under which name.
+    fn files(&self) -> Result<Vec<Named>> {
+        let mut files = Vec::new();
+        for (from, name) in [
+            (&self.ledger_ca, home::LEDGER_PEM),
+            (&self.store_ca, home::STORE_PEM),
+            (&self.store_auth, home::STORE_AUTH),
+        ] {
+            let Some(from) = from else { continue };
+            let bytes = Zeroizing::new(file::read(from, 1 << 20)?);
+            if name == home::STORE_AUTH {
+                blocks::auth_in(&bytes, from)?;
+            }
+            files.push((name, bytes));
+        }
+        Ok(files)
     }
 
     /// The key, as it is to be stored, and what revokes it, if it is made here.
@@ -338,6 +365,9 @@ impl Args {
     }
 }
 
+/// A file's name in the home, and what is in it.
+type Named = (&'static str, Zeroizing<Vec<u8>>);
+
 /// Whether a ledger can be founded there.
 fn is_vacant(ledger: &Path) -> bool {
     let path = match home::location(ledger) {
@@ -347,12 +377,17 @@ fn is_vacant(ledger: &Path) -> bool {
     path.metadata().map_or(true, |metadata| metadata.len() == 0)
 }
 
-fn authority(cert: &Cert, cid: Cid) -> Result<Authority> {
+/// What a cert's owner signs transactions with.
+fn ledger_key(cert: &Cert) -> Result<PublicKey> {
     let key = cert.ledger_key(&home::pgp_policy());
     let key = key.with_context(|| format!("{} cannot be an authority", cert.fingerprint()))?;
+    Ok(PublicKey::new(key))
+}
+
+fn authority(cert: &Cert, cid: Cid) -> Result<Authority> {
     Ok(Authority {
         address: share::address(cert)?,
-        key: PublicKey::new(key),
+        key: ledger_key(cert)?,
         cert: Some(cid),
         name: None,
     })
