@@ -1,5 +1,5 @@
 //! Files at the edge of the program: read whole up to a limit, written under a temporary name and renamed, `-` for stdin
-//! and stdout.
+//! and stdout; what is no ordinary file, as `/dev/null`, is written into.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -91,9 +91,12 @@ pub(crate) struct Target {
 #[derive(Debug)]
 enum Place {
     Beside(NamedTempFile),
+    /// Of stdout, or of a device or a pipe.
     Memory(Vec<u8>),
     /// Nowhere: they are on stdout already.
     Gone,
+    /// Nowhere: they are in this device or pipe already.
+    Into(File),
 }
 
 /// What becomes of a file that stands at the target.
@@ -104,15 +107,21 @@ enum Existing {
 }
 
 impl Target {
-    /// Makes the temporary file, so that a target that cannot be written is known before any work is done. Output to
-    /// stdout (`-`) is kept in memory until commit.
+    /// Makes the temporary file, so that a target that cannot be written is known before any work is done. What goes to stdout (`-`), a
+    /// device or a pipe is kept in memory until commit.
     pub(crate) fn new(path: &Path) -> Result<Self> {
-        Self::at(path, Place::Memory(Vec::new()), Existing::Replaced)
+        Self::at(path, Existing::Replaced, || Ok(Place::Memory(Vec::new())))
     }
 
-    /// As [`Target::new`], but what goes to stdout goes as it comes: for what need not be whole to be shown.
+    /// As [`Target::new`], but what goes to stdout, a device or a pipe goes as it comes: for what need not be whole to be shown.
     pub(crate) fn streamed(path: &Path) -> Result<Self> {
-        Self::at(path, Place::Gone, Existing::Replaced)
+        Self::at(path, Existing::Replaced, || {
+            Ok(if is_dash(path) {
+                Place::Gone
+            } else {
+                Place::Into(open_to_write(path)?)
+            })
+        })
     }
 
     /// As [`Target::new`], but replaces nothing.
@@ -123,12 +132,12 @@ impl Target {
         if !is_dash(path) && path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }
-        Self::at(path, Place::Memory(Vec::new()), Existing::Kept)
+        Self::at(path, Existing::Kept, || Ok(Place::Memory(Vec::new())))
     }
 
-    fn at(path: &Path, stdout: Place, existing: Existing) -> Result<Self> {
-        let place = if is_dash(path) {
-            stdout
+    fn at(path: &Path, existing: Existing, stream: impl FnOnce() -> Result<Place>) -> Result<Self> {
+        let place = if is_stream(path) {
+            stream()?
         } else {
             if path.is_dir() {
                 bail!("{} is a directory; name the file to write", path.display());
@@ -185,11 +194,15 @@ impl Target {
                 }
                 synced
             }
-            Place::Memory(bytes) => stdout
+            Place::Memory(bytes) if is_dash(&path) => stdout
                 .write_all(&bytes)
                 .and_then(|()| stdout.flush())
                 .context("cannot write to stdout"),
+            Place::Memory(bytes) => open_to_write(&path)?
+                .write_all(&bytes)
+                .with_context(|| format!("cannot write {}", path.display())),
             Place::Gone => stdout.flush().context("cannot write to stdout"),
+            Place::Into(_) => Ok(()),
         }
     }
 }
@@ -207,6 +220,7 @@ impl Write for Target {
             Place::Beside(file) => file.write(bytes),
             Place::Memory(held) => held.write(bytes),
             Place::Gone => io::stdout().write(bytes),
+            Place::Into(file) => file.write(bytes),
         }
     }
 
@@ -215,6 +229,7 @@ impl Write for Target {
             Place::Beside(file) => file.flush(),
             Place::Memory(_) => Ok(()),
             Place::Gone => io::stdout().flush(),
+            Place::Into(file) => file.flush(),
         }
     }
 }
@@ -227,9 +242,20 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Target::new(path)?.fill(bytes)
 }
 
-/// Whether `path` means stdin or stdout.
+/// Whether `path` means stdin or stdout; Unix has a name of its own for the latter.
 pub(crate) fn is_dash(path: &Path) -> bool {
-    path == Path::new("-")
+    path == Path::new("-") || path == Path::new("/dev/stdout")
+}
+
+/// Whether `path` is stdout, a device or a pipe: what is written into, and has no place that another file could take.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    let is_other = |at: fs::Metadata| !at.is_file() && !at.is_dir();
+    is_dash(path) || path.metadata().is_ok_and(is_other)
+}
+
+fn open_to_write(path: &Path) -> Result<File> {
+    let opened = File::options().write(true).open(path);
+    opened.with_context(|| format!("cannot open {}", path.display()))
 }
 
 /// Whether two paths name one place, however they are spelled; neither has to be there yet.
@@ -239,6 +265,7 @@ pub(crate) fn same(one: &Path, other: &Path) -> bool {
         Some(directory.join(path.file_name()?))
     };
     one == other
+        || is_dash(one) && is_dash(other)
         || !is_dash(one)
             && !is_dash(other)
             && place(one).is_some_and(|one| place(other) == Some(one))

@@ -5,8 +5,78 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use pgp_envelope::{Key, KeyOptions};
+
 mod common;
-use common::{PASSPHRASE, Place, Ran, image, program};
+use common::{PASSPHRASE, Place, Ran, image, program, tiff};
+
+/// Every target was renamed over its path: `--out /dev/null` made an ordinary file of the device, where who ran it might.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_no_ordinary_file_is_written_into() {
+    use std::io::Read as _;
+    use std::os::unix::fs::FileTypeExt as _;
+    let place = Place::empty();
+    let options = KeyOptions::new("Alice <alice@a.example>");
+    let key = Key::generate(&options).unwrap().key;
+    fs::write(place.path("alice.key"), &*key.to_armored()).unwrap();
+    fs::write(place.path("alice.pgp"), key.cert().to_armored()).unwrap();
+    fs::write(place.path("letter"), "Dear Bob").unwrap();
+    fs::write(place.path("scan.tif"), tiff(64, 64)).unwrap();
+    let pipe = place.path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    std::os::unix::fs::symlink("pipe", place.path("link")).unwrap();
+    // both ends, so that no side waits for the other
+    let mut end = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .unwrap();
+    let mut written = |command: &[&str], out: &str| {
+        place.run(command.iter().chain(&["--out", out])).ok();
+        assert!(
+            fs::metadata(&pipe).unwrap().file_type().is_fifo(),
+            "{command:?}"
+        );
+        assert!(fs::read_link(place.path("link")).is_ok());
+        let mut bytes = vec![0; 1 << 16];
+        let read = end.read(&mut bytes).unwrap();
+        bytes.truncate(read);
+        bytes
+    };
+    let hide = ["hide", "scan.tif", "--payload", "letter"];
+    place.run(hide.iter().chain(&["--out", "stego"])).ok();
+    let stego = fs::read(place.path("stego")).unwrap();
+    assert!(written(&hide, "pipe") == stego);
+    assert!(written(&hide, "link") == stego);
+    let sealed = written(
+        &[
+            "seal",
+            "letter",
+            "--to",
+            "alice.pgp",
+            "--signer",
+            "alice.key",
+        ],
+        "pipe",
+    );
+    fs::write(place.path("msg"), sealed).unwrap();
+    let open = ["open", "msg", "--key", "alice.key", "--from", "alice.pgp"];
+    assert_eq!(written(&open, "pipe"), b"Dear Bob");
+
+    // standard output by its other name
+    let hidden = place.run(hide.iter().chain(&["--out", "/dev/stdout"])).ok();
+    assert!(hidden.stdout == stego);
+    assert!(hidden.stderr.contains("hid 8 bytes"), "{hidden:?}");
+    let fresh = ["key", "cert", "alice.key", "--out", "pipe"];
+    place.run(fresh).fails(1, &["pipe exists"]);
+}
 
 /// Whatever went wrong, FILE was removed, also where somebody else had written it.
 #[test]

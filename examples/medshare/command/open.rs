@@ -1,4 +1,3 @@
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -6,7 +5,7 @@ use pgp_envelope::{Cert, MAX_CERT, Opener, Policy};
 use serde_json::json;
 
 use crate::command::keeper;
-use crate::file;
+use crate::file::{self, Target};
 use crate::output::{Outcome, Output, size};
 use crate::passphrase::PassphraseArgs;
 
@@ -42,8 +41,8 @@ impl Args {
         if self.granted {
             opener = opener.granted();
         }
-        let to_stdout = file::is_dash(&self.out);
-        if !to_stdout {
+        let is_stream = file::is_stream(&self.out);
+        if !is_stream {
             let folder = self
                 .out
                 .parent()
@@ -59,8 +58,10 @@ impl Args {
         };
         let (signer, bytes) = (opened.signer(), opened.len());
         let signed_at = jiff::Timestamp::try_from(opened.signed_at())?;
-        if to_stdout {
-            opened.write_to(&mut io::stdout().lock())?;
+        if is_stream {
+            let mut target = Target::streamed(&self.out)?;
+            opened.write_to(&mut target)?;
+            target.commit()?;
         } else {
             opened.persist(&self.out)?;
         }
