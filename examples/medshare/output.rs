@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(crate) enum Format {
 pub(crate) enum Outcome {
     /// Exit code 0. The fields are the object that `--json` prints.
     Done(Map<String, Value>),
-    /// Exit code 0, where [`Output::tell`] has printed the object already.
+    /// Exit code 0, where all that there is to print has been printed, as by [`Output::tell`].
     Told,
     /// Exit code 3. Gets `verdict`, `step` and `reason` beside the fields.
     Rejected {
@@ -72,6 +73,8 @@ impl Outcome {
 pub(crate) struct Output {
     format: Format,
     waiting: AtomicBool,
+    /// Why something of the result is not on stdout.
+    lost: OnceLock<io::Error>,
 }
 
 impl Output {
@@ -79,6 +82,7 @@ impl Output {
         Self {
             format,
             waiting: AtomicBool::new(false),
+            lost: OnceLock::new(),
         }
     }
 
@@ -90,7 +94,7 @@ impl Output {
     /// One line of the result, on stdout; nothing with `--json`.
     pub(crate) fn line(&self, text: impl Display) {
         if self.format == Format::Text {
-            print(&text);
+            self.print(&text);
         }
     }
 
@@ -145,8 +149,25 @@ impl Output {
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
 
-    /// Prints the object of `--json`, or the reason of a rejection, and gives the exit code.
+    /// Prints the object of `--json`, or the reason of a rejection, and gives the exit code. A result that could not be printed is an
+    /// error, also of what was done; a verdict stays what it is.
     pub(crate) fn finish(&self, outcome: &Outcome) -> ExitCode {
+        let code = self.ended(outcome);
+        match self.lost.get() {
+            None => code,
+            Some(error) => {
+                warn(format_args!(
+                    "medshare: error: cannot write to stdout: {error}"
+                ));
+                match outcome {
+                    Outcome::Rejected { .. } => code,
+                    _ => ExitCode::FAILURE,
+                }
+            }
+        }
+    }
+
+    fn ended(&self, outcome: &Outcome) -> ExitCode {
         match outcome {
             Outcome::Done(fields) => {
                 self.object(fields.clone());
@@ -215,7 +236,18 @@ impl Output {
 
     fn object(&self, fields: Map<String, Value>) {
         if self.format == Format::Json {
-            print(&Value::Object(fields));
+            self.print(&Value::Object(fields));
+        }
+    }
+
+    /// One line on stdout. Whoever closed the other end of the pipe has what they wanted; any other failure is told at the end.
+    fn print(&self, line: &dyn Display) {
+        match writeln!(io::stdout().lock(), "{line}") {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                // the first one says why
+                let _ = self.lost.set(error);
+            }
+            _ => {}
         }
     }
 }
@@ -274,11 +306,6 @@ fn object(fields: Value) -> Map<String, Value> {
         Value::Object(fields) => fields,
         other => Map::from_iter([("result".to_owned(), other)]),
     }
-}
-
-/// One line on stdout. Whoever closed the other end of the pipe has what they wanted.
-fn print(line: &dyn Display) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
 fn warn(line: std::fmt::Arguments<'_>) {

@@ -78,6 +78,30 @@ fn what_is_no_ordinary_file_is_written_into() {
     place.run(fresh).fails(1, &["pipe exists"]);
 }
 
+/// What could not be written was lost without a word, and the exit code said that all was well.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_printed_is_an_error() {
+    let place = Place::empty();
+    let options = KeyOptions::new("Alice <alice@a.example>");
+    let key = Key::generate(&options).unwrap().key;
+    fs::write(place.path("alice.key"), &*key.to_armored()).unwrap();
+    let cert = |stdout: Stdio, more: &[&str]| {
+        let mut program = program(place.directory.path());
+        let command = program.args(["key", "cert", "alice.key"]).args(more);
+        Ran::of(command.stdout(stdout).output().unwrap())
+    };
+    for more in [&[][..], &["--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        cert(full.unwrap().into(), more).fails(1, &["cannot write to stdout", "No space left"]);
+    }
+    // who closes a pipe has what they wanted
+    let (read, write) = std::io::pipe().unwrap();
+    drop(read);
+    let closed = cert(write.into(), &[]).ok();
+    assert_eq!(closed.stderr, "");
+}
+
 /// Whatever went wrong, FILE was removed, also where somebody else had written it.
 #[test]
 #[cfg(unix)]
