@@ -19,7 +19,7 @@ use crate::{file, home, share};
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DraftArgs {
     /// Write it to a file, which other authorities `approve`, instead of recording it: for a ledger that asks for more than one of
-    /// them. It is good for a day, and until this home sends something else.
+    /// them. It is good for a day, and until this home sends something else. What is there already is not overwritten.
     #[arg(long, value_name = "FILE")]
     draft: Option<PathBuf>,
 }
@@ -76,7 +76,9 @@ impl DraftArgs {
             (Some(path), _) if file::is_dash(path) => {
                 bail!("--draft names a file, which the others' approvals are written into")
             }
-            _ => Ok(()),
+            // it may have approvals already
+            (Some(path), _) => file::check_new(path),
+            (None, _) => Ok(()),
         }
     }
 
@@ -89,7 +91,7 @@ impl DraftArgs {
             }
             Some(path) => {
                 let tx = home::signed(ledger, signer, home::now(), body)?;
-                file::write(path, tx.as_bytes())?;
+                file::Target::fresh(path)?.fill(tx.as_bytes())?;
                 Ok(Decided::Drafted(path.clone()))
             }
         }

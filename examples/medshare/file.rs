@@ -129,9 +129,7 @@ impl Target {
     /// # Errors
     /// Says so when there is a file already; so does [`Target::commit`], when it came in the meantime.
     pub(crate) fn fresh(path: &Path) -> Result<Self> {
-        if !is_dash(path) && path.symlink_metadata().is_ok() {
-            return Err(exists(path));
-        }
+        check_new(path)?;
         Self::at(path, Existing::Kept, || Ok(Place::Memory(Vec::new())))
     }
 
@@ -207,6 +205,14 @@ impl Target {
     }
 }
 
+/// Refuses to overwrite what is there.
+pub(crate) fn check_new(path: &Path) -> Result<()> {
+    if !is_dash(path) && path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    Ok(())
+}
+
 fn exists(path: &Path) -> anyhow::Error {
     anyhow!(
         "{} exists and is not overwritten; name another file",
@@ -240,6 +246,18 @@ impl Write for Target {
 /// Names the file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Target::new(path)?.fill(bytes)
+}
+
+/// As [`write`], but replaces nothing; a file that has just these bytes already is as good as written.
+///
+/// # Errors
+/// Names the file, and says so when there is another one.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let is_written = path.is_file() && read_start(path, bytes.len() as u64 + 1)? == bytes;
+    if is_written {
+        return Ok(());
+    }
+    Target::fresh(path)?.fill(bytes)
 }
 
 /// Whether `path` means stdin or stdout; Unix has a name of its own for the latter.

@@ -164,6 +164,11 @@ fn two_of_three_authorities_make_a_member_and_unmake_it() {
     approve(&place, "north", "draft", &[]).fails(1, &["agreed to this already"]);
     approve(&place, "alice", "draft", &[]).fails(1, &["no authority"]);
     assert_eq!(fs::read(place.path("draft")).unwrap(), before);
+    // nor is it drafted over what others may have approved
+    place
+        .run(enroll.iter().chain(&["--draft", "draft"]))
+        .fails(1, &["draft exists and is not overwritten"]);
+    assert_eq!(fs::read(place.path("draft")).unwrap(), before);
     let approved = approve(&place, "south", "draft", &["--json"]).ok().json();
     assert_eq!(approved["height"], 1);
     let alice = text(&approved, "member").to_owned();

@@ -139,3 +139,28 @@ fn a_file_of_others_is_not_signed_into() {
         .fails(1, &["signed exists and is not overwritten"]);
     assert_eq!(fs::read(place.path("signed")).unwrap(), b"of others");
 }
+
+/// `cert --out HOME/key.pgp` put the cert in the place of the only secret key.
+#[test]
+fn a_cert_is_written_over_nothing_else() {
+    let place = Place::empty();
+    let init = [
+        "init",
+        "--home",
+        "city",
+        "--name",
+        "c",
+        "--email",
+        "c@c.example",
+    ];
+    place.run(init.iter().chain(&["--no-passphrase"])).ok();
+    let key = fs::read(place.path("city/key.pgp")).unwrap();
+    let cert = |out| place.run(["cert", "--home", "city", "--out", out]);
+    cert("city/key.pgp").fails(1, &["city/key.pgp exists and is not overwritten"]);
+    assert!(fs::read(place.path("city/key.pgp")).unwrap() == key);
+    // the same cert again is no other one
+    cert("city.pgp").ok();
+    cert("city.pgp").ok();
+    place.run(["rotate-key", "--home", "city"]).ok();
+    cert("city.pgp").fails(1, &["city.pgp exists"]);
+}

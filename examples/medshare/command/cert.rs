@@ -11,7 +11,7 @@ use crate::output::{Outcome, Output};
 pub(crate) struct Args {
     #[command(flatten)]
     home: HomeArgs,
-    /// Write it to a file in place of stdout.
+    /// Write it to a file in place of stdout; another one that is there is not overwritten.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -24,7 +24,7 @@ impl Args {
         let cert = self.home.open()?.cert()?;
         let armored = cert.to_armored();
         match &self.out {
-            Some(path) => file::write(path, armored.as_bytes())?,
+            Some(path) => file::write_new(path, armored.as_bytes())?,
             None => output.line(armored.trim_end()),
         }
         Ok(Outcome::done(json!({
