@@ -314,6 +314,31 @@ fn what_was_rejected_or_withdrawn_is_not_received() {
     }
 }
 
+/// The original of a share that was taken back was "verified", where its stego image was rejected; and of several shares of one file, any
+/// one was looked at.
+#[test]
+fn an_original_is_verified_while_a_share_of_it_is_live() {
+    let place = Place::new();
+    let ct = image("CT_small.dcm");
+    let verify = ["verify", "--json", "--home", "bob", ct.to_str().unwrap()];
+    let shared = || {
+        let share = text(&place.share(&ct), "share_id").to_owned();
+        place.receive("bob", &share, "received").ok();
+        share
+    };
+    for (home, command) in [("alice", "withdraw"), ("bob", "reject")] {
+        let share = shared();
+        assert_eq!(place.run(verify).ok().json()["status"], "live");
+        place.run([command, "--home", home, &share]).ok();
+        let ran = place.run(verify).fails(3, &["step 2"]);
+        assert_eq!(ran.json()["verdict"], "rejected");
+    }
+    // whichever of the three has the lowest id
+    let live = shared();
+    let verified = place.run(verify).ok().json();
+    assert_eq!(text(&verified, "share_id"), live);
+}
+
 #[test]
 fn a_stranger_gets_nothing() {
     let place = Place::new();

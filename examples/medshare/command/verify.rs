@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use ledger_core::ShareId;
-use medshare_verify::{LooseImage, Step, file_digest};
+use ledger_core::{Proven, ShareId, Status};
+use medshare_verify::{LooseImage, Rejected, Step, file_digest};
 use serde_json::json;
 
 use crate::answer;
@@ -14,7 +14,7 @@ use crate::pixels;
 /// Verifies an image that left its envelope: its hidden record against the ledger, its samples against the hidden record.
 ///
 /// A stego image (`receive --as-sent`) carries its record. An original carries none, and is recognised by its digest when this
-/// home sent or received it.
+/// home sent or received it; where it was shared more than once, one share that is live is enough.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -29,8 +29,15 @@ impl Args {
         let bytes = file::read(&self.file, pixels::LIMIT)?;
         let known = home.remembered()?;
         let digest = file_digest(&bytes).to_string();
-        if let Some((share, _)) = known.iter().find(|(_, known)| known.file == digest) {
-            return original(&home, share, &digest, output);
+        let mut rejected = None;
+        for (share, _) in known.iter().filter(|(_, known)| known.file == digest) {
+            match original(&home, share, &digest, output)? {
+                outcome @ Outcome::Rejected { .. } => rejected = rejected.or(Some(outcome)),
+                verified => return Ok(verified),
+            }
+        }
+        if let Some(rejected) = rejected {
+            return Ok(rejected);
         }
         let keys: Vec<_> = known
             .iter()
@@ -109,6 +116,13 @@ fn original(home: &Home, share_id: &ShareId, digest: &str, output: &Output) -> R
         }
     };
     home.remember_checkpoint(proven.checkpoint(), seen.as_ref())?;
+    if let Some(rejected) = not_live(&proven) {
+        return Ok(Outcome::rejected(
+            Some(rejected.step().number()),
+            &rejected,
+            json!({ "share_id": share_id.to_string() }),
+        ));
+    }
     output.line(format_args!(
         "verified: byte for byte the original of share {share_id}, sent by {} (SHA-256 {digest}); it is {} on the ledger",
         proven.sender(),
@@ -124,4 +138,22 @@ fn original(home: &Home, share_id: &ShareId, digest: &str, output: &Output) -> R
         "sha256": digest,
         "status": proven.state().status.to_string(),
     })))
+}
+
+/// Step 2, as for a stego image: nobody froze the share, and its sender is a member still.
+fn not_live(proven: &Proven) -> Option<Rejected> {
+    match proven.state().status {
+        Status::Live => {}
+        status @ (Status::Rejected { index, .. } | Status::Withdrawn { index }) => {
+            return Some(Rejected::Frozen {
+                status: status.to_string(),
+                index,
+            });
+        }
+    }
+    let revoked = proven.sender_state().revoked?;
+    Some(Rejected::SenderRevoked {
+        sender: *proven.sender(),
+        height: revoked.0,
+    })
 }
