@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use pgp_envelope::{Key, KeyOptions};
 
 mod common;
-use common::{PASSPHRASE, Place, Ran, image, program, tiff};
+use common::{PASSPHRASE, Place, Ran, image, program, text, tiff};
 
 /// Every target was renamed over its path: `--out /dev/null` made an ordinary file of the device, where who ran it might.
 #[test]
@@ -163,4 +163,16 @@ fn a_cert_is_written_over_nothing_else() {
     cert("city.pgp").ok();
     place.run(["rotate-key", "--home", "city"]).ok();
     cert("city.pgp").fails(1, &["city.pgp exists"]);
+}
+
+#[test]
+fn a_file_and_the_object_of_json_are_not_mixed() {
+    let place = Place::empty();
+    fs::write(place.path("letter"), "Dear Bob").unwrap();
+    let added = place.run(["add", "letter", "--store", "store"]).ok();
+    let cat = ["cat", added.text().trim(), "--store", "store"];
+    assert_eq!(place.run(cat).ok().stdout, b"Dear Bob");
+    let ran = place.run(cat.iter().chain(&["--json"]));
+    let error = ran.fails(1, &["--json"]).json();
+    assert!(text(&error, "error").contains("stdout"), "{error}");
 }

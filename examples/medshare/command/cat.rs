@@ -1,8 +1,7 @@
 use std::io::{self, Write as _};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ipfs_store::dag;
-use serde_json::json;
 
 use crate::blocks::{StoreArgs, resolve};
 use crate::output::{Outcome, Output};
@@ -17,16 +16,18 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(crate) fn run(&self, _: &Output) -> Result<Outcome> {
+    pub(crate) fn run(&self, output: &Output) -> Result<Outcome> {
+        if output.is_json() {
+            bail!(
+                "the file goes to stdout, where --json writes its object: `get` writes it to a file"
+            );
+        }
         let store = self.store.open()?;
         let root = resolve(store.as_store(), &self.cid)?;
         let mut reader = dag::cat(store.as_store(), &root)?;
         let mut stdout = io::stdout().lock();
-        let size = reader.copy_to(&mut stdout)?;
+        reader.copy_to(&mut stdout)?;
         stdout.flush()?;
-        // with --json the object would follow the bytes
-        Ok(Outcome::done(
-            json!({ "cid": root.to_string(), "size": size }),
-        ))
+        Ok(Outcome::Told)
     }
 }
