@@ -9,7 +9,7 @@ use pgp_envelope::{Cert, Key, Opener, Policy, Recipient, Signer, regrant};
 use serde_json::json;
 
 use crate::answer;
-use crate::command::share::check_members;
+use crate::command::share::{check_members, undone};
 use crate::home::{self, MemberArgs, Unanswered};
 use crate::output::{Outcome, Output, size};
 use crate::share::{self, address};
@@ -83,8 +83,8 @@ impl Args {
                 )));
             }
             Err(error) => {
-                store.unpin(&root.cid)?;
-                return Err(error);
+                let unpinned = store.unpin(&root.cid).map(drop);
+                return Err(undone(error, unpinned, &root.cid));
             }
         };
         output.line(format_args!("granted      {share_id}"));

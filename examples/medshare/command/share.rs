@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use ipfs_store::Reach;
+use ipfs_store::{Cid, Reach};
 use ledger_core::{Height, ShareId};
 use medical_image::Picture;
 use medshare_verify::{Description, file_digest};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::file::{self, Target};
 use crate::home::{self, Home, MemberArgs, Remembered, Unanswered};
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, causes, size};
 use crate::pixels;
 use crate::share::{self, Draft, address};
 
@@ -110,9 +110,9 @@ impl Args {
             }
             Err(error) => {
                 // nothing was recorded, so nothing is kept
-                store.unpin(&root.cid)?;
-                home.forget(&draft.share_id)?;
-                return Err(error);
+                let unpinned = store.unpin(&root.cid).map(drop);
+                let forgotten = home.forget(&draft.share_id);
+                return Err(undone(error, unpinned.and(forgotten), &root.cid));
             }
         };
         self.say(output, &picture, &draft.share_id, &root, height, &concealed)
@@ -181,6 +181,17 @@ impl Args {
     }
 }
 
+/// Why something was not recorded, and also why what had been stored for it could not be let go of, if so.
+pub(crate) fn undone(error: anyhow::Error, undoing: Result<()>, root: &Cid) -> anyhow::Error {
+    match undoing {
+        Ok(()) => error,
+        Err(also) => error.context(format!(
+            "{}, so that {root} may still be kept: `medshare pin rm {root}` lets go of it; and nothing was recorded",
+            causes(&also)
+        )),
+    }
+}
+
 /// Says before any work who is no member.
 pub(crate) fn check_members(
     home: &Home,
@@ -202,4 +213,30 @@ pub(crate) fn check_members(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That the store failed as well was all that was said, and the ledger's reason was lost.
+    #[test]
+    fn the_first_error_is_told_although_another_follows() {
+        let root: Cid = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
+            .parse()
+            .unwrap();
+        let refused = || anyhow::anyhow!("the ledger refuses this");
+        assert_eq!(
+            causes(&undone(refused(), Ok(()), &root)),
+            "the ledger refuses this"
+        );
+        let error = undone(refused(), Err(anyhow::anyhow!("the store is gone")), &root);
+        let said = causes(&error);
+        assert!(said.starts_with("the store is gone"), "{said}");
+        assert!(said.contains(&format!("pin rm {root}")), "{said}");
+        assert!(
+            said.ends_with("nothing was recorded: the ledger refuses this"),
+            "{said}"
+        );
+    }
 }
