@@ -6,7 +6,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use ledger_core::{Address, Body, Enroll, PublicKey, Transaction, Unsigned};
-use pgp_envelope::{Cert, Key, Policy, Signer};
+use pgp_envelope::{Cert, Key, KeyOptions, Policy, Signer};
 use serde_json::Value;
 
 mod common;
@@ -473,4 +473,20 @@ fn authorities_are_named_when_a_ledger_is_founded() {
         "letter",
     ];
     place.run(other).fails(1, &["cannot read the key letter"]);
+}
+
+/// A user ID is what its owner wrote: it moves no cursor of the authority that reads it.
+#[test]
+fn a_user_id_is_shown_as_one_line() {
+    let place = Place::empty();
+    place.init("city").ok();
+    let options = KeyOptions::new("Eve\u{1b}[2K\rAlice <eve@e.example>");
+    let key = Key::generate(&options).unwrap().key;
+    fs::write(place.path("eve.pgp"), key.cert().to_armored()).unwrap();
+    let enrolled = place.run(["enroll", "--home", "city", "eve.pgp"]).ok();
+    let said = enrolled.text();
+    assert!(
+        said.contains("user id      Eve\\u{1b}[2K\\rAlice <eve"),
+        "{said:?}"
+    );
 }

@@ -57,7 +57,7 @@ impl Args {
         };
         output.line(format_args!("{what:<12} {}", cert.fingerprint()));
         for userid in cert.userids() {
-            output.line(format_args!("user id      {userid}"));
+            output.line(format_args!("user id      {}", userid.escape_debug()));
         }
         decided.say(output);
         Ok(Outcome::done(json!({
