@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail};
 use pgp_envelope::{Cert, Key, KeyOptions, MAX_CERT, Policy, Profile, Reason};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::command::seal::ProfileArg;
 use crate::file::{self, Target};
@@ -252,12 +253,11 @@ fn applied(cert: &Path, revocation: &Path) -> Result<Cert> {
 }
 
 fn read(path: &Path) -> Result<Cert> {
-    Cert::read(&file::read(path, MAX_CERT as u64)?)
-        .with_context(|| format!("{} is no cert", path.display()))
+    Cert::read(&secret(path)?).with_context(|| format!("{} is no cert", path.display()))
 }
 
 fn inspect(output: &Output, path: &Path) -> Result<Outcome> {
-    let bytes = file::read(path, MAX_CERT as u64)?;
+    let bytes = secret(path)?;
     let cert = Cert::read(&bytes).with_context(|| format!("{} is no cert", path.display()))?;
     let key = Key::read(&bytes).ok();
     output.line(format_args!("fingerprint  {}", cert.fingerprint()));
@@ -281,10 +281,15 @@ fn inspect(output: &Output, path: &Path) -> Result<Outcome> {
     described(&cert)
 }
 
+/// What may be a secret key is wiped from memory when it has been read.
+fn secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    file::read(path, MAX_CERT as u64).map(Zeroizing::new)
+}
+
 /// Reads a key, and unlocks it where it is locked.
 pub(crate) fn unlocked(path: &Path, passphrase: &PassphraseArgs) -> Result<Key> {
     let fail = || format!("cannot use {}", path.display());
-    let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
+    let key = Key::read(&secret(path)?).with_context(fail)?;
     if !key.is_locked() {
         return Ok(key);
     }
@@ -302,7 +307,7 @@ fn change(
     output.check_target(path)?;
     let _alone = home::alone_with(path)?;
     let fail = || format!("cannot use {}", path.display());
-    let key = Key::read(&file::read(path, MAX_CERT as u64)?).with_context(fail)?;
+    let key = Key::read(&secret(path)?).with_context(fail)?;
     let key = if key.is_locked() {
         let secret = passphrase.existing(&path.display().to_string())?;
         let passphrase = secret.as_str().into();
