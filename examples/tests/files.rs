@@ -176,3 +176,35 @@ fn a_file_and_the_object_of_json_are_not_mixed() {
     let error = ran.fails(1, &["--json"]).json();
     assert!(text(&error, "error").contains("stdout"), "{error}");
 }
+
+/// A CAR is as large as what is in it, and was held whole in memory: what came before a missing block is on stdout now.
+#[test]
+fn a_car_goes_to_stdout_as_it_is_made() {
+    let place = Place::empty();
+    fs::write(place.path("scan"), vec![7; 3 << 20]).unwrap();
+    let added = place.run(["add", "scan", "--store", "store"]).ok();
+    let root = added.text().trim();
+    let export = |store| place.run(["car", "export", root, "--out", "-", "--store", store]);
+    let car = export("store").ok().stdout;
+    // header and root: each begins with its length in seven bits a byte
+    let mut end = 0;
+    for _ in 0..2 {
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            let byte = usize::from(car[end]);
+            end += 1;
+            length |= (byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        end += length;
+    }
+    fs::write(place.path("root.car"), &car[..end]).unwrap();
+    place
+        .run(["car", "import", "root.car", "--store", "other"])
+        .fails(1, &[]);
+    let cut = export("other").fails(1, &["is missing"]);
+    assert!(cut.stdout == car[..end], "{}", cut.stdout.len());
+}

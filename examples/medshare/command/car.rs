@@ -56,7 +56,8 @@ impl Export {
         output.check_target(&self.out)?;
         let root = parse_cid(&self.cid)?;
         let store = self.store.open()?;
-        let mut target = Target::new(&self.out)?;
+        // one that is cut short shows that it is
+        let mut target = Target::streamed(&self.out)?;
         let carried = car::export(store.as_store(), &[root], &mut target)?;
         target.commit()?;
         Ok(Outcome::done(

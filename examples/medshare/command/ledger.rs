@@ -267,12 +267,9 @@ fn export(source: &Source, scratch: &Scratch, to: &Path, output: &Output) -> Res
     Ok(Outcome::done(json!({ "to": to, "height": height.0 })))
 }
 
-/// Writes an export to stdout, or into a file that is there when it is whole.
+/// Writes an export to stdout as it comes, or into a file that is there when it is whole.
 fn written(to: &Path, export: impl FnOnce(&mut dyn Write) -> Result<Height>) -> Result<Height> {
-    if file::is_dash(to) {
-        return export(&mut std::io::stdout().lock());
-    }
-    let mut target = file::Target::new(to)?;
+    let mut target = file::Target::streamed(to)?;
     let height = export(&mut BufWriter::new(&mut target))?;
     target.commit()?;
     Ok(height)
