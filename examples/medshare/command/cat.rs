@@ -7,6 +7,8 @@ use crate::blocks::{StoreArgs, resolve};
 use crate::output::{Outcome, Output};
 
 /// Writes a file of the store to stdout: every block is checked, and at the first fault it ends with an error.
+///
+/// It takes no `--json`, whose object would follow the file: `get` writes the file elsewhere.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file's root, or CID/NAME for a file in a directory
