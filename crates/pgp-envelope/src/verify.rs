@@ -6,6 +6,7 @@ use openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalgamation a
 use openpgp::crypto::hash;
 use openpgp::packet::Signature;
 use openpgp::policy::{HashAlgoSecurity, Policy as _};
+use openpgp::types::SignatureType;
 use sequoia_openpgp as openpgp;
 
 use crate::cert::refuse_revoked;
@@ -92,6 +93,12 @@ fn verify_one(
 
     // The mathematics first: what the cert says matters only of a signature that its key made.
     let bad = |reason: String| Error::BadSignature { reason };
+    // The packet before the content says what is hashed, and whoever encrypted wrote it: a back-signature, whose hash starts
+    // with keys that everybody has, would hold over these keys as a message.
+    let kind = signature.typ();
+    if !matches!(kind, SignatureType::Binary | SignatureType::Text) {
+        return Err(bad(format!("it signs no message: its type is {kind}")));
+    }
     let hash = hash.ok_or_else(|| bad("the message does not announce it".to_owned()))?;
     signature
         .verify_hash(key.key(), hash)
