@@ -1,11 +1,13 @@
 //! Files and directories of the file system.
 
+use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::node::{self, Kind};
-use super::{MAX_DEPTH, Node, add, cat, directory, fetch, list};
+use super::{MAX_BLOCKS, MAX_DEPTH, Node, add, cat, directory, fetch, list};
+use crate::hash::RAW;
 use crate::{Block, BlockStore, Cid, Error, Profile, Result};
 
 /// Adds a file, or a directory and everything under it, hidden files too (`ipfs add -r --hidden`).
@@ -54,7 +56,8 @@ pub fn add_path(store: &dyn BlockStore, path: &Path, profile: Profile) -> Result
 ///
 /// # Errors
 ///
-/// What [`cat`] and [`list`] find; [`Error::WrongKind`] for a symbolic link, which could lead elsewhere; [`Error::Io`],
+/// What [`cat`] and [`list`] find; [`Error::TooLarge`] for more files and directories than [`MAX_BLOCKS`], each counted as often
+/// as it is linked; [`Error::WrongKind`] for a symbolic link, which could lead elsewhere; [`Error::Io`],
 /// also when something is at the path.
 pub fn extract(store: &dyn BlockStore, root: &Cid, to: &Path) -> Result<()> {
     let parent = match to.parent() {
@@ -66,6 +69,7 @@ pub fn extract(store: &dyn BlockStore, root: &Cid, to: &Path) -> Result<()> {
         .tempdir_in(parent)
         .map_err(writing(parent))?;
     let whole = folder.path().join("whole");
+    entries(store, root, 0, &mut HashMap::new())?;
     write(store, root, &whole, 0)?;
     if fs::symlink_metadata(to).is_ok() {
         return Err(writing(to)(io::ErrorKind::AlreadyExists.into()));
@@ -104,7 +108,41 @@ impl BlockStore for Nowhere {
     }
 }
 
-fn write(store: &dyn BlockStore, root: &Cid, to: &Path, depth: usize) -> Result<()> {
+/// How many files and directories would be written, before any is: a few blocks that link to each other name more than
+/// anybody can write. Every directory is read once, whatever links to it.
+fn entries(
+    store: &dyn BlockStore,
+    root: &Cid,
+    depth: usize,
+    known: &mut HashMap<Cid, u64>,
+) -> Result<u64> {
+    check_depth(root, depth)?;
+    if let Some(count) = known.get(root) {
+        return Ok(*count);
+    }
+    let is_directory = root.codec() != RAW
+        && matches!(
+            node::read(&fetch(store, root)?)?,
+            Kind::Directory(_) | Kind::Shard { .. }
+        );
+    let mut count = 1_u64;
+    if is_directory {
+        for entry in list(store, root)? {
+            count = count.saturating_add(entries(store, &entry.cid, depth + 1, known)?);
+        }
+    }
+    if count > MAX_BLOCKS {
+        return Err(Error::TooLarge {
+            root: (*root).into(),
+            what: "entries in all its directories",
+            limit: MAX_BLOCKS,
+        });
+    }
+    known.insert(*root, count);
+    Ok(count)
+}
+
+fn check_depth(root: &Cid, depth: usize) -> Result<()> {
     if depth >= MAX_DEPTH {
         return Err(Error::TooLarge {
             root: (*root).into(),
@@ -112,6 +150,11 @@ fn write(store: &dyn BlockStore, root: &Cid, to: &Path, depth: usize) -> Result<
             limit: MAX_DEPTH as u64,
         });
     }
+    Ok(())
+}
+
+fn write(store: &dyn BlockStore, root: &Cid, to: &Path, depth: usize) -> Result<()> {
+    check_depth(root, depth)?;
     let block = fetch(store, root)?;
     match node::read(&block)? {
         Kind::Directory(_) | Kind::Shard { .. } => {

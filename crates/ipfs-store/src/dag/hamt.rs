@@ -3,10 +3,11 @@
 //! A name's place is its `MurmurHash3`, eight bits at each level. A link's name starts with the slot in two hexadecimal
 //! digits; what follows is the entry's name, or nothing for a node of the next level.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::node::{self, Kind, Link};
 use super::{MAX_BLOCKS, Node, fetch};
+use crate::hash::Key;
 use crate::{BlockStore, Cid, Error, Profile, Result};
 
 /// The slots of one node.
@@ -76,18 +77,27 @@ fn write_level(
 }
 
 /// Every entry: its name, root, and the size that its link claims.
+///
+/// A name has one place, so no honest trie has a slot twice, or one node in two places. One that does would unfold: two blocks
+/// are enough for 1.9e9 entries.
 pub(super) fn list(store: &dyn BlockStore, root: &Cid) -> Result<Vec<(String, Cid, u64)>> {
     let mut entries = Vec::new();
     let mut waiting = vec![(*root, 0)];
-    let mut visited = 0_u64;
+    let mut seen = HashSet::new();
+    let too_large = |what| Error::TooLarge {
+        root: (*root).into(),
+        what,
+        limit: MAX_BLOCKS,
+    };
     while let Some((cid, level)) = waiting.pop() {
-        visited += 1;
-        if level >= MAX_LEVELS || visited > MAX_BLOCKS {
-            return Err(Error::TooLarge {
-                root: (*root).into(),
-                what: "nodes in one directory",
-                limit: MAX_BLOCKS,
-            });
+        if !seen.insert(Key::of(cid.hash())) {
+            return Err(Error::malformed(
+                cid,
+                "a shard is reached twice in one directory",
+            ));
+        }
+        if level >= MAX_LEVELS || seen.len() as u64 > MAX_BLOCKS {
+            return Err(too_large("nodes in one directory"));
         }
         let block = fetch(store, &cid)?;
         let (fanout, links) = match node::read(&block)? {
@@ -107,20 +117,24 @@ pub(super) fn list(store: &dyn BlockStore, root: &Cid) -> Result<Vec<(String, Ci
             ));
         }
         let digits = format!("{:X}", fanout - 1).len();
+        let no_slot = || Error::malformed(cid, "a shard's link does not start with its slot");
+        let mut slots = HashSet::new();
         for link in links {
-            let (slot, name) = link.name.split_at_checked(digits).ok_or_else(|| {
-                Error::malformed(cid, "a shard's link does not start with its slot")
-            })?;
-            if !u64::from_str_radix(slot, 16).is_ok_and(|slot| slot < fanout) {
-                return Err(Error::malformed(
-                    cid,
-                    "a shard's link does not start with its slot",
-                ));
+            let (slot, name) = link.name.split_at_checked(digits).ok_or_else(no_slot)?;
+            let slot = u64::from_str_radix(slot, 16).map_err(|_| no_slot())?;
+            if slot >= fanout {
+                return Err(no_slot());
+            }
+            if !slots.insert(slot) {
+                return Err(Error::malformed(cid, "a shard names a slot twice"));
             }
             if name.is_empty() {
                 waiting.push((link.cid, level + 1));
             } else {
                 entries.push((name.to_owned(), link.cid, link.tree_size));
+            }
+            if entries.len() as u64 > MAX_BLOCKS {
+                return Err(too_large("entries in one directory"));
             }
         }
     }
