@@ -148,6 +148,48 @@ fn putting_a_damaged_block_again_heals_it() {
     assert_eq!(store.size().unwrap().blocks, 1);
 }
 
+/// A pack whose index is damaged was left as it is: what had been erased stayed in it, and nobody was told.
+#[test]
+fn what_is_erased_is_gone_from_a_pack_with_a_damaged_index_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let (kept, dropped) = (add(&store, "kept"), add(&store, "dropped"));
+    store.pin(&kept).unwrap();
+    drop(store);
+    let packs = folder.path().join("packs");
+    let pack = only_file(&packs);
+    flip(&pack, fs::metadata(&pack).unwrap().len() - 1);
+
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let error = store.delete(&dropped).unwrap_err();
+    assert!(
+        matches!(&error, Error::Damaged { path, .. } if *path == pack),
+        "{error}"
+    );
+    let collected = store.gc().unwrap();
+    assert_eq!(collected.blocks, 11, "ten leaves and their root");
+    for store in [store, EmbeddedStore::open(folder.path()).unwrap()] {
+        assert!(!store.has(&dropped).unwrap());
+        assert!(!store.delete(&dropped).unwrap());
+        assert_eq!(dag::walk(&store, &kept).map(Result::unwrap).count(), 11);
+    }
+    let gone = dag::only_hash(Stream::new("dropped").take(LEN), Profile::Cidv1_256k).unwrap();
+    assert_eq!(gone.cid, dropped);
+    let left = fs::read(only_file(&packs)).unwrap();
+    let first = Stream::bytes("dropped", 64);
+    assert!(!left.windows(64).any(|window| window == first));
+
+    // nothing goes: the new pack has the name of the damaged one
+    let pack = only_file(&packs);
+    flip(&pack, left.len() as u64 - 1);
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    assert!(matches!(store.has(&dropped), Err(Error::Damaged { .. })));
+    assert_eq!(store.gc().unwrap().blocks, 0);
+    assert!(!store.has(&dropped).unwrap());
+    assert_eq!(only_file(&packs), pack);
+    assert_eq!(fs::read(&pack).unwrap(), left);
+}
+
 #[test]
 fn a_directory_with_other_files_is_no_store() {
     let folder = tempfile::tempdir().unwrap();

@@ -42,7 +42,7 @@ impl EmbeddedStore {
                 }
             }
             let before = self.index().size();
-            self.sweep(|key| kept.contains(key), Small::Merge)?;
+            self.sweep(|key| kept.contains(key), Sweep::Garbage)?;
             let after = self.index().size();
             Ok(Collected {
                 blocks: before.blocks.saturating_sub(after.blocks),
@@ -56,8 +56,10 @@ impl EmbeddedStore {
             let key = Key::of(cid.hash());
             let there = self.index().place(&key).is_some();
             if there {
-                self.sweep(|other| *other != key, Small::Leave)?;
+                self.sweep(|other| *other != key, Sweep::One)?;
             }
+            // what could not be read was left, and it may be in there
+            self.index().surely_missing(cid)?;
             Ok(there)
         })
     }
@@ -75,17 +77,20 @@ impl EmbeddedStore {
     }
 
     /// Writes the packs anew that hold what goes.
-    fn sweep(&self, keep: impl Fn(&Key) -> bool, small: Small) -> Result<()> {
-        let swept = self.try_sweep(&keep, small);
+    fn sweep(&self, keep: impl Fn(&Key) -> bool, what: Sweep) -> Result<()> {
+        let swept = self.try_sweep(&keep, what);
         let folder = self.packs();
         swept
             .and_then(|()| remove_temporary(&folder))
             .and_then(|()| sync_directory(&folder))
             .map_err(|source| self.failed("collecting garbage", source))?;
+        if what == Sweep::Garbage {
+            self.forget_unreadable(); // written anew, maybe under the same name
+        }
         self.refresh()
     }
 
-    fn try_sweep(&self, keep: &dyn Fn(&Key) -> bool, small: Small) -> io::Result<()> {
+    fn try_sweep(&self, keep: &dyn Fn(&Key) -> bool, what: Sweep) -> io::Result<()> {
         let packs = self.index().packs();
         let copies = self.best_copies(&packs);
         let stays = |number: usize, entry: &Entry| {
@@ -97,9 +102,15 @@ impl EmbeddedStore {
         let few = packs.iter().filter(|table| table.bytes < SMALL).count() < 2;
         for (number, table) in packs.iter().enumerate() {
             let whole = table.entries.iter().all(|entry| stays(number, entry));
-            let merge = small == Small::Merge && table.bytes < SMALL && !few;
-            // What cannot be read whole is left as it is: it may hold what a pin needs.
-            if table.unreadable.is_some() || (whole && !merge) {
+            let anew = match (what, &table.unreadable) {
+                // every pin was followed, so no pin needs what does not show
+                (Sweep::Garbage, Some(_)) => true,
+                (Sweep::Garbage, None) => !whole || (table.bytes < SMALL && !few),
+                // it may hold what a pin needs
+                (Sweep::One, Some(_)) => false,
+                (Sweep::One, None) => !whole,
+            };
+            if !anew {
                 continue;
             }
             let mut file = File::open(&table.path)?;
@@ -152,22 +163,27 @@ impl EmbeddedStore {
             }
         }
         let best = copies.into_iter().filter_map(|(key, copies)| {
-            let whole = copies.iter().find(|(number, entry)| {
-                packs.get(*number).is_some_and(|table| {
-                    table.unreadable.is_none() && table.place(entry).is_whole()
+            let whole = |readable: bool| {
+                copies.iter().find(|(number, entry)| {
+                    packs.get(*number).is_some_and(|table| {
+                        table.unreadable.is_none() == readable && table.place(entry).is_whole()
+                    })
                 })
-            });
-            Some((key, whole.or(copies.first())?.0))
+            };
+            let best = whole(true).or_else(|| whole(false));
+            Some((key, best.or(copies.first())?.0))
         });
         best.collect()
     }
 }
 
-/// What is done about small packs.
+/// What goes, and so what may be written anew besides the packs that hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Small {
-    Merge,
-    Leave,
+enum Sweep {
+    /// All that no pin reaches: small packs are put together, and those that cannot be read whole are replaced.
+    Garbage,
+    /// One block: everything else stays where it is.
+    One,
 }
 
 /// Whoever was writing them is gone: nobody else holds the lock.

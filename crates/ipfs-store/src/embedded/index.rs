@@ -84,6 +84,15 @@ impl Index {
         Ok(())
     }
 
+    /// The next refresh reads the packs again that could not be read whole.
+    pub(super) fn forget_unreadable(&mut self) {
+        self.packs.retain(|_, table| table.unreadable.is_none());
+        self.places.clear();
+        for table in self.packs.values() {
+            note(&mut self.places, table);
+        }
+    }
+
     pub(super) fn place(&self, key: &Key) -> Option<Place> {
         self.places.get(key).cloned()
     }

@@ -193,6 +193,11 @@ impl EmbeddedStore {
             .map_err(|source| self.failed("reading the store's packs", source))
     }
 
+    fn forget_unreadable(&self) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.forget_unreadable();
+    }
+
     /// The block among the packs that all processes see.
     fn committed(&self, cid: &Cid) -> Result<Option<Block>> {
         hash::accept(cid)?;
@@ -299,6 +304,11 @@ impl BlockStore for EmbeddedStore {
         self.has_committed(cid)
     }
 
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] while a pack cannot be read whole, since the block may be in there too: [`EmbeddedStore::gc`] replaces
+    /// such a pack; [`Error::Busy`]; [`Error::Io`].
+    ///
     /// # Performance
     ///
     /// The bytes are gone when it returns: the pack that held the block, up to 128 MiB, is written anew without it. For
