@@ -4,63 +4,80 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-/// The objects of one answer.
+/// The objects of one answer, and whose they are.
 #[derive(Debug)]
-pub(super) struct Answers(Vec<Map<String, Value>>);
+pub(super) struct Answers {
+    url: String,
+    objects: Vec<Map<String, Value>>,
+}
 
 impl Answers {
     /// Reads every object; how deep they nest is limited by the parser, how many by the bytes.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn read(url: &str, bytes: &[u8]) -> Result<Self, String> {
         let values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
         let objects = values.map(|value| match value {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err("it holds something other than objects".to_owned()),
             Err(error) => Err(error.to_string()),
         });
-        objects.collect::<Result<_, _>>().map(Self)
+        Ok(Self {
+            url: url.to_owned(),
+            objects: objects.collect::<Result<_, _>>()?,
+        })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.objects.len()
     }
 
     /// The text under a key of the first object.
     pub(super) fn text(&self, key: &'static str) -> Result<String> {
         let mut texts = self.texts(key)?;
         if texts.is_empty() {
-            return Err(answer(format!("it has no {key}")));
+            return Err(self.wrong(format!("it has no {key}")));
         }
         Ok(texts.swap_remove(0))
     }
 
     /// The text under a key of every object.
     pub(super) fn texts(&self, key: &'static str) -> Result<Vec<String>> {
-        let texts = self.0.iter().map(|object| match object.get(key) {
+        let texts = self.objects.iter().map(|object| match object.get(key) {
             Some(Value::String(text)) => Ok(text.clone()),
-            _ => Err(answer(format!("it has no {key}"))),
+            _ => Err(self.wrong(format!("it has no {key}"))),
         });
         texts.collect()
     }
 
     /// The first object.
     pub(super) fn first(&self) -> Option<&Map<String, Value>> {
-        self.0.first()
+        self.objects.first()
     }
 
     /// An answer that was well at first may still name an error.
     pub(super) fn refuse_errors(&self) -> Result<()> {
-        let error = self.0.iter().find_map(|object| match object.get("Error") {
-            Some(Value::String(text)) if !text.is_empty() => Some(text),
-            _ => None,
-        });
+        let error = self
+            .objects
+            .iter()
+            .find_map(|object| match object.get("Error") {
+                Some(Value::String(text)) if !text.is_empty() => Some(text),
+                _ => None,
+            });
         match error {
             None => Ok(()),
             Some(text) => Err(Error::Refused {
-                url: String::new(),
+                url: self.url.clone(),
                 action: "carrying out a request",
                 status: 200,
                 message: shorten(text),
             }),
+        }
+    }
+
+    fn wrong(&self, reason: String) -> Error {
+        Error::Answer {
+            url: self.url.clone(),
+            action: "reading an answer",
+            reason,
         }
     }
 }
@@ -85,19 +102,11 @@ fn shorten(text: &str) -> String {
     clean.take(400).collect()
 }
 
-fn answer(reason: String) -> Error {
-    Error::Answer {
-        url: String::new(),
-        action: "reading an answer",
-        reason,
-    }
-}
-
 /// Reads bytes as each kind of answer.
 #[cfg(feature = "testing")]
 pub(crate) fn fuzz(bytes: &[u8]) {
     assert!(message(bytes).len() <= 1600, "at most 400 characters");
-    if let Ok(answers) = Answers::read(bytes) {
+    if let Ok(answers) = Answers::read("http://127.0.0.1", bytes) {
         drop(answers.refuse_errors());
         if let Ok(texts) = answers.texts("Cid") {
             assert_eq!(texts.len(), answers.len());

@@ -163,7 +163,7 @@ impl Http {
     ) -> Result<Answers> {
         let response = self.post(action, command, args, file)?;
         let bytes = self.read(action, response, MAX_ANSWER)?;
-        Answers::read(&bytes).map_err(|reason| self.answer(action, reason))
+        Answers::read(&self.url, &bytes).map_err(|reason| self.answer(action, reason))
     }
 
     /// Calls the RPC, and reads an answer of at most `limit` bytes.

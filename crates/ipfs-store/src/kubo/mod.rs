@@ -105,7 +105,11 @@ impl Kubo {
         ];
         let answers = self.http.rpc("pinning", "pin/add", &args, None);
         answers.map(drop).map_err(|error| match error {
-            Error::Refused { ref message, .. } if is_missing(message) => Error::Missing {
+            Error::Refused {
+                status: FAILED,
+                ref message,
+                ..
+            } if is_missing(message) => Error::Missing {
                 cid: Box::new(named(message).unwrap_or(*root)),
             },
             other => other,
@@ -121,7 +125,11 @@ impl Kubo {
         let arg = root.to_string();
         match self.http.rpc("unpinning", "pin/rm", &[("arg", &arg)], None) {
             Ok(_) => Ok(true),
-            Err(Error::Refused { message, .. }) if message.contains("not pinned") => Ok(false),
+            Err(Error::Refused {
+                status: FAILED,
+                message,
+                ..
+            }) if message.contains("not pinned") => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -178,7 +186,11 @@ impl BlockStore for Kubo {
             .bytes("getting a block", "block/get", &args, MAX_BLOCK)
         {
             Ok(bytes) => Block::new(*cid, bytes).map(Some),
-            Err(Error::Refused { message, .. }) if is_missing(&message) => Ok(None),
+            Err(Error::Refused {
+                status: FAILED,
+                message,
+                ..
+            }) if is_missing(&message) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -228,7 +240,11 @@ impl BlockStore for Kubo {
             .rpc("asking for a block", "block/stat", &args, None)
         {
             Ok(_) => Ok(true),
-            Err(Error::Refused { message, .. }) if is_missing(&message) => Ok(false),
+            Err(Error::Refused {
+                status: FAILED,
+                message,
+                ..
+            }) if is_missing(&message) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -257,6 +273,10 @@ impl fmt::Debug for Kubo {
             .finish()
     }
 }
+
+/// The status with which Kubo answers for a command that it ran and that failed. Whatever else says "not found", a gateway's 404
+/// for an address that is no RPC for one, says nothing about a block.
+const FAILED: u16 = 500;
 
 /// How Kubo says that it does not have a block (boxo's `ipld.ErrNotFound`).
 fn is_missing(message: &str) -> bool {

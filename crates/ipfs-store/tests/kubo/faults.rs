@@ -150,6 +150,29 @@ fn what_is_no_daemon_is_no_daemon() {
     ));
 }
 
+/// The gateway's port in place of the RPC's: it has no block for anybody, and that is no answer to the question.
+#[test]
+fn a_404_is_no_missing_block() {
+    let says = says("HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n404 page not found");
+    let kubo = || Kubo::new(Endpoint::new(&says)).unwrap(); // it answers once for each connection
+    let block = Block::raw(b"a block".to_vec()).unwrap();
+    let refused = |error| matches!(error, Error::Refused { status: 404, .. });
+    assert!(refused(kubo().get(block.cid()).unwrap_err()));
+    assert!(refused(kubo().has(block.cid()).unwrap_err()));
+    assert!(refused(kubo().pin(block.cid()).unwrap_err()));
+    assert!(refused(kubo().unpin(block.cid()).unwrap_err()));
+}
+
+/// An error inside an answer that began well names the daemon, as others do.
+#[test]
+fn every_error_names_the_daemon() {
+    let url = says("HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"Error\": \"full\"}");
+    let kubo = || Kubo::new(Endpoint::new(&url)).unwrap();
+    for error in [kubo().gc().unwrap_err(), kubo().version().unwrap_err()] {
+        assert!(error.to_string().starts_with(&url), "{error}");
+    }
+}
+
 /// A block that is longer than any block is not read to its end.
 #[test]
 fn an_answer_without_end_is_cut() {
