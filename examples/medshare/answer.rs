@@ -75,17 +75,27 @@ pub(crate) fn prove(ledger: &Access, home: &Home, share_id: &ShareId) -> Result<
 }
 
 /// The verdict on evidence that was not believed.
-pub(crate) fn rejected(output: &Output, rejected: &Rejected, share_id: &ShareId) -> Outcome {
+///
+/// # Errors
+///
+/// A machine failed, which is no verdict.
+pub(crate) fn rejected(output: &Output, rejected: Rejected, share_id: &ShareId) -> Result<Outcome> {
+    if rejected.is_failure() {
+        let step = rejected.step().number();
+        return Err(anyhow::Error::new(rejected).context(format!(
+            "step {step} could not be taken, which says nothing about the share; nothing was released; try again when this is mended"
+        )));
+    }
     if rejected.step() > Step::Live {
         output.note(format_args!(
             "nothing was released; if the share itself is bad, `medshare reject {share_id}` freezes it for everybody"
         ));
     }
-    Outcome::rejected(
+    Ok(Outcome::rejected(
         Some(rejected.step().number()),
         rejected,
         json!({ "share_id": share_id.to_string() }),
-    )
+    ))
 }
 
 /// The steps as `--json` prints them.

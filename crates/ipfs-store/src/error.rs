@@ -258,6 +258,25 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Whether the store, or the way to it, failed: nothing is known of the bytes that were asked for, and asking again later may
+    /// give them. Bytes that are not there, or not what they should be, are no failure.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadOnly { .. }
+                | Self::NotAStore { .. }
+                | Self::Busy { .. }
+                | Self::Io { .. }
+                | Self::Endpoint { .. }
+                | Self::Unreachable { .. }
+                | Self::TimedOut { .. }
+                | Self::Refused { .. }
+                | Self::Answer { .. }
+                | Self::Store { .. }
+        )
+    }
+
     pub(crate) fn malformed(cid: Cid, reason: &'static str) -> Self {
         Self::Malformed {
             cid: cid.into(),

@@ -55,6 +55,8 @@ pub enum Error {
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// Why a share is not accepted. [`Rejected::step`] names the step; nothing of the share was released.
+///
+/// [`Rejected::is_failure`] tells a machine that failed from a verdict on the share.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejected {
@@ -113,6 +115,9 @@ pub enum Rejected {
     SenderCert {
         /// What was expected and found.
         reason: String,
+        /// The store's own words, where it is not to be had.
+        #[source]
+        source: Option<Box<ipfs_store::Error>>,
     },
     /// Step 4: an envelope does not open.
     #[error("{name}: {source}")]
@@ -157,6 +162,19 @@ pub enum Rejected {
 }
 
 impl Rejected {
+    /// Whether the store, the disk or the receiver's key failed at this step, so that nothing is known of the share: a daemon that
+    /// does not answer, a disk that is full, a key that is locked. What is missing, damaged or changed is a verdict.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Content { source, .. } | Self::SenderCert { source, .. } => {
+                source.as_ref().is_some_and(|source| source.is_failure())
+            }
+            Self::Envelope { source, .. } => !source.is_rejection(),
+            _ => false,
+        }
+    }
+
     /// The step that said no.
     #[must_use]
     pub const fn step(&self) -> Step {

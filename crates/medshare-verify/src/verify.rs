@@ -5,16 +5,13 @@ use std::io::Read;
 use ipfs_store::{BlockStore, Cid, dag};
 use ledger_core::{Proven, Status, Trust};
 use medical_image::{Picture, restore};
-use pgp_envelope::{Cert, Key, Opened, Opener};
+use pgp_envelope::{Cert, Key, MAX_CERT, Opened, Opener};
 
 use crate::image::{Revealed, reveal};
 use crate::{
     Address, Check, Claim, Error, Evidence, HiddenRecord, HidingKey, Instance, MANIFEST_NAME,
     Manifest, Policy, Rejected, Step, Verified, file_digest, header_digest, rfc3339,
 };
-
-/// The most bytes of a cert that the ledger points to.
-const MAX_CERT: u64 = 1 << 20;
 
 /// Verifies a claim: takes all seven steps in order and releases everything, or names the step that said no and releases
 /// nothing. `observe` hears of each step as it holds.
@@ -26,7 +23,7 @@ const MAX_CERT: u64 = 1 << 20;
 ///
 /// # Errors
 ///
-/// [`Rejected`], with its step.
+/// [`Rejected`], with its step; [`Rejected::is_failure`] where a machine failed and nothing is known of the share.
 pub fn verify(
     claim: &Claim<'_>,
     evidence: &Evidence<'_>,
@@ -88,7 +85,7 @@ pub fn verify(
         // whom the sender meant from the beginning is signed; whom it named later, the ledger proves
         granted: !proven.share().receivers.contains(&receiver),
     };
-    let opened = envelopes.open(MANIFEST_NAME, &manifest_root)?;
+    let opened = envelopes.open(MANIFEST_NAME, &manifest_root, policy.manifest)?;
     let mut session_keys = vec![(MANIFEST_NAME.to_owned(), opened.session_key().clone())];
     let manifest = Manifest::from_bytes(&released(MANIFEST_NAME, opened)?).map_err(|error| {
         Rejected::Manifest {
@@ -96,7 +93,11 @@ pub fn verify(
         }
     })?;
     let instance = only_instance(&manifest)?;
-    let opened = envelopes.open(&instance.envelope, &entry(&instance.envelope)?)?;
+    let opened = envelopes.open(
+        &instance.envelope,
+        &entry(&instance.envelope)?,
+        policy.image,
+    )?;
     session_keys.push((instance.envelope.clone(), opened.session_key().clone()));
     checks.held(
         Step::Envelope,
@@ -260,17 +261,27 @@ fn content(source: ipfs_store::Error) -> Rejected {
 
 /// Step 4: the cert that the ledger names for the sender.
 fn sender_cert(blocks: &dyn BlockStore, proven: &Proven) -> Result<Cert, Rejected> {
-    let no = |reason: String| Rejected::SenderCert { reason };
+    let no = |reason: String| Rejected::SenderCert {
+        reason,
+        source: None,
+    };
+    let not_read = |source: ipfs_store::Error| Rejected::SenderCert {
+        reason: source.to_string(),
+        source: Some(Box::new(source)),
+    };
     let cid = proven
         .sender_state()
         .cert
         .ok_or_else(|| no("the ledger names none".to_owned()))?;
     let mut bytes = Vec::new();
     dag::cat(&blocks, &cid)
-        .map_err(|error| no(error.to_string()))?
-        .take(MAX_CERT)
+        .map_err(not_read)?
+        .take(MAX_CERT as u64 + 1) // one too many is refused; a cut may leave out a revocation
         .read_to_end(&mut bytes)
-        .map_err(|error| no(error.to_string()))?;
+        .map_err(|error| match error.downcast() {
+            Ok(source) => not_read(source),
+            Err(error) => no(error.to_string()),
+        })?;
     let cert = Cert::read(&bytes).map_err(|error| no(error.to_string()))?;
     if cert.fingerprint().as_bytes() != proven.sender().as_bytes() {
         return Err(no(format!(
@@ -292,11 +303,10 @@ struct Envelopes<'a> {
 }
 
 impl Envelopes<'_> {
-    fn open(&self, name: &str, root: &Cid) -> Result<Opened, Rejected> {
+    fn open(&self, name: &str, root: &Cid, limit: u64) -> Result<Opened, Rejected> {
         let message = dag::cat(&self.blocks, root).map_err(content)?;
-        let opener = Opener::new(self.policy.envelope())
-            .key(self.receiver)
-            .signer(self.sender);
+        let policy = self.policy.envelope().clone().size_at_most(limit);
+        let opener = Opener::new(&policy).key(self.receiver).signer(self.sender);
         let opener = if self.granted {
             opener.granted()
         } else {
@@ -313,7 +323,15 @@ fn released(name: &str, opened: Opened) -> Result<Vec<u8>, Rejected> {
     opened.into_vec().map_err(|source| not_opened(name, source))
 }
 
+/// What the store said while the message was read comes out of the envelope's error as it was.
 fn not_opened(name: &str, source: pgp_envelope::Error) -> Rejected {
+    let source = match source {
+        pgp_envelope::Error::Io { action, source } => match source.downcast() {
+            Ok(stored) => return content(stored),
+            Err(source) => pgp_envelope::Error::Io { action, source },
+        },
+        other => other,
+    };
     Rejected::Envelope {
         name: name.to_owned(),
         source: Box::new(source),

@@ -1,6 +1,6 @@
 //! What stands inside the encrypted container: signatures around one literal (RFC 9580 section 10.3).
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 use openpgp::crypto::hash;
@@ -225,7 +225,8 @@ impl<'a> Content<'a> {
         let mut bounded = BufReader::new(Read::take(&mut inner, ceiling));
         self.message(&mut bounded, layers + 1)
             .map_err(|error| match error {
-                Error::Io { source, .. } => {
+                // flate2's own words; other kinds are those of a disk or of whoever hands over the message
+                Error::Io { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
                     Error::malformed("the compressed data", source.to_string())
                 }
                 other => other,

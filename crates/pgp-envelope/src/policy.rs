@@ -76,6 +76,13 @@ impl Policy {
         self
     }
 
+    /// As [`Policy::size`], where the limit was higher.
+    #[must_use]
+    pub fn size_at_most(mut self, bytes: u64) -> Self {
+        self.size = self.size.min(bytes);
+        self
+    }
+
     /// The most bytes that compressed content may become, also when no compression is announced outside: 1 GiB.
     #[must_use]
     pub const fn decompressed(mut self, bytes: u64) -> Self {

@@ -62,9 +62,7 @@ impl Args {
         );
         let verified = match verified {
             Ok(verified) => verified,
-            Err(rejected) => {
-                return Ok(answer::rejected(output, &rejected, &share_id));
-            }
+            Err(rejected) => return answer::rejected(output, rejected, &share_id),
         };
         let image = if self.as_sent {
             verified.stego()

@@ -71,7 +71,7 @@ impl Args {
         );
         let verified = match verified {
             Ok(verified) => verified,
-            Err(rejected) => return Ok(answer::rejected(output, &rejected, &share_id)),
+            Err(rejected) => return answer::rejected(output, rejected, &share_id),
         };
         let proven = verified.proven();
         home.remember_checkpoint(proven.checkpoint(), seen.as_ref())?;
