@@ -248,7 +248,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Target::new(path)?.fill(bytes)
 }
 
-/// As [`write`], but replaces nothing; a file that has just these bytes already is as good as written.
+/// As [`write()`], but replaces nothing; a file that has just these bytes already is as good as written.
 ///
 /// # Errors
 /// Names the file, and says so when there is another one.
