@@ -269,7 +269,12 @@ fn the_largest_costs_are_finite() {
             bit_len,
         )
         .unwrap();
-        assert!(cost >= f64::from(MAX_COST) * 2.0, "{cost}");
+        // three bits of one column are one change, and as many bits as elements are hundreds
+        let changes = cost / f64::from(MAX_COST);
+        assert!(
+            changes >= if bit_len == 3 { 1.0 } else { 200.0 },
+            "{changes}"
+        );
         let read = extract(&carrier, trellis, bit_len).unwrap();
         assert!(
             read.iter()
