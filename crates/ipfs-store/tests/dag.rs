@@ -7,11 +7,14 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+#[path = "common/asked.rs"]
+mod asked;
 mod common;
 
 use std::io::{BufRead as _, Read as _, Seek as _, SeekFrom};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use asked::Asked;
 use common::Stream;
 use ipfs_store::{
     Block, BlockStore, Cid, Counting, Error, MAX_BLOCK, MemoryStore, Profile, dag, parse_cid,
@@ -318,23 +321,6 @@ fn a_missing_leaf_is_named_and_nothing_after_it_is_read() {
 
 #[test]
 fn a_jump_fetches_its_own_leaf_and_no_other() {
-    #[derive(Debug)]
-    struct Asked(MemoryStore, AtomicUsize);
-    impl BlockStore for Asked {
-        fn get(&self, cid: &Cid) -> ipfs_store::Result<Option<Block>> {
-            self.1.fetch_add(1, Ordering::Relaxed);
-            self.0.get(cid)
-        }
-        fn put(&self, block: &Block) -> ipfs_store::Result<()> {
-            self.0.put(block)
-        }
-        fn has(&self, cid: &Cid) -> ipfs_store::Result<bool> {
-            self.0.has(cid)
-        }
-        fn delete(&self, cid: &Cid) -> ipfs_store::Result<bool> {
-            self.0.delete(cid)
-        }
-    }
     let store = Asked(MemoryStore::new(), AtomicUsize::new(0));
     let bytes = Stream::bytes("jump", 20 << 20);
     let node = dag::add(&store, bytes.as_slice(), Profile::default()).unwrap();

@@ -6,29 +6,13 @@
     reason = "a test says what is wrong by panicking"
 )]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "common/asked.rs"]
+mod asked;
 
-use ipfs_store::{Block, BlockStore, Cid, Error, MemoryStore, Profile, dag};
+use std::sync::atomic::Ordering;
 
-/// Counts how often it is asked for a block.
-#[derive(Debug, Default)]
-struct Asked(MemoryStore, AtomicUsize);
-
-impl BlockStore for Asked {
-    fn get(&self, cid: &Cid) -> ipfs_store::Result<Option<Block>> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.get(cid)
-    }
-    fn put(&self, block: &Block) -> ipfs_store::Result<()> {
-        self.0.put(block)
-    }
-    fn has(&self, cid: &Cid) -> ipfs_store::Result<bool> {
-        self.0.has(cid)
-    }
-    fn delete(&self, cid: &Cid) -> ipfs_store::Result<bool> {
-        self.0.delete(cid)
-    }
-}
+use asked::Asked;
+use ipfs_store::{Block, BlockStore, Error, MemoryStore, Profile, dag};
 
 /// The reason for which the directory is malformed, and how many blocks were asked for until it showed.
 fn refused(store: &Asked, root: &Block) -> (&'static str, usize) {

@@ -9,8 +9,7 @@ use ipfs_store::{Block, BlockStore, Cid, Error, MemoryStore, dag};
 use medshare_verify::testing::{Draft, World, envelope_policy};
 use medshare_verify::{Claim, Evidence, Policy, Rejected, Step, verify};
 
-mod images;
-use images::CT;
+const CT: &[u8] = include_bytes!("../../../examples/data/CT_small.dcm");
 
 /// A store that answers so many times, and fails from then on.
 #[derive(Debug)]

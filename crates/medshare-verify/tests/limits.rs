@@ -8,8 +8,7 @@ use medshare_verify::testing::{World, envelope_policy};
 use medshare_verify::{Policy, Rejected, Step};
 use pgp_envelope::Signer;
 
-mod images;
-use images::CT;
+const CT: &[u8] = include_bytes!("../../../examples/data/CT_small.dcm");
 
 #[test]
 fn an_envelope_is_opened_up_to_the_policys_limit() {

@@ -120,12 +120,7 @@ fn embed_adaptively<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     let Ok(capacity) = capacity(cover.as_cover(), &case.options) else {
         return;
     };
-    // Of 254 parts, and of 255 one byte too long.
-    let payload_len = match usize::from(case.payload_len) {
-        255 => capacity.payload_bytes() + 1,
-        share => capacity.payload_bytes() * share / 254,
-    };
-    let payload = vec![case.payload_len; payload_len];
+    let payload = vec![case.payload_len; case.share(capacity.payload_bytes())];
     let embedded = embed(cover.reborrow(), &payload, &case.options);
     if framed_bits(payload.len()) > capacity.bits() {
         let refused = Error::TooSmall {
@@ -222,12 +217,7 @@ fn embed_reversibly<S: Sample + PartialEq>(case: &Case, samples: &[S]) {
     let Ok(capacity) = capacity(cover.as_cover(), &case.options) else {
         return;
     };
-    // Of 254 parts, and of 255 one byte too long.
-    let payload_len = match usize::from(case.payload_len) {
-        255 => capacity.payload_bytes() + 1,
-        share => capacity.payload_bytes() * share / 254,
-    };
-    let payload = vec![case.payload_len; payload_len];
+    let payload = vec![case.payload_len; case.share(capacity.payload_bytes())];
     match embed(cover.reborrow(), &payload, &case.options) {
         Err(Error::TooSmall {
             needed_bytes,
@@ -453,6 +443,14 @@ struct Case {
 }
 
 impl Case {
+    /// So many of 254 parts of what is held, and of 255 one more than that.
+    fn share(&self, held: usize) -> usize {
+        match usize::from(self.payload_len) {
+            255 => held + 1,
+            share => held * share / 254,
+        }
+    }
+
     fn parse(data: &[u8]) -> Option<(Self, &[u8])> {
         let (&[depth, channels, carrying, low, span, bits, payload_len], rest) =
             data.split_first_chunk()?;
@@ -574,10 +572,7 @@ fn write_into<S: Sample + PartialEq>(case: &Case, samples: &[S], data: &[u8]) {
     let Ok(capacity) = capacity(cover, &case.options) else {
         return;
     };
-    let bit_len = match usize::from(case.payload_len) {
-        255 => capacity.bits() + 1,
-        share => capacity.bits() * share / 254,
-    };
+    let bit_len = case.share(capacity.bits());
     let bytes = bit_len.div_ceil(8);
     let bits: Vec<u8> = data.iter().rev().copied().cycle().take(bytes).collect();
     if bits.len() < bytes {
@@ -630,11 +625,7 @@ fn embed_into<S: Sample + PartialEq>(case: &Case, samples: &[S], data: &[u8]) {
     let Ok(capacity) = capacity(cover, &case.options) else {
         return;
     };
-    let held = capacity.payload_bytes();
-    let payload_len = match usize::from(case.payload_len) {
-        255 => held + 1,
-        share => held * share / 254,
-    };
+    let payload_len = case.share(capacity.payload_bytes());
     // Of the samples' own bytes, the last first.
     let payload: Vec<u8> = data
         .iter()
