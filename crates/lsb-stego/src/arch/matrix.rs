@@ -110,7 +110,7 @@ fn syndrome<V: Simd, S: Lane, const P: usize>(simd: V, blocks: &[[S; BLOCK]]) ->
     let load = |at: usize| S::load(simd, &blocks[at]);
     let xor = |a, b| simd.xor(a, b);
     if P == 2 {
-        let [one, two, three] = [0, 1, 2].map(load);
+        let (one, two, three) = (load(0), load(1), load(2));
         (syndrome[0], syndrome[1]) = (xor(one, three), xor(two, three));
         return syndrome;
     }

@@ -202,10 +202,10 @@ impl<'a, S: Lane> Strips<'a, S> {
         let Strip { at, phase, count } = strip;
         let [left, right, up, down] = [at - channels, at + channels, at - stride, at + stride];
         let stored = S::Block::<V>::splat(simd, self.region.stored);
-        let near = [left, right, up, down].map(|at| {
-            let block = part(samples, at, count);
-            S::Block::<V>::load(simd, &block) & stored
-        });
+        let mut near = [stored; 4];
+        for (near, at) in near.iter_mut().zip([left, right, up, down]) {
+            *near = *near & S::Block::<V>::load(simd, &part(samples, at, count));
+        }
         mean(near).store(&mut self.predicted[0]);
         self.values = [part(samples, at, count)];
         self.carrying = [part(self.region.carrying, phase, count)];

@@ -75,6 +75,19 @@ fn samples16(word: u64) -> [u16; 4] {
     [[a, b], [c, d], [e, f], [g, h]].map(u16::from_le_bytes)
 }
 
+impl Portable {
+    /// A bit for each sample of which it holds: as bytes first, which compilers know how to compare many at a time.
+    #[inline(always)]
+    fn mask<S: Copy>(self, block: &[S; BLOCK], holds: impl Fn(S) -> bool) -> u64 {
+        let mut lanes = [0; BLOCK];
+        for (lane, &sample) in lanes.iter_mut().zip(block) {
+            *lane = u8::from(holds(sample));
+        }
+        let [bits] = self.gather(self.load8(&lanes));
+        bits
+    }
+}
+
 impl Simd for Portable {
     type Bytes = [u64; 8];
     type Narrow = Plain<u8>;
@@ -227,12 +240,12 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn within8(self, block: &[u8; BLOCK], stored: u8, low: u8, high: u8) -> u64 {
-        fold_mask(block, |sample| (low..=high).contains(&(sample & stored)))
+        self.mask(block, |sample| (low..=high).contains(&(sample & stored)))
     }
 
     #[inline(always)]
     fn within16(self, block: &[u16; BLOCK], stored: u16, low: u16, high: u16) -> u64 {
-        fold_mask(block, |sample| (low..=high).contains(&(sample & stored)))
+        self.mask(block, |sample| (low..=high).contains(&(sample & stored)))
     }
 
     #[inline(always)]
@@ -314,12 +327,4 @@ fn chacha8(state: &ChaCha, counter: u64, quad: &mut [u8; 256]) {
             *word = x[lane].wrapping_add(start[lane]).to_le_bytes();
         }
     }
-}
-
-#[inline(always)]
-fn fold_mask<S: Copy>(block: &[S; BLOCK], holds: impl Fn(S) -> bool) -> u64 {
-    block
-        .iter()
-        .rev()
-        .fold(0, |mask, &sample| mask << 1 | u64::from(holds(sample)))
 }

@@ -55,6 +55,7 @@ impl<S: Lane> Rule<S> {
     #[inline(always)]
     fn lanes<V: Simd>(self, simd: V, stored: S) -> Lined<S::Block<V>> {
         let splat = |value: S| S::Block::<V>::splat(simd, value);
+        let both = |[a, b]: [S; 2]| [splat(a), splat(b)];
         let all = |moves: bool| S::Block::<V>::spread(simd, if moves { !0 } else { 0 });
         let bins = splat(self.bins);
         Lined {
@@ -64,9 +65,9 @@ impl<S: Lane> Rule<S> {
             twice: bins.plus(bins),
             top: splat(self.top),
             reserved: self.reserved.map(|reserved| Reserved {
-                values: reserved.values.map(splat),
-                above: reserved.above.map(splat),
-                below: reserved.below.map(splat),
+                values: both(reserved.values),
+                above: both(reserved.above),
+                below: both(reserved.below),
             }),
             clear: self.clear.map(|clear| Clear {
                 first: splat(clear.first),
@@ -153,8 +154,7 @@ impl<L: Lanes> Lined<L> {
         match self.reserved {
             None => ends,
             Some(reserved) => {
-                let [above, below] = [reserved.above, reserved.below].map(|zone| within(x, zone));
-                ends | sided::<L>(up, above, below)
+                ends | sided::<L>(up, within(x, reserved.above), within(x, reserved.below))
             }
         }
     }

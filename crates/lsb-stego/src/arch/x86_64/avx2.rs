@@ -249,6 +249,27 @@ impl Avx2 {
         avx2!(_mm256_or_si256(_mm256_andnot_si256(mask, samples), value))
     }
 
+    /// The low bytes of sixteen words, in words.
+    #[inline(always)]
+    fn low_bytes(self, words: &[u16; 16]) -> __m256i {
+        avx2!(_mm256_and_si256(
+            self.load_words(words),
+            _mm256_set1_epi16(0xff)
+        ))
+    }
+
+    /// A bit for each lane that is at least `low` and at most `high` after `& stored`.
+    #[inline(always)]
+    fn within_bytes(self, lanes: __m256i, [stored, low, high]: [__m256i; 3]) -> u64 {
+        avx2!(
+            let lanes = _mm256_and_si256(lanes, stored);
+            self.signs(_mm256_and_si256(
+                _mm256_cmpeq_epi8(_mm256_max_epu8(lanes, low), lanes),
+                _mm256_cmpeq_epi8(_mm256_min_epu8(lanes, high), lanes),
+            ))
+        )
+    }
+
     /// 0xffff where a lane is at least `low` and at most `high` after `& stored`.
     #[inline(always)]
     fn within_words(self, words: &[u16; 16], [stored, low, high]: [__m256i; 3]) -> __m256i {
@@ -258,6 +279,15 @@ impl Avx2 {
                 _mm256_cmpeq_epi16(_mm256_max_epu16(words, low), words),
                 _mm256_cmpeq_epi16(_mm256_min_epu16(words, high), words),
             )
+        )
+    }
+
+    /// A bit for each of 32 such lanes.
+    #[inline(always)]
+    fn within_pair(self, [a, b]: &[[u16; 16]; 2], limits: [__m256i; 3]) -> u64 {
+        avx2!(
+            let lanes = _mm256_packs_epi16(self.within_words(a, limits), self.within_words(b, limits));
+            self.signs(_mm256_permute4x64_epi64::<0b11_01_10_00>(lanes))
         )
     }
 }
@@ -388,13 +418,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn load16(self, block: &[u16; BLOCK]) -> Self::Bytes {
         let (parts, _) = block.as_chunks::<16>();
-        let low = |part: usize| {
-            avx2!(_mm256_and_si256(
-                self.load_words(&parts[part]),
-                _mm256_set1_epi16(0xff)
-            ))
-        };
-        [self.narrow(low(0), low(1)), self.narrow(low(2), low(3))]
+        [
+            self.narrow(self.low_bytes(&parts[0]), self.low_bytes(&parts[1])),
+            self.narrow(self.low_bytes(&parts[2]), self.low_bytes(&parts[3])),
+        ]
     }
 
     #[inline(always)]
@@ -579,18 +606,13 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn within8(self, block: &[u8; BLOCK], stored: u8, low: u8, high: u8) -> u64 {
         avx2!(
-            let stored = _mm256_set1_epi8(stored.cast_signed());
-            let low = _mm256_set1_epi8(low.cast_signed());
-            let high = _mm256_set1_epi8(high.cast_signed());
-            let part = |lanes| {
-                let lanes = _mm256_and_si256(lanes, stored);
-                self.signs(_mm256_and_si256(
-                    _mm256_cmpeq_epi8(_mm256_max_epu8(lanes, low), lanes),
-                    _mm256_cmpeq_epi8(_mm256_min_epu8(lanes, high), lanes),
-                ))
-            };
+            let limits = [
+                _mm256_set1_epi8(stored.cast_signed()),
+                _mm256_set1_epi8(low.cast_signed()),
+                _mm256_set1_epi8(high.cast_signed()),
+            ];
             let [a, b] = self.load8(block);
-            join(part(a), part(b))
+            join(self.within_bytes(a, limits), self.within_bytes(b, limits))
         )
     }
 
@@ -603,13 +625,8 @@ impl Simd for Avx2 {
                 _mm256_set1_epi16(high.cast_signed()),
             ];
             let (parts, _) = block.as_chunks::<16>();
-            let part = |a: usize, b: usize| {
-                let a = self.within_words(&parts[a], limits);
-                let b = self.within_words(&parts[b], limits);
-                let lanes = _mm256_packs_epi16(a, b);
-                self.signs(_mm256_permute4x64_epi64::<0b11_01_10_00>(lanes))
-            };
-            join(part(0, 1), part(2, 3))
+            let (pairs, _) = parts.as_chunks::<2>();
+            join(self.within_pair(&pairs[0], limits), self.within_pair(&pairs[1], limits))
         )
     }
 
