@@ -4,9 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use lsb_stego::cost::Costs;
 use lsb_stego::trellis::Trellis;
-use lsb_stego::{
-    Capacity, Cover, CoverMut, Embedded, Hamming, Key, Layout, Options, Scheme, search,
-};
+use lsb_stego::{Capacity, Cover, CoverMut, Embedded, Hamming, Key, Options, Scheme, search};
 use medical_image::{Picture, Samples};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -163,18 +161,6 @@ pub(crate) fn read(path: &Path) -> Result<Picture> {
     Picture::read(bytes).with_context(|| format!("cannot read {} as an image", path.display()))
 }
 
-/// How the picture's samples lie in memory, and which of them may change.
-pub(crate) fn layout(picture: &Picture) -> Result<Layout> {
-    let geometry = picture.geometry();
-    let mut layout = Layout::new(geometry.bits_stored)?
-        .with_channels(geometry.channels, picture.carrying())?
-        .with_columns(geometry.columns)?;
-    if let Some((low, high)) = picture.reserved() {
-        layout = layout.with_reserved(low, high)?;
-    }
-    Ok(layout)
-}
-
 /// Runs `$body` with `$cover` as the samples in their layout, whether 8 or 16 bits wide.
 macro_rules! with_samples {
     ($samples:expr, $kind:ident, $layout:expr, |$cover:ident| $body:expr) => {
@@ -194,7 +180,7 @@ macro_rules! with_samples {
 pub(crate) use with_samples;
 
 pub(crate) fn capacity(picture: &Picture, options: &Options) -> Result<Capacity> {
-    let layout = layout(picture)?;
+    let layout = medshare_verify::layout(picture)?;
     with_samples!(picture.samples(), Cover, layout, |cover| Ok(
         lsb_stego::capacity(cover, options)?
     ))
@@ -206,7 +192,7 @@ pub(crate) fn embed(
     payload: &[u8],
     options: &Options,
 ) -> Result<(Samples, Embedded)> {
-    let layout = layout(picture)?;
+    let layout = medshare_verify::layout(picture)?;
     let mut samples = picture.samples().clone();
     let embedded = with_samples!(&mut samples, CoverMut, layout, |cover| {
         lsb_stego::embed_par(cover, payload, options)?
@@ -216,7 +202,7 @@ pub(crate) fn embed(
 
 /// The payload, and the way that it was hidden in.
 pub(crate) fn extract<'a>(picture: &Picture, ways: &'a [Way]) -> Result<(&'a Way, Vec<u8>)> {
-    let layout = layout(picture)?;
+    let layout = medshare_verify::layout(picture)?;
     let (ways, options): (Vec<&Way>, Vec<Options>) = Way::possible(ways, &layout)
         .map(|way| (way, way.options.clone()))
         .unzip();
@@ -231,7 +217,7 @@ pub(crate) fn recover<'a>(
     picture: &Picture,
     ways: &'a [Way],
 ) -> Result<(&'a Way, Vec<u8>, Vec<u8>)> {
-    let layout = layout(picture)?;
+    let layout = medshare_verify::layout(picture)?;
     let mut samples = picture.samples().clone();
     let (way, payload) = with_samples!(&mut samples, CoverMut, layout, |cover| {
         let mut cover = cover;

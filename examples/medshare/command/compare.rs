@@ -87,7 +87,7 @@ impl Measured {
             let [a, b] = [a, b].map(shape);
             bail!("the shapes differ: {a} and {b}");
         }
-        let layout = pixels::layout(cover)?;
+        let layout = medshare_verify::layout(cover)?;
         match (cover.samples(), stego.samples()) {
             (Samples::U8(a), Samples::U8(b)) => Self::of_samples(a, b, layout),
             (Samples::U16(a), Samples::U16(b)) => Self::of_samples(a, b, layout),

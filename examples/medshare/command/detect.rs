@@ -87,7 +87,7 @@ struct Detected {
 impl Detected {
     fn read(path: &std::path::Path) -> anyhow::Result<Self> {
         let picture = pixels::read(path)?;
-        let layout = pixels::layout(&picture)?;
+        let layout = medshare_verify::layout(&picture)?;
         with_samples!(picture.samples(), Cover, layout, |cover| {
             let chi_square = chi_square_par(cover)?;
             Ok(Self {

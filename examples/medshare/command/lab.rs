@@ -160,7 +160,7 @@ impl Args {
         };
         let names = names(&self.images);
         for ((path, picture), name) in self.images.iter().zip(&pictures).zip(names) {
-            let layout = pixels::layout(picture)?;
+            let layout = medshare_verify::layout(picture)?;
             let subject = Subject {
                 name,
                 sha256: file_digest(picture.bytes()).to_string(),
@@ -180,7 +180,7 @@ impl Args {
             measured.with_context(|| format!("cannot measure {}", path.display()))?;
         }
         if let Some(picture) = pictures.first() {
-            let layout = pixels::layout(picture)?;
+            let layout = medshare_verify::layout(picture)?;
             results.throughput = match picture.samples() {
                 Samples::U8(samples) => self.throughput(samples, layout, &methods, &bar)?,
                 Samples::U16(samples) => self.throughput(samples, layout, &methods, &bar)?,
