@@ -52,9 +52,9 @@ impl Draft {
         })
     }
 
-    /// Hides the record in the picture.
-    pub(crate) fn hide(&self, picture: &Picture) -> Result<Concealed> {
-        let record = |image: Binding| HiddenRecord {
+    /// The record to hide in an image.
+    fn record(&self, image: Binding) -> HiddenRecord {
+        HiddenRecord {
             share_id: self.share_id,
             salt: self.salt.clone(),
             description: self.description.clone(),
@@ -62,7 +62,12 @@ impl Draft {
             receivers: self.receivers.clone(),
             created_at: rfc3339(self.created_at),
             image,
-        };
+        }
+    }
+
+    /// Hides the record in the picture.
+    pub(crate) fn hide(&self, picture: &Picture) -> Result<Concealed> {
+        let record = |image| self.record(image);
         Ok(conceal(picture, self.hiding_key.as_ref(), record)?)
     }
 
@@ -77,12 +82,12 @@ impl Draft {
         Manifest::new(self.hiding_key.clone(), vec![instance])
     }
 
-    /// The transaction that records the share.
-    pub(crate) fn transaction(&self, content: Cid) -> Body {
+    /// The transaction that records the share of an image in which the record was hidden.
+    pub(crate) fn transaction(&self, content: Cid, concealed: &Concealed) -> Body {
         Body::Share(ledger_core::Share {
             share_id: self.share_id,
             content,
-            commitment: self.description.commit(&self.salt),
+            commitment: self.record(concealed.record.image.clone()).commitment(),
             description: self.public.clone(),
             receivers: self.receivers.clone(),
         })

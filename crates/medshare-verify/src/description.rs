@@ -1,12 +1,10 @@
-//! What is hidden in the image about its patient, and the commitment to it that the ledger keeps.
+//! What is hidden in the image about its patient.
 
 use core::fmt;
 use std::collections::BTreeMap;
 
-use ledger_core::Commitment;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use zeroize::Zeroize;
 
@@ -16,17 +14,12 @@ use crate::{Error, Result};
 /// The most bytes of a description in its canonical encoding.
 pub const MAX_DESCRIPTION: usize = 64 * 1024;
 
-/// What is hashed before salt and description, so that a commitment is nothing else.
-const DOMAIN: &[u8] = b"medshare commitment v1\0";
-
 /// The patient's description: DICOM attributes by tag, or free text. UTF-8 in Normalization Form C.
 ///
 /// ```
-/// use medshare_verify::{Description, Salt};
+/// use medshare_verify::Description;
 ///
-/// let description = Description::text("left knee")?;
-/// assert_eq!(description.commit(&Salt::new([7; 32])), description.commit(&Salt::new([7; 32])));
-/// assert_ne!(description.commit(&Salt::new([7; 32])), description.commit(&Salt::new([8; 32])));
+/// assert_eq!(Description::text("left knee")?.as_text(), Some("left knee"));
 /// # Ok::<(), medshare_verify::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -91,17 +84,6 @@ impl Description {
             Content::Text(text) => Some(text),
             Content::Attributes(_) => None,
         }
-    }
-
-    /// The salted hash that the ledger keeps: SHA-256 of a domain, the salt, and the canonical DAG-CBOR of the description.
-    #[must_use]
-    pub fn commit(&self, salt: &Salt) -> Commitment {
-        let digest = Sha256::new()
-            .chain_update(DOMAIN)
-            .chain_update(salt.as_bytes())
-            .chain_update(encode(self))
-            .finalize();
-        Commitment::new(digest.into())
     }
 
     fn within(self) -> Result<Self> {

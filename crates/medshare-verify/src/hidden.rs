@@ -4,8 +4,9 @@ use core::fmt;
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use ledger_core::{Address, ShareId};
+use ledger_core::{Address, Commitment, ShareId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize;
 
 use crate::codec::{byte_string, decode, encode};
@@ -15,8 +16,10 @@ use crate::{ContentDigest, Description, Error, Result, Salt};
 /// The most bytes of a hidden record, sealed or not.
 pub const MAX_HIDDEN: usize = 128 * 1024;
 
-/// The version of the payload.
-const VERSION: u8 = 1;
+/// What is hashed before a record, so that a commitment is nothing else.
+const DOMAIN: &[u8] = b"medshare commitment v2\0";
+/// The version of the payload. In version 1 the ledger's commitment was to salt and description alone.
+const VERSION: u8 = 2;
 /// The second byte of a payload that everybody can read.
 const PLAIN: u8 = 0;
 /// The second byte of a payload that needs the hiding key.
@@ -68,6 +71,17 @@ pub struct Binding {
 }
 
 impl HiddenRecord {
+    /// What the ledger keeps of it: SHA-256 of a domain and of the record's canonical DAG-CBOR, which has 32 random bytes of
+    /// salt in it, so that nobody can test guesses. It covers the image too: whoever learned salt and description cannot make
+    /// a record of another image that the ledger knows.
+    #[must_use]
+    pub fn commitment(&self) -> Commitment {
+        let record = Sha256::new()
+            .chain_update(DOMAIN)
+            .chain_update(encode(self));
+        Commitment::new(record.finalize().into())
+    }
+
     /// The payload to hide: sealed with a hiding key, or readable by everybody who extracts it, as the paper has it.
     ///
     /// # Errors

@@ -40,7 +40,8 @@ impl LooseImage {
     /// Takes steps 1, 2 (whoever holds the image), 6 and 7 with the ledger's proof bundle.
     ///
     /// The envelope is gone, so nobody's signature covers the file as such; what is proven is that samples and clinical
-    /// attributes are those that the recorded sender hid this record for.
+    /// attributes are those that the recorded sender hid this record for: the ledger's commitment, which the sender signed, covers
+    /// their digests.
     ///
     /// # Errors
     ///

@@ -148,11 +148,11 @@ impl Draft {
 
     /// The transaction that records a share.
     #[must_use]
-    pub fn body(&self, content: Cid) -> Body {
+    pub fn body(&self, content: Cid, concealed: &Concealed) -> Body {
         Body::Share(ledger_core::Share {
             share_id: self.share_id,
             content,
-            commitment: self.description.commit(&self.salt),
+            commitment: self.record(concealed.record.image.clone()).commitment(),
             description: None,
             receivers: self.receivers.clone(),
         })
@@ -306,7 +306,7 @@ impl World {
     pub fn share(&mut self, draft: &Draft, file: &[u8]) -> (Concealed, Cid) {
         let concealed = draft.hide(file);
         let root = self.store_share(&self.alice, &draft.manifest(&concealed), &concealed.stego);
-        self.send_at("alice", draft.created_at, draft.body(root));
+        self.send_at("alice", draft.created_at, draft.body(root, &concealed));
         (concealed, root)
     }
 

@@ -189,7 +189,7 @@ impl<F: FnMut(&Check)> Checks<F> {
         self.held(
             Step::Match,
             format!(
-                "share id, sender, {} receivers, time {}, commitment to the description",
+                "share id, sender, {} receivers, time {}, commitment to all of it",
                 record.receivers.len(),
                 record.created_at
             ),
@@ -403,9 +403,9 @@ pub(crate) fn check_match(record: &HiddenRecord, proven: &Proven) -> Result<(), 
             record.created_at.clone(),
         ),
         (
-            "description's commitment",
+            "commitment",
             share.commitment.to_string(),
-            record.description.commit(&record.salt).to_string(),
+            record.commitment().to_string(),
         ),
     ];
     for (what, recorded, hidden) in fields {

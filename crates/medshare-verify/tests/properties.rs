@@ -80,19 +80,24 @@ proptest! {
     }
 
     #[test]
-    fn commitments_differ_where_descriptions_or_salts_do(
-        one in description(), other in description(), salts in any::<([u8; 32], [u8; 32])>(),
-    ) {
-        let (salt, other_salt) = (Salt::new(salts.0), Salt::new(salts.1));
-        prop_assert_eq!(one == other, one.commit(&salt) == other.commit(&salt));
-        prop_assert_eq!(salt == other_salt, one.commit(&salt) == one.commit(&other_salt));
+    fn commitments_differ_where_records_do(one in record(), other in record(), salt in any::<[u8; 32]>()) {
+        prop_assert_eq!(one == other, one.commitment() == other.commitment());
+        let salted = HiddenRecord { salt: Salt::new(salt), ..one.clone() };
+        prop_assert_eq!(one == salted, one.commitment() == salted.commitment());
+        let described = HiddenRecord { description: other.description.clone(), ..one.clone() };
+        prop_assert_eq!(one == described, one.commitment() == described.commitment());
+        let moved = HiddenRecord { image: other.image, ..one.clone() };
+        prop_assert_eq!(one == moved, one.commitment() == moved.commitment());
     }
 
     #[test]
-    fn text_commits_to_the_same_whatever_its_form(salt in any::<[u8; 32]>()) {
+    fn text_commits_to_the_same_whatever_its_form(one in record()) {
         // U+00E9, and U+0065 U+0301
         let (composed, decomposed) = ("Ren\u{e9}", "Rene\u{301}");
-        let commit = |text| Description::text(text).unwrap().commit(&Salt::new(salt));
+        let commit = |text| {
+            let description = Description::text(text).unwrap();
+            HiddenRecord { description, ..one.clone() }.commitment()
+        };
         prop_assert_eq!(commit(composed), commit(decomposed));
     }
 

@@ -56,10 +56,10 @@ fn a_plain_record_is_readable_without_a_key() {
 fn step_1_a_record_that_nobody_approved() {
     let mut world = World::new();
     let draft = world.draft(1);
-    let (_, root) = world.share(&draft, CT);
+    let (concealed, root) = world.share(&draft, CT);
     let mut other = draft.clone();
     other.share_id = ledger_core::ShareId::new([9; 32]);
-    let tx = world.sign("alice", other.created_at, other.body(root));
+    let tx = world.sign("alice", other.created_at, other.body(root, &concealed));
     let ipld_core::ipld::Ipld::Map(mut fields) =
         serde_ipld_dagcbor::from_slice(&world.bundle(&draft)).unwrap()
     else {
@@ -221,7 +221,7 @@ fn step_3_a_directory_without_manifest_or_envelope() {
         let manifest = world.seal(&world.alice, &manifest, &[&world.bob]);
         let node = if keep == ENVELOPE { image } else { manifest };
         let root = world.directory(&[(keep, node)]);
-        world.send_at("alice", draft.created_at, draft.body(root));
+        world.send_at("alice", draft.created_at, draft.body(root, &concealed));
         let (step, reason) = step(world.verify("bob", &draft));
         assert_eq!(step, Step::Content);
         assert!(reason.contains("has no"), "{reason}");
@@ -238,7 +238,7 @@ fn step_4_sealed_by_somebody_else() {
         &draft.manifest(&concealed),
         &concealed.stego,
     );
-    world.send_at("alice", draft.created_at, draft.body(root));
+    world.send_at("alice", draft.created_at, draft.body(root, &concealed));
     assert_eq!(step(world.verify("bob", &draft)).0, Step::Envelope);
 }
 
@@ -302,7 +302,7 @@ fn step_4_a_manifest_that_is_none_or_of_many_images() {
         let image = world.seal(&world.alice, &concealed.stego, &[&world.bob]);
         let manifest = world.seal(&world.alice, manifest, &[&world.bob]);
         let root = world.directory(&[(ENVELOPE, image), (MANIFEST_NAME, manifest)]);
-        world.send_at("alice", draft.created_at, draft.body(root));
+        world.send_at("alice", draft.created_at, draft.body(root, &concealed));
         assert_eq!(step(world.verify("bob", &draft)).0, Step::Envelope);
     }
 }
@@ -328,7 +328,7 @@ fn step_5_nothing_hidden_or_damaged_or_under_another_key() {
         let draft = world.draft(number);
         let manifest = manifest.unwrap_or_else(|| world.draft(1).manifest(&concealed));
         let root = world.store_share(&world.alice, &manifest, stego);
-        world.send_at("alice", draft.created_at, draft.body(root));
+        world.send_at("alice", draft.created_at, draft.body(root, &concealed));
         assert_eq!(
             step(world.verify("bob", &draft)).0,
             Step::Hidden,
@@ -352,10 +352,10 @@ fn step_6_every_field_of_the_hidden_record() {
             draft.receivers.push(world.mallory.address);
         }),
         ("time", |draft, _| draft.created_at += 1),
-        ("description's commitment", |draft, _| {
+        ("commitment", |draft, _| {
             draft.description = Description::text("somebody else").unwrap();
         }),
-        ("description's commitment", |draft, _| {
+        ("commitment", |draft, _| {
             draft.salt = medshare_verify::Salt::new([78; 32]);
         }),
     ];
@@ -365,7 +365,7 @@ fn step_6_every_field_of_the_hidden_record() {
         change(&mut hidden, &world);
         let concealed = hidden.hide(CT);
         let root = world.store_share(&world.alice, &draft.manifest(&concealed), &concealed.stego);
-        world.send_at("alice", draft.created_at, draft.body(root));
+        world.send_at("alice", draft.created_at, draft.body(root, &concealed));
         let (step, reason) = step(world.verify("bob", &draft));
         assert_eq!(step, Step::Match, "{what}");
         assert!(reason.contains(what), "{reason}");
@@ -376,8 +376,8 @@ fn step_6_every_field_of_the_hidden_record() {
 fn step_6_an_old_envelope_under_a_new_record() {
     let mut world = World::new();
     let (old, new) = (world.draft(1), world.draft(2));
-    let (_, root) = world.share(&old, CT);
-    world.send_at("alice", new.created_at, new.body(root));
+    let (concealed, root) = world.share(&old, CT);
+    world.send_at("alice", new.created_at, new.body(root, &concealed));
     assert_eq!(step(world.verify("bob", &new)).0, Step::Match);
 }
 
@@ -397,7 +397,7 @@ fn step_7_a_payload_moved_into_another_image() {
         })
         .unwrap();
         let root = world.store_share(&world.alice, &draft.manifest(&concealed), &concealed.stego);
-        world.send_at("alice", draft.created_at, draft.body(root));
+        world.send_at("alice", draft.created_at, draft.body(root, &concealed));
         assert_eq!(step(world.verify("bob", &draft)).0, Step::Image);
     }
 }
@@ -417,7 +417,7 @@ fn step_7_a_pixel_that_carries_nothing() {
         }
         concealed.stego = stego.patch(&samples).unwrap().bytes;
         let root = world.store_share(&world.alice, &draft.manifest(&concealed), &concealed.stego);
-        world.send_at("alice", draft.created_at, draft.body(root));
+        world.send_at("alice", draft.created_at, draft.body(root, &concealed));
         let (step, reason) = step(world.verify("bob", &draft));
         assert_eq!(step, Step::Image);
         assert!(reason.contains("samples"), "{reason}");
@@ -437,7 +437,7 @@ fn step_7_another_header_around_the_pixels() {
         .unwrap();
     concealed.stego[at] = b'D';
     let root = world.store_share(&world.alice, &draft.manifest(&concealed), &concealed.stego);
-    world.send_at("alice", draft.created_at, draft.body(root));
+    world.send_at("alice", draft.created_at, draft.body(root, &concealed));
     let (step, reason) = step(world.verify("bob", &draft));
     assert_eq!(step, Step::Image);
     assert!(reason.contains("clinical attributes"), "{reason}");
@@ -451,7 +451,7 @@ fn step_7_a_byte_of_the_file_outside_samples_and_header() {
     // the preamble: no reader looks at it, but it is not what was sent
     concealed.stego[100] ^= 1;
     let root = world.store_share(&world.alice, &draft.manifest(&concealed), &concealed.stego);
-    world.send_at("alice", draft.created_at, draft.body(root));
+    world.send_at("alice", draft.created_at, draft.body(root, &concealed));
     let (step, reason) = step(world.verify("bob", &draft));
     assert_eq!(step, Step::Image);
     assert!(reason.contains("original bytes"), "{reason}");
@@ -464,7 +464,7 @@ fn step_7_restore_data_of_another_length() {
     let mut concealed = draft.hide(CT);
     concealed.replaced.push(0);
     let root = world.store_share(&world.alice, &draft.manifest(&concealed), &concealed.stego);
-    world.send_at("alice", draft.created_at, draft.body(root));
+    world.send_at("alice", draft.created_at, draft.body(root, &concealed));
     assert_eq!(step(world.verify("bob", &draft)).0, Step::Image);
 }
 
@@ -498,6 +498,35 @@ fn a_loose_image_is_verified_and_its_changes_are_not() {
         let changed = read(stego.patch(&samples).unwrap().bytes).unwrap();
         let verdict = changed.verify(&world.bundle(&draft), &world.trust(), &policy, |_| {});
         assert_eq!(step(verdict).0, Step::Image);
+    }
+}
+
+/// Bob has what opens the record, and so all of it; anybody has it where it is not sealed.
+#[test]
+fn a_loose_image_that_a_receiver_made_is_not_the_one_that_was_sent() {
+    let mut world = World::new();
+    let policy = Policy::new(envelope_policy());
+    for (number, key) in [(1, world.draft(1).key), (2, None)] {
+        let draft = Draft {
+            key,
+            ..world.draft(number)
+        };
+        let (concealed, _) = world.share(&draft, CT);
+        let keys: Vec<_> = draft.key.iter().cloned().collect();
+        let known = concealed.record;
+        // sealed with the share's own key, or readable by all: the keys that Alice and Bob have take either
+        for key in [draft.key.as_ref(), None] {
+            let other = Picture::read(MR.to_vec()).unwrap();
+            let forged = conceal(&other, key, |image| HiddenRecord {
+                image,
+                ..known.clone()
+            });
+            let loose = LooseImage::read(forged.unwrap().stego, &keys).unwrap();
+            let verdict = loose.verify(&world.bundle(&draft), &world.trust(), &policy, |_| {});
+            let (step, reason) = step(verdict);
+            assert_eq!(step, Step::Match);
+            assert!(reason.contains("commitment"), "{reason}");
+        }
     }
 }
 

@@ -99,7 +99,11 @@ impl World {
     /// Seals, stores and records what Alice would send, and what Bob's verification says of it.
     fn send(&self, shared: &Shared, draft: &Draft, concealed: &Concealed) -> Result<Verdict> {
         let root = self.add(&self.seal(&self.alice, draft, &shared.name, concealed)?)?;
-        self.record(&self.alice, draft.transaction(root.cid), draft.created_at)?;
+        self.record(
+            &self.alice,
+            draft.transaction(root.cid, concealed),
+            draft.created_at,
+        )?;
         self.verdict(&self.bob, draft)
     }
 }
@@ -114,7 +118,7 @@ fn unapproved_record(world: &World, shared: &Shared) -> Result<Verdict> {
         world.alice.address,
         sequence,
         draft.created_at,
-        draft.transaction(shared.root.cid),
+        draft.transaction(shared.root.cid, &shared.concealed),
     )
     .sign_with(|message| signer.sign_ledger(message))?;
     let bundle = world.prove(&shared.draft.share_id)?;
@@ -132,7 +136,7 @@ fn strangers_ledger(world: &World, shared: &Shared) -> Result<Verdict> {
         &ledger,
         &world.alice.signer,
         shared.draft.created_at,
-        shared.draft.transaction(shared.root.cid),
+        shared.draft.transaction(shared.root.cid, &shared.concealed),
     )?;
     let bundle = ledger.prove(&shared.draft.share_id, None)?;
     Ok(world.verify(&world.bob, &shared.draft.share_id, &bundle, |_| {}))
@@ -215,7 +219,11 @@ fn strangers_envelope(world: &World, shared: &Shared) -> Result<Verdict> {
     let draft = world.draft(shared.draft.description.clone())?;
     let concealed = draft.hide(&shared.picture)?;
     let root = world.add(&world.seal(&world.mallory, &draft, &shared.name, &concealed)?)?;
-    world.record(&world.alice, draft.transaction(root.cid), draft.created_at)?;
+    world.record(
+        &world.alice,
+        draft.transaction(root.cid, &concealed),
+        draft.created_at,
+    )?;
     world.verdict(&world.bob, &draft)
 }
 
@@ -237,7 +245,7 @@ fn old_envelope(world: &World, shared: &Shared) -> Result<Verdict> {
     let draft = world.draft(shared.draft.description.clone())?;
     world.record(
         &world.alice,
-        draft.transaction(shared.root.cid),
+        draft.transaction(shared.root.cid, &shared.concealed),
         draft.created_at,
     )?;
     world.verdict(&world.bob, &draft)
@@ -253,7 +261,7 @@ fn other_sender(world: &World, shared: &Shared) -> Result<Verdict> {
     let root = world.add(&envelopes)?;
     world.record(
         &world.mallory,
-        draft.transaction(root.cid),
+        draft.transaction(root.cid, &shared.concealed),
         draft.created_at,
     )?;
     world.verdict(&world.bob, &draft)

@@ -126,7 +126,11 @@ impl World {
         })?;
         let root = timed(&mut times.store, || self.add(&envelopes))?;
         let height = timed(&mut times.record, || {
-            self.record(&self.alice, draft.transaction(root.cid), draft.created_at)
+            self.record(
+                &self.alice,
+                draft.transaction(root.cid, &concealed),
+                draft.created_at,
+            )
         })?;
         Ok(Shared {
             name: name.to_owned(),
