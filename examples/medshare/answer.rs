@@ -1,5 +1,7 @@
 //! What the ledger's answers and verification's verdicts become: proofs that are checked, steps that are printed.
 
+use std::fmt::Display;
+
 use anyhow::Result;
 use ledger_core::{ShareFilter, ShareId, ShareIdPrefix};
 use ledger_node::Access;
@@ -74,12 +76,17 @@ pub(crate) fn prove(ledger: &Access, home: &Home, share_id: &ShareId) -> Result<
     Ok(ledger.prove(share_id, older.as_ref())?)
 }
 
-/// The verdict on evidence that was not believed.
+/// The verdict on evidence that was not believed, with what may be done about it.
 ///
 /// # Errors
 ///
 /// A machine failed, which is no verdict.
-pub(crate) fn rejected(output: &Output, rejected: Rejected, share_id: &ShareId) -> Result<Outcome> {
+pub(crate) fn rejected(
+    output: &Output,
+    rejected: Rejected,
+    share_id: &ShareId,
+    advice: impl Display,
+) -> Result<Outcome> {
     if rejected.is_failure() {
         let step = rejected.step().number();
         return Err(anyhow::Error::new(rejected).context(format!(
@@ -87,9 +94,7 @@ pub(crate) fn rejected(output: &Output, rejected: Rejected, share_id: &ShareId) 
         )));
     }
     if rejected.step() > Step::Live {
-        output.note(format_args!(
-            "nothing was released; if the share itself is bad, `medshare reject {share_id}` freezes it for everybody"
-        ));
+        output.note(advice);
     }
     Ok(Outcome::rejected(
         Some(rejected.step().number()),

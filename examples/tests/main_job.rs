@@ -171,9 +171,74 @@ fn a_changed_stego_image_is_rejected_at_step_7() {
     stego[at] ^= 0x40;
     fs::write(place.path("stego.dcm"), stego).unwrap();
     let ran = place.run(["verify", "--json", "--home", "bob", "stego.dcm"]);
-    let verdict = ran.fails(3, &["rejected"]).json();
+    let ran = ran.fails(3, &["rejected"]);
+    // whoever mails altered images had good shares frozen
+    assert!(!ran.stderr.contains("freezes"), "{}", ran.stderr);
+    let verdict = ran.json();
     assert_eq!(verdict["verdict"], "rejected");
     assert!(verdict["step"] == 7 || verdict["step"] == 5, "{verdict}");
+}
+
+/// The log listed it as live, and said that the sender revoked it "to" somebody.
+#[test]
+fn the_log_of_a_receiver_says_what_was_taken_back() {
+    let place = Place::new();
+    let shared = place.share(&image("CT_small.dcm"));
+    let share = text(&shared, "share_id");
+    let revoke = ["revoke", "--home", "alice", share, "--from", "bob.pgp"];
+    place.run(revoke).ok();
+    for (home, status) in [("bob", "taken back"), ("alice", "live")] {
+        let log = place.run(["log", "--home", home]).ok();
+        assert!(log.text().contains(status), "{log:?}");
+    }
+    let log = place.run(["log", "--home", "bob", share]).ok();
+    assert!(log.text().contains("  from "), "{log:?}");
+}
+
+/// The ledger refuses to withdraw what is frozen, so that its blocks stayed for ever.
+#[test]
+fn the_sender_of_a_rejected_share_removes_its_blocks() {
+    let place = Place::new();
+    let shared = place.share(&image("CT_small.dcm"));
+    let share = text(&shared, "share_id");
+    place.run(["reject", "--home", "bob", share]).ok();
+    let withdraw = ["withdraw", "--json", "--home", "alice", share];
+    let withdrawn = place.run(withdraw).ok().json();
+    assert_eq!(withdrawn["status"], "rejected");
+    assert!(
+        withdrawn["removed_blocks"].as_u64().unwrap() > 3,
+        "{withdrawn}"
+    );
+    let log = place.run(["log", "--json", "--home", "alice", share]).ok();
+    assert_eq!(log.json()["events"].as_array().unwrap().len(), 2);
+}
+
+/// An encryption key that its owner had given up was sealed to without a word.
+#[test]
+fn an_older_cert_than_the_ledger_knows_is_not_sealed_to() {
+    let place = Place::new();
+    let shared = place.share(&image("CT_small.dcm"));
+    let (share, ct) = (text(&shared, "share_id"), image("CT_small.dcm"));
+    let ct = ct.to_str().unwrap();
+    for member in ["bob", "mallory"] {
+        place.run(["rotate-key", "--home", member]).ok();
+    }
+    let before = ["share", "--home", "alice", ct, "--to", "bob.pgp"];
+    let grant = ["grant", "--home", "alice", share, "--to", "mallory.pgp"];
+    for command in [&before, &grant] {
+        let ran = place.run(command);
+        ran.fails(1, &["not the one that the ledger knows", "medshare cert"]);
+    }
+    for member in ["bob", "mallory"] {
+        let new = format!("{member}-new.pgp");
+        place.run(["cert", "--home", member, "--out", &new]).ok();
+    }
+    let twice = ["bob-new.pgp", "--to", "bob-new.pgp"];
+    place
+        .run([&before[..5], &twice].concat())
+        .fails(1, &["is named twice"]);
+    place.run([&before[..5], &twice[..1]].concat()).ok();
+    place.run([&grant[..5], &["mallory-new.pgp"]].concat()).ok();
 }
 
 #[test]
@@ -279,7 +344,7 @@ fn withdrawing_removes_what_every_grant_made_and_can_be_repeated() {
     fs::write(&store, "no folder").unwrap();
     place
         .run(["withdraw", "--home", "alice", share])
-        .fails(1, &["the share is withdrawn", "repeat the command"]);
+        .fails(1, &["the share is frozen", "repeat the command"]);
     fs::remove_file(&store).unwrap();
     fs::rename(&aside, &store).unwrap();
     let withdrawn = place.run(["withdraw", "--json", "--home", "alice", share]);

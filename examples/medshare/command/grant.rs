@@ -12,7 +12,7 @@ use crate::answer;
 use crate::command::share::{check_members, undone};
 use crate::home::{self, MemberArgs, Unanswered};
 use crate::output::{Outcome, Output, size};
-use crate::share::{self, address};
+use crate::share;
 
 /// Names further receivers of a share that you sent.
 ///
@@ -38,8 +38,7 @@ impl Args {
             .collect::<Result<Vec<Cert>>>()?;
         let policy = home::pgp_policy();
         let recipients = share::recipients(&receivers, &policy)?;
-        let addresses = receivers.iter().map(address).collect::<Result<Vec<_>>>()?;
-        check_members(&home, &addresses, output)?;
+        let addresses = check_members(&home, &receivers, output)?;
         let ledger = home.ledger(output)?;
         let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,

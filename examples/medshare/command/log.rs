@@ -88,9 +88,15 @@ fn list(ledger: &Access, own: Option<&Address>, output: &Output) -> Result<Outco
             Some(_) => "received",
             None => "recorded",
         };
+        let taken_back =
+            |own: &Address| share.is_live() && share.sender != *own && !share.is_granted(own);
+        let status = match own {
+            Some(own) if taken_back(own) => "taken back".to_owned(),
+            _ => share.status.to_string(),
+        };
         output.line(format_args!(
-            "{share_id}  height {:>6}  {role:8}  {:9}  {}",
-            share.height, share.status, share.content
+            "{share_id}  height {:>6}  {role:8}  {status:10}  {}",
+            share.height, share.content
         ));
         listed.push(summary(&share_id, &share));
     }
@@ -148,9 +154,13 @@ fn text(event: &Event, share: &str) -> String {
         if words.is_empty() { "" } else { ": " },
         words.escape_debug(),
     );
+    let whom = match tx.body() {
+        Body::Revoke(_) => "from",
+        _ => "to",
+    };
     for receiver in tx.body().receivers() {
         text.push_str(&format!(
-            "\n                                       to {receiver}"
+            "\n                                       {whom} {receiver}"
         ));
     }
     text

@@ -62,7 +62,12 @@ impl Args {
         );
         let verified = match verified {
             Ok(verified) => verified,
-            Err(rejected) => return answer::rejected(output, rejected, &share_id),
+            Err(rejected) => {
+                let advice = format_args!(
+                    "nothing was released; if the share itself is bad, `medshare reject {share_id}` freezes it for everybody"
+                );
+                return answer::rejected(output, rejected, &share_id, advice);
+            }
         };
         let image = if self.as_sent {
             verified.stego()

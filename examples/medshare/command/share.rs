@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use ipfs_store::{Cid, Reach};
-use ledger_core::{Height, ShareId};
+use ledger_core::{Address, Height, PublicKey, ShareId};
 use medical_image::Picture;
 use medshare_verify::{Description, file_digest};
 use pgp_envelope::{Cert, Signer};
@@ -58,13 +58,12 @@ impl Args {
             .iter()
             .map(|path| home::read_cert(path))
             .collect::<Result<Vec<Cert>>>()?;
-        let addresses = receivers.iter().map(address).collect::<Result<Vec<_>>>()?;
         let sender = home.address()?;
         let policy = home::pgp_policy();
         // its sender can open a share, too, to grant it to others later
         let own = home.cert()?;
         let recipients = share::recipients(receivers.iter().chain([&own]), &policy)?;
-        check_members(&home, &addresses, output)?;
+        let addresses = check_members(&home, &receivers, output)?;
 
         let signer = Signer::new(&home.unlocked()?, &policy)?;
         let mut draft = Draft::new(description, sender, addresses, home::now())?;
@@ -93,7 +92,7 @@ impl Args {
         );
         home.remember(&draft.share_id, &remembered)?;
         let recorded = home.ledger(output).and_then(|ledger| {
-            let body = draft.transaction(root.cid);
+            let body = draft.transaction(root.cid, &concealed);
             let tx = home::signed(&ledger, &signer, draft.created_at, body)?;
             match signed {
                 Some(target) => target.fill(tx.as_bytes()).map(|()| None),
@@ -192,27 +191,41 @@ pub(crate) fn undone(error: anyhow::Error, undoing: Result<()>, root: &Cid) -> a
     }
 }
 
-/// Says before any work who is no member.
+/// The addresses of receivers; says before any work who is named twice or no member, and whose cert is not the one that the ledger
+/// knows: after `rotate-key` an older one has an encryption key that its owner gave up.
 pub(crate) fn check_members(
     home: &Home,
-    receivers: &[ledger_core::Address],
+    receivers: &[Cert],
     output: &Output,
-) -> Result<()> {
+) -> Result<Vec<Address>> {
     let ledger = home.ledger(output)?;
-    let own = home.address()?;
-    for address in receivers.iter().chain([&own]) {
-        match ledger.member(address)? {
-            Some(member) if member.is_live() => {}
-            Some(_) => bail!("{address} was revoked as a member of the ledger"),
-            None if *address == own => bail!(
-                "this home ({own}) is no member of the ledger: its authority enrolls it with `medshare enroll`"
-            ),
-            None => bail!(
-                "the receiver {address} is no member of the ledger: its authority enrolls it with `medshare enroll`"
-            ),
+    let (policy, own) = (home::pgp_policy(), home.address()?);
+    let live = |address: &Address| match ledger.member(address)? {
+        Some(member) if member.is_live() => Ok(member),
+        Some(_) => bail!("{address} was revoked as a member of the ledger"),
+        None if *address == own => bail!(
+            "this home ({own}) is no member of the ledger: its authority enrolls it with `medshare enroll`"
+        ),
+        None => bail!(
+            "the receiver {address} is no member of the ledger: its authority enrolls it with `medshare enroll`"
+        ),
+    };
+    let mut addresses = Vec::new();
+    for cert in receivers {
+        let address = address(cert)?;
+        if addresses.contains(&address) {
+            bail!("the receiver {address} is named twice");
         }
+        let key = PublicKey::new(cert.ledger_key(&policy)?);
+        if live(&address)?.key() != Some(&key) {
+            bail!(
+                "the cert of {address} is not the one that the ledger knows: its owner has rotated keys since, or not recorded it; ask for what `medshare cert` prints there now"
+            );
+        }
+        addresses.push(address);
     }
-    Ok(())
+    live(&own)?;
+    Ok(addresses)
 }
 
 #[cfg(test)]

@@ -71,7 +71,11 @@ impl Args {
         );
         let verified = match verified {
             Ok(verified) => verified,
-            Err(rejected) => return answer::rejected(output, rejected, &share_id),
+            Err(rejected) => {
+                // whoever altered it may want the share frozen
+                let advice = "this file is not what was sent; it says nothing about the share, which may well be good";
+                return answer::rejected(output, rejected, &share_id, advice);
+            }
         };
         let proven = verified.proven();
         home.remember_checkpoint(proven.checkpoint(), seen.as_ref())?;

@@ -1,6 +1,6 @@
 use anyhow::{Context, Result};
 use ipfs_store::Reach;
-use ledger_core::{Body, ShareState, Status, Withdraw};
+use ledger_core::{Body, Status, Withdraw};
 use ledger_node::Event;
 use pgp_envelope::Signer;
 use serde_json::json;
@@ -11,7 +11,8 @@ use crate::output::{Outcome, Output, size};
 
 /// Takes a share back as its sender: freezes it on the ledger and removes its blocks from the store.
 ///
-/// What a receiver has fetched or opened already cannot be recalled. Where only the removal failed, repeat the command.
+/// What a receiver has fetched or opened already cannot be recalled. Where only the removal failed, repeat the command. A share that a
+/// receiver rejected is frozen already: then only its blocks are removed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -30,22 +31,24 @@ impl Args {
             Err(rejected) => return Ok(rejected),
         };
         let (own, share) = (home.address()?, ledger.share(&share_id)?);
-        let is_withdrawn = |share: ShareState| {
-            share.sender == own && matches!(share.status, Status::Withdrawn { .. })
-        };
+        let status = share
+            .filter(|share| share.sender == own)
+            .map(|share| share.status);
+        let rejected = matches!(status, Some(Status::Rejected { .. }));
         // recorded already where the removal failed before, or the answer was lost
-        if !share.is_some_and(is_withdrawn) {
+        if !rejected && !matches!(status, Some(Status::Withdrawn { .. })) {
             let body = Body::Withdraw(Withdraw { share_id });
             home::submit(&ledger, &signer, home::now(), body)?;
         }
+        let status = if rejected { "rejected" } else { "withdrawn" };
         let events = ledger.events(&share_id)?;
         drop(ledger);
         let (removed, bytes) = remove(&home, &events).context(
-            "the share is withdrawn, and its blocks may still be in the store: repeat the command",
+            "the share is frozen, and its blocks may still be in the store: repeat the command",
         )?;
         home.forget(&share_id)?;
         let height = events.last().map_or(0, |event| event.height.0);
-        output.line(format_args!("withdrawn    {share_id}"));
+        output.line(format_args!("{status:12} {share_id}"));
         output.line(format_args!("height       {height}"));
         let held = bytes.map_or_else(String::new, |bytes| format!(", {},", size(bytes)));
         output.line(format_args!(
@@ -56,7 +59,7 @@ impl Args {
         Ok(Outcome::done(json!({
             "share_id": share_id.to_string(),
             "height": height,
-            "status": "withdrawn",
+            "status": status,
             "removed_blocks": removed,
             "removed_bytes": bytes,
         })))
