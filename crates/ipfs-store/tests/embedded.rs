@@ -12,6 +12,8 @@ mod common;
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use common::Stream;
@@ -89,6 +91,46 @@ fn two_processes_see_what_the_other_made_durable() {
     one.put(&block).unwrap();
     one.sync().unwrap();
     assert!(two.has(block.cid()).unwrap());
+}
+
+/// Another thread's `sync` let go of the lock that `pin` held: what it had found could be collected before it was pinned.
+#[test]
+fn a_pin_keeps_its_promise_while_others_sync_and_collect() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let other = EmbeddedStore::open(folder.path()).unwrap();
+    let ended = AtomicBool::new(false);
+    let until_ended = |run: &dyn Fn()| {
+        while !ended.load(Ordering::Relaxed) {
+            run();
+        }
+    };
+    let (mut pinned, mut failed) = (0, None);
+    thread::scope(|scope| {
+        scope.spawn(|| until_ended(&|| store.sync().unwrap()));
+        let collecting = scope.spawn(|| {
+            until_ended(&|| {
+                // it follows every pin, and so finds one that was not kept
+                other.gc().unwrap();
+                thread::sleep(Duration::from_millis(2)); // or whoever pins has no turn
+            });
+        });
+        for round in 0..40 {
+            let root = add(&store, &format!("round {round}"));
+            match store.pin(&root) {
+                Ok(()) => pinned += 1,
+                // collected before: it promised nothing
+                Err(Error::Missing { .. }) => {}
+                Err(error) => failed = Some(error),
+            }
+            if failed.is_some() || collecting.is_finished() {
+                break;
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    assert!(failed.is_none(), "{failed:?}");
+    assert!(pinned > 0);
 }
 
 #[test]

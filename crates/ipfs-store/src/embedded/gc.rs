@@ -9,9 +9,9 @@ use std::io;
 
 use super::index::{Entry, Table};
 use super::pack::{PACK, Pack, TEMPORARY, read_raw};
-use super::{EmbeddedStore, sync_directory};
+use super::{Committed, EmbeddedStore, sync_directory};
 use crate::hash::Key;
-use crate::{Block, BlockStore, Cid, Error, Result, car, dag};
+use crate::{Cid, Result, car, dag};
 
 /// What a garbage collection did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,8 +31,9 @@ impl EmbeddedStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] while another process puts or pins; [`Error::Missing`] or [`Error::Damaged`] when a pinned DAG cannot be
-    /// followed: then nothing is deleted, since nobody knows what it still reaches; [`Error::Io`].
+    /// [`Error::Busy`](crate::Error::Busy) while another process puts or pins, or another thread pins;
+    /// [`Error::Missing`](crate::Error::Missing) or [`Error::Damaged`](crate::Error::Damaged) when a pinned DAG cannot be followed: then
+    /// nothing is deleted, since nobody knows what it still reaches; [`Error::Io`](crate::Error::Io).
     pub fn gc(&self) -> Result<Collected> {
         self.alone(|| {
             let mut kept = BTreeSet::new();
@@ -66,7 +67,7 @@ impl EmbeddedStore {
 
     /// Runs while no other thread or process puts, pins or collects, with nothing pending.
     fn alone<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
-        let mut writer = self.writer();
+        let mut writer = self.writer_unheld()?;
         self.commit(&mut writer)?;
         writer.release(); // or it would wait for itself
         let lock = self.lock_exclusive()?;
@@ -195,35 +196,4 @@ fn remove_temporary(folder: &std::path::Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The store as a collection sees it: nothing is pending, and the writer is not to be asked.
-#[derive(Debug)]
-struct Committed<'a>(&'a EmbeddedStore);
-
-impl BlockStore for Committed<'_> {
-    fn get(&self, cid: &Cid) -> Result<Option<Block>> {
-        self.0.committed(cid)
-    }
-
-    fn has(&self, cid: &Cid) -> Result<bool> {
-        Ok(Block::inline(cid)?.is_some() || self.0.has_committed(cid)?)
-    }
-
-    fn put(&self, _: &Block) -> Result<()> {
-        Err(self.read_only())
-    }
-
-    fn delete(&self, _: &Cid) -> Result<bool> {
-        Err(self.read_only())
-    }
-}
-
-impl Committed<'_> {
-    fn read_only(&self) -> Error {
-        self.0.failed(
-            "changing the store while garbage is collected",
-            io::ErrorKind::Unsupported.into(),
-        )
-    }
 }

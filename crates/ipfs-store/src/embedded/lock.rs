@@ -3,10 +3,12 @@
 //! Putting and pinning share the lock; garbage collection has it alone; reading does without.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::EmbeddedStore;
+use super::pack::Writer;
 use crate::{Error, Result};
 
 /// How often a held lock is tried again.
@@ -15,6 +17,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The lock is held until the file is dropped, or the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
+
+/// A share of the lock that no `sync` lets go of, unlike the writer's.
+#[derive(Debug)]
+pub(super) struct Hold {
+    _lock: Lock,
+    /// Counted by the store: its own collection lets it end before it takes the writer.
+    _held: Arc<()>,
+}
 
 impl EmbeddedStore {
     /// Holds off the garbage collection of others.
@@ -27,6 +37,28 @@ impl EmbeddedStore {
         self.lock(File::try_lock)
     }
 
+    /// Makes what is pending durable and visible, and holds off every garbage collection, of this process too.
+    pub(super) fn hold_committed(&self) -> Result<Hold> {
+        let mut writer = self.writer();
+        writer.hold(|| self.lock_shared())?;
+        self.commit(&mut writer)?;
+        // at once, since the writer's lock is shared
+        let lock = self.lock_shared()?;
+        Ok(Hold {
+            _lock: lock,
+            _held: Arc::clone(&self.held),
+        })
+    }
+
+    /// The writer, once nothing in this process holds off garbage collection but what it may release itself. Who holds may put
+    /// meanwhile; nobody holds anew without the writer.
+    pub(super) fn writer_unheld(&self) -> Result<MutexGuard<'_, Writer>> {
+        self.patiently(|| {
+            let writer = self.writer();
+            Ok((Arc::strong_count(&self.held) == 1).then_some(writer))
+        })
+    }
+
     fn lock(&self, try_lock: impl Fn(&File) -> Result<(), TryLockError>) -> Result<Lock> {
         let file = OpenOptions::new()
             .create(true)
@@ -34,23 +66,28 @@ impl EmbeddedStore {
             .write(true)
             .open(self.root.join("lock"))
             .map_err(|source| self.failed("opening the store's lock", source))?;
+        self.patiently(|| match try_lock(&file) {
+            Ok(()) => Ok(Some(())),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(self.failed("locking the store", source)),
+        })?;
+        Ok(Lock(file))
+    }
+
+    /// Tries again what others hold up, for as long as this store waits.
+    fn patiently<T>(&self, attempt: impl Fn() -> Result<Option<T>>) -> Result<T> {
         let start = Instant::now();
         loop {
-            match try_lock(&file) {
-                Ok(()) => return Ok(Lock(file)),
-                Err(TryLockError::WouldBlock) if start.elapsed() < self.wait => {
-                    thread::sleep(PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Busy {
-                        path: self.root.clone(),
-                        waited: start.elapsed(),
-                    });
-                }
-                Err(TryLockError::Error(source)) => {
-                    return Err(self.failed("locking the store", source));
-                }
+            if let Some(done) = attempt()? {
+                return Ok(done);
             }
+            if start.elapsed() >= self.wait {
+                return Err(Error::Busy {
+                    path: self.root.clone(),
+                    waited: start.elapsed(),
+                });
+            }
+            thread::sleep(PAUSE);
         }
     }
 }

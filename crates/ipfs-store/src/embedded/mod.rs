@@ -11,7 +11,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use self::gc::Collected;
@@ -48,6 +48,8 @@ pub struct EmbeddedStore {
     index: RwLock<Index>,
     /// Whoever needs both locks takes this one first.
     writer: Mutex<Writer>,
+    /// Shared by every [`lock::Hold`], which is had under the writer only.
+    held: Arc<()>,
 }
 
 /// What a store holds.
@@ -87,6 +89,7 @@ impl EmbeddedStore {
             wait,
             index: RwLock::default(),
             writer: Mutex::default(),
+            held: Arc::default(),
         };
         store.create()?;
         store.refresh()?;
@@ -339,6 +342,37 @@ impl fmt::Debug for EmbeddedStore {
             .field("path", &self.root)
             .finish_non_exhaustive()
     }
+}
+
+/// The store as all processes see it: what is pending is not there, and the writer is not asked, who may be waiting.
+#[derive(Debug)]
+struct Committed<'a>(&'a EmbeddedStore);
+
+impl BlockStore for Committed<'_> {
+    fn get(&self, cid: &Cid) -> Result<Option<Block>> {
+        match Block::inline(cid)? {
+            Some(block) => Ok(Some(block)),
+            None => self.0.committed(cid),
+        }
+    }
+
+    fn has(&self, cid: &Cid) -> Result<bool> {
+        Ok(Block::inline(cid)?.is_some() || self.0.has_committed(cid)?)
+    }
+
+    fn put(&self, _: &Block) -> Result<()> {
+        Err(Self::READ_ONLY)
+    }
+
+    fn delete(&self, _: &Cid) -> Result<bool> {
+        Err(Self::READ_ONLY)
+    }
+}
+
+impl Committed<'_> {
+    const READ_ONLY: Error = Error::ReadOnly {
+        store: "what is committed",
+    };
 }
 
 /// Makes the names in a directory durable.

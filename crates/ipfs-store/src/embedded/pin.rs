@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 
-use super::{EmbeddedStore, sync_directory};
+use super::{Committed, EmbeddedStore, sync_directory};
 use crate::{BlockStore, Cid, Error, Result, dag, hash, parse_cid};
 
 impl EmbeddedStore {
@@ -16,15 +16,16 @@ impl EmbeddedStore {
     pub fn pin(&self, root: &Cid) -> Result<()> {
         hash::accept(root)?;
         let at = |source| self.failed("pinning", source);
-        self.commit_holding()?;
-        // between these two nobody collects garbage
-        for cid in dag::cids(self, root) {
+        // nobody collects garbage until the pin is there, though another thread may sync
+        let hold = self.hold_committed()?;
+        for cid in dag::cids(&Committed(self), root) {
             cid?;
         }
         let folder = self.pinned();
         let file = File::create(folder.join(root.to_string())).map_err(at)?;
         file.sync_all().map_err(at)?;
         sync_directory(&folder).map_err(at)?;
+        drop(hold);
         self.sync()
     }
 
@@ -64,11 +65,5 @@ impl EmbeddedStore {
                 })
             })
             .collect()
-    }
-
-    fn commit_holding(&self) -> Result<()> {
-        let mut writer = self.writer();
-        writer.hold(|| self.lock_shared())?;
-        self.commit(&mut writer)
     }
 }
