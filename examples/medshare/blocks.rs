@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ipfs_store::{Auth, BlockStore, Cid, EmbeddedStore, Endpoint, Kubo, Reach, parse_cid};
+use ipfs_store::{Auth, BlockStore, Cid, EmbeddedStore, Endpoint, Hold, Kubo, Reach, parse_cid};
 use zeroize::Zeroizing;
 
 use crate::file;
@@ -91,6 +91,14 @@ impl Blocks {
         match self {
             Self::Embedded(store) => Ok(store.pin(root)?),
             Self::Kubo(kubo) => Ok(kubo.pin(root)?),
+        }
+    }
+
+    /// Holds off the garbage collection of whoever uses the directory too; a daemon has nothing like it.
+    pub(crate) fn hold(&self) -> Result<Option<Hold>> {
+        match self {
+            Self::Embedded(store) => Ok(Some(store.hold()?)),
+            Self::Kubo(_) => Ok(None),
         }
     }
 

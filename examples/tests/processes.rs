@@ -4,8 +4,11 @@
 
 use std::fs;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use ipfs_store::{Block, BlockStore as _, EmbeddedStore, Error, MemoryStore, car};
 
 mod common;
 use common::{Place, Ran, image, program, text};
@@ -51,6 +54,44 @@ fn several_homes_share_at_once() {
         log["shares"].as_array().unwrap().len(),
         senders.len() * rounds
     );
+}
+
+/// What was imported was durable before its roots were pinned, one by one: a collection of another process took what was left.
+#[test]
+fn an_import_is_whole_beside_a_collection() {
+    let place = Place::empty();
+    let memory = MemoryStore::new();
+    let roots: Vec<_> = (0..1000u32)
+        .map(|number| {
+            let block = Block::raw(number.to_be_bytes().to_vec()).unwrap();
+            memory.put(&block).unwrap();
+            *block.cid()
+        })
+        .collect();
+    let file = fs::File::create(place.path("many.car")).unwrap();
+    car::export(&memory, &roots, file).unwrap();
+    // in the moment between two pins, or never
+    let open = || EmbeddedStore::open_waiting(&place.path("store"), Duration::ZERO).unwrap();
+    let (store, ended) = (open(), AtomicBool::new(false));
+    let imported = thread::scope(|scope| {
+        for collecting in [open(), open()] {
+            let ended = &ended;
+            scope.spawn(move || {
+                while !ended.load(Ordering::Relaxed) {
+                    match collecting.gc() {
+                        Ok(_) => thread::sleep(Duration::from_millis(2)), // or the import has no turn
+                        Err(error) => assert!(matches!(error, Error::Busy { .. }), "{error}"),
+                    }
+                }
+            });
+        }
+        let imported = place.run(["car", "import", "many.car", "--store", "store"]);
+        ended.store(true, Ordering::Relaxed);
+        imported
+    });
+    imported.ok();
+    assert_eq!(store.pins().unwrap().len(), roots.len());
+    assert!(roots.iter().all(|root| store.has(root).unwrap()));
 }
 
 /// Kills `share` at moments spread over its whole run. What it answered is recorded and can be received; the chain

@@ -23,7 +23,7 @@ mod varint;
 pub use block::{Block, MAX_BLOCK, MAX_IDENTITY};
 pub use cid::Cid;
 #[cfg(feature = "embedded")]
-pub use embedded::{Collected, EmbeddedStore, Size};
+pub use embedded::{Collected, EmbeddedStore, Hold, Size};
 pub use error::{Error, Result};
 pub use hash::parse_cid;
 #[cfg(feature = "ipfs-api")]

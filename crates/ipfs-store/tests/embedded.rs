@@ -134,6 +134,36 @@ fn a_pin_keeps_its_promise_while_others_sync_and_collect() {
 }
 
 #[test]
+fn a_hold_keeps_what_is_durable_and_not_pinned_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || EmbeddedStore::open_waiting(folder.path(), Duration::from_millis(50)).unwrap();
+    let (one, two) = (open(), open());
+    let hold = one.hold().unwrap();
+    let roots = ["first", "second"].map(|seed| add(&one, seed));
+    one.sync().unwrap();
+    for root in &roots {
+        for store in [&one, &two] {
+            assert!(matches!(store.gc(), Err(Error::Busy { .. })));
+            assert!(matches!(store.delete(root), Err(Error::Busy { .. })));
+        }
+        one.pin(root).unwrap();
+    }
+    // of this process too, which does not keep who holds from putting
+    let patient = EmbeddedStore::open(folder.path()).unwrap();
+    let held = patient.hold().unwrap();
+    drop(hold);
+    thread::scope(|scope| {
+        let collecting = scope.spawn(|| patient.gc().unwrap());
+        let late = add(&patient, "late");
+        patient.sync().unwrap();
+        patient.pin(&late).unwrap();
+        drop(held);
+        assert_eq!(collecting.join().unwrap().blocks, 0);
+        assert!(patient.has(&late).unwrap());
+    });
+}
+
+#[test]
 fn one_bit_of_damage_anywhere_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let blocks: Vec<_> = ["first", "second", "third"]

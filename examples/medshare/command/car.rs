@@ -70,6 +70,8 @@ impl Import {
     fn run(&self, output: &Output) -> Result<Outcome> {
         let store = self.store.open()?;
         let file = file::open(&self.file)?;
+        // until the roots are pinned: what is imported is garbage before
+        let _hold = store.hold()?;
         let carried = car::import(store.as_store(), std::io::BufReader::new(file))
             .with_context(|| format!("cannot import {}", self.file.display()))?;
         if carried.roots.is_empty() {

@@ -73,7 +73,8 @@ pub fn export(store: &dyn BlockStore, roots: &[Cid], mut writer: impl Write) -> 
 
 /// Puts every block of a CAR file, and makes them durable.
 ///
-/// That the blocks are whole DAGs is not checked here: pinning a root does.
+/// That the blocks are whole DAGs is not checked here: pinning a root does. Until then a garbage collection takes them, which
+/// `EmbeddedStore::hold` holds off.
 ///
 /// # Errors
 ///

@@ -31,7 +31,7 @@ impl EmbeddedStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`](crate::Error::Busy) while another process puts or pins, or another thread pins;
+    /// [`Error::Busy`](crate::Error::Busy) while another process puts or pins, or somebody holds, another thread of this one too;
     /// [`Error::Missing`](crate::Error::Missing) or [`Error::Damaged`](crate::Error::Damaged) when a pinned DAG cannot be followed: then
     /// nothing is deleted, since nobody knows what it still reaches; [`Error::Io`](crate::Error::Io).
     pub fn gc(&self) -> Result<Collected> {

@@ -18,15 +18,47 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
 
-/// A share of the lock that no `sync` lets go of, unlike the writer's.
+/// Holds off the garbage collection of a store until it is dropped: from [`EmbeddedStore::hold`].
 #[derive(Debug)]
-pub(super) struct Hold {
+#[must_use = "garbage collection is held off until this is dropped"]
+pub struct Hold {
     _lock: Lock,
     /// Counted by the store: its own collection lets it end before it takes the writer.
     _held: Arc<()>,
 }
 
 impl EmbeddedStore {
+    /// Holds off the garbage collection of every process and thread, whoever pins or syncs, until what it returns is dropped: for what is
+    /// pinned only after something else was made durable, as the roots of a CAR file are.
+    ///
+    /// A thread that collects or deletes while it holds waits for itself, and gets [`Error::Busy`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] while another process collects garbage; [`Error::Io`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use ipfs_store::{EmbeddedStore, MemoryStore, Profile, car, dag};
+    /// # let other = MemoryStore::new();
+    /// # let root = dag::add(&other, &b"an image"[..], Profile::default())?.cid;
+    /// # let mut file = Vec::new();
+    /// # car::export(&other, &[root], &mut file)?;
+    /// # let folder = tempfile::tempdir()?;
+    /// let store = EmbeddedStore::open(folder.path())?;
+    /// let hold = store.hold()?;
+    /// for root in car::import(&store, file.as_slice())?.roots {
+    ///     store.pin(&root)?;
+    /// }
+    /// drop(hold);
+    /// # assert_eq!(store.gc()?.blocks, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hold(&self) -> Result<Hold> {
+        self.hold_under(&self.writer())
+    }
+
     /// Holds off the garbage collection of others.
     pub(super) fn lock_shared(&self) -> Result<Lock> {
         self.lock(File::try_lock_shared)
@@ -37,12 +69,16 @@ impl EmbeddedStore {
         self.lock(File::try_lock)
     }
 
-    /// Makes what is pending durable and visible, and holds off every garbage collection, of this process too.
+    /// Makes what is pending durable and visible, and holds off every garbage collection, as [`EmbeddedStore::hold`] does.
     pub(super) fn hold_committed(&self) -> Result<Hold> {
         let mut writer = self.writer();
-        writer.hold(|| self.lock_shared())?;
+        let hold = self.hold_under(&writer)?;
         self.commit(&mut writer)?;
-        // at once, since the writer's lock is shared
+        Ok(hold)
+    }
+
+    /// At once when the writer has its lock, since that is shared.
+    fn hold_under(&self, _: &MutexGuard<'_, Writer>) -> Result<Hold> {
         let lock = self.lock_shared()?;
         Ok(Hold {
             _lock: lock,

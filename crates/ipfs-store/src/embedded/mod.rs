@@ -16,6 +16,7 @@ use std::time::Duration;
 
 pub use self::gc::Collected;
 use self::index::{Index, Place};
+pub use self::lock::Hold;
 use self::pack::Writer;
 use crate::hash::Key;
 use crate::{Block, BlockStore, Cid, Error, Result, hash};
@@ -26,7 +27,7 @@ use crate::{Block, BlockStore, Cid, Error, Result, hash};
 /// [`BlockStore::sync`] or [`EmbeddedStore::pin`] on. Only what is pinned is kept: [`EmbeddedStore::gc`] deletes the rest.
 ///
 /// Readers never wait. Who puts holds off the garbage collection of other processes until it pins, syncs, collects or
-/// drops the store.
+/// drops the store; [`EmbeddedStore::hold`] does until it is dropped.
 ///
 /// # Example
 ///
@@ -48,7 +49,7 @@ pub struct EmbeddedStore {
     index: RwLock<Index>,
     /// Whoever needs both locks takes this one first.
     writer: Mutex<Writer>,
-    /// Shared by every [`lock::Hold`], which is had under the writer only.
+    /// Shared by every [`Hold`], which is had under the writer only.
     held: Arc<()>,
 }
 
@@ -310,7 +311,7 @@ impl BlockStore for EmbeddedStore {
     /// # Errors
     ///
     /// [`Error::Damaged`] while a pack cannot be read whole, since the block may be in there too: [`EmbeddedStore::gc`] replaces
-    /// such a pack; [`Error::Busy`]; [`Error::Io`].
+    /// such a pack; [`Error::Busy`] as there; [`Error::Io`].
     ///
     /// # Performance
     ///
