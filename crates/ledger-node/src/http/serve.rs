@@ -9,12 +9,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -36,6 +36,14 @@ const LARGE: usize = 4;
 /// A server of one node, bound to an address and ready to run.
 #[derive(Debug)]
 pub struct Server {
+    runtime: Runtime,
+    bound: Bound,
+}
+
+/// All of a server but what runs it.
+#[derive(Debug)]
+struct Bound {
+    signals: Option<Signals>,
     listener: TcpListener,
     address: SocketAddr,
     node: Arc<Node>,
@@ -60,9 +68,13 @@ impl Server {
     /// Where the process may open fewer files than the settings ask for connections (`RLIMIT_NOFILE`), its limit is raised, as far as
     /// the system lets it; what is missing then, [`Server::connections`] does without. The count knows of one server in a process.
     ///
+    /// With [`Settings::stop_on_signals`], a signal that comes from now on ends [`Server::run`] in order, though that has yet to begin: whoever
+    /// is told the address may rely on it.
+    ///
     /// # Errors
     ///
-    /// [`Error::Listen`] when the address cannot be had, [`Error::Descriptors`] when no connection could be had.
+    /// [`Error::Listen`] when the address cannot be had, [`Error::Descriptors`] when no connection could be had; [`Error::Runtime`] when
+    /// the system gives no threads or no signals.
     pub fn bind(node: Node, address: SocketAddr, mut settings: Settings) -> Result<Self> {
         let connections = descriptors::allowed(settings.connections, settings.opens())?;
         if connections < settings.connections {
@@ -72,48 +84,62 @@ impl Server {
         let listener = TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let failed = |source| Error::Runtime { source };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("ledger-http")
+            .build()
+            .map_err(failed)?;
+        let signals = settings.signals.then(|| {
+            let _in = runtime.enter();
+            Signals::listen()
+        });
         Ok(Self {
-            listener,
-            address,
-            node: Arc::new(node),
-            settings,
-            stop: Stopper(Arc::new(watch::Sender::new(false))),
+            runtime,
+            bound: Bound {
+                signals: signals.transpose().map_err(failed)?,
+                listener,
+                address,
+                node: Arc::new(node),
+                settings,
+                stop: Stopper(Arc::new(watch::Sender::new(false))),
+            },
         })
     }
 
     /// The address that it listens at.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.bound.address
     }
 
     /// How many connections may be open at a time: what the settings ask for, or fewer where the system allows too few open files.
     #[must_use]
     pub const fn connections(&self) -> usize {
-        self.settings.connections
+        self.bound.settings.connections
     }
 
     /// Where clients find it.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.settings.tls.is_some() {
+        let scheme = if self.bound.settings.tls.is_some() {
             "https"
         } else {
             "http"
         };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}", self.bound.address)
     }
 
     /// The node that it serves.
     #[must_use]
     pub fn node(&self) -> &Node {
-        &self.node
+        &self.bound.node
     }
 
     /// What stops it.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        self.stop.clone()
+        self.bound.stop.clone()
     }
 
     /// Serves until it is stopped; then takes no more connections, answers what it has begun, and returns when everything
@@ -121,34 +147,34 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Runtime`] when the system gives no threads or no signals; what the first of its backups fails with.
+    /// [`Error::Runtime`] when the system gives no threads; what the first of its backups fails with.
     pub fn run(self) -> Result<()> {
         // a folder that cannot be used shows at once
-        if let Some(backups) = &self.settings.backups {
-            backups.make(&self.node)?;
+        if let Some(backups) = &self.bound.settings.backups {
+            backups.make(&self.bound.node)?;
         }
         let failed = |source| Error::Runtime { source };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("ledger-http")
-            .build()
-            .map_err(failed)?;
-        let writer = runtime.block_on(self.serve()).map_err(failed)?;
+        let Self { runtime, bound } = self;
+        let writer = runtime.block_on(bound.serve()).map_err(failed)?;
         // what is still connected has had its time; with it goes the last way to submit, and the writer ends
         runtime.shutdown_timeout(Duration::from_secs(5));
         // a writer that panicked has said so already
         let _ = writer.join();
         Ok(())
     }
+}
 
+impl Bound {
     async fn serve(self) -> std::io::Result<std::thread::JoinHandle<()>> {
         let Settings {
             connections,
             timeout,
-            signals,
             ..
         } = self.settings;
-        let mut signal = listen(signals)?;
+        let mut signal = match self.signals {
+            Some(signals) => signals.first().boxed(),
+            None => std::future::pending().boxed(),
+        };
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let metrics = Arc::new(Metrics::new());
         let (queue, waiting) = mpsc::channel(self.settings.queue.max(1));
@@ -310,29 +336,48 @@ impl Connection {
     }
 }
 
-/// Listens to SIGINT and SIGTERM (Ctrl-C on Windows) from now on, where it is asked to; what it returns ends with the first of them.
-///
-/// Whoever was answered may rely on a signal ending the server in order: so this is called before anybody is.
-fn listen(signals: bool) -> std::io::Result<BoxFuture<'static, ()>> {
-    if !signals {
-        return Ok(std::future::pending().boxed());
-    }
-    #[cfg(unix)]
-    {
+/// Whom SIGINT and SIGTERM are told to.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Notes the signals that come from now on.
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        .boxed())
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
-    #[cfg(windows)]
-    {
-        let mut interrupt = tokio::signal::windows::ctrl_c()?;
-        Ok(async move { drop(interrupt.recv().await) }.boxed())
+
+    /// Ends with the first of them.
+    async fn first(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Whom Ctrl-C is told to.
+#[cfg(windows)]
+#[derive(Debug)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    /// Notes the presses that come from now on.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self(tokio::signal::windows::ctrl_c()?))
+    }
+
+    /// Ends with the first of them.
+    async fn first(mut self) {
+        drop(self.0.recv().await);
     }
 }
