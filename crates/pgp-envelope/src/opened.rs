@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::storage::{Overflow, Plaintext, Storage};
@@ -93,15 +93,15 @@ impl Opened {
     }
 
     /// Makes the plaintext a file, by renaming where [`Opener::folder`](crate::Opener::folder) was on the same file system. What was at the path is
-    /// replaced, and never seen half written.
+    /// replaced, and never seen half written. When it returns, the file and its name are durable.
     ///
     /// # Errors
     ///
     /// [`Error::Io`].
     pub fn persist(self, path: &Path) -> Result<()> {
         let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
         };
         let named = match self.storage.into_parts() {
             (_, Some(Overflow::Named(file))) => file,
@@ -124,21 +124,25 @@ impl Opened {
         };
         named.as_file().sync_all().map_err(copying)?;
         match named.persist(path) {
-            Ok(_) => Ok(()),
+            Ok(_) => {}
             // Another file system: copied beside the path, then renamed.
             Err(error) => {
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                let beside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-                    .map_err(copying)?;
+                let beside = tempfile::NamedTempFile::new_in(folder).map_err(copying)?;
                 fs::copy(error.file.path(), beside.path()).map_err(copying)?;
                 beside.as_file().sync_all().map_err(copying)?;
                 beside.persist(path).map_err(|error| copying(error.error))?;
-                Ok(())
             }
         }
+        sync_directory(folder).map_err(copying)
     }
+}
+
+/// Makes the names in a directory durable.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        return fs::File::open(path)?.sync_all();
+    }
+    Ok(()) // elsewhere directories are not opened
 }
 
 fn copying(source: io::Error) -> Error {
