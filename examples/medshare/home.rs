@@ -241,7 +241,7 @@ impl Secret {
 
 impl Home {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = path.join("config.json");
+        let file = config_path(path);
         if !file.exists() {
             bail!(
                 "there is no home at {}: `medshare init --home {0} --name NAME --email EMAIL` makes one",
@@ -289,7 +289,7 @@ impl Home {
     pub(crate) fn configure(path: &Path, config: Config) -> Result<Self> {
         let mut text = serde_json::to_vec_pretty(&config)?;
         text.push(b'\n');
-        file::write(&path.join("config.json"), &text)?;
+        file::write(&config_path(path), &text)?;
         Ok(Self::new(path, config))
     }
 
@@ -508,6 +508,11 @@ impl Drop for Remembered {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.hiding_key);
     }
+}
+
+/// Where a home's configuration is: what has none is no home.
+pub(crate) fn config_path(home: &Path) -> PathBuf {
+    home.join("config.json")
 }
 
 /// Where a home keeps its secret key.

@@ -131,6 +131,8 @@ impl Args {
         let cert = key.cert();
         let (name, email) = self.who(&cert)?;
 
+        // before the store and the ledger, which are closed first
+        let begun = Begun::new(path, &ledger)?;
         file::private_directory(path)?;
         file::write(&home::key_path(path), stored.to_armored().as_bytes())?;
         if let Some(revocation) = revocation {
@@ -184,6 +186,7 @@ impl Args {
             quorum,
         };
         let home = Home::configure(path, config)?;
+        drop(begun); // the configuration is there: it stays
         let config = home.config();
 
         output.line(format_args!("home         {}", path.display()));
@@ -306,7 +309,7 @@ impl Args {
 
     /// Refuses to write into a directory that has something in it.
     fn check_vacant(&self, path: &Path) -> Result<()> {
-        if path.join("config.json").exists() {
+        if home::config_path(path).exists() {
             bail!("{} is a home already", path.display());
         }
         let occupied = match path.read_dir() {
@@ -361,6 +364,54 @@ impl Args {
                 false,
             )),
             founded => Ok((founded?.into(), true)),
+        }
+    }
+}
+
+/// A home that is being made: without its configuration it is gone when this is dropped, so that `init` can be tried again.
+struct Begun {
+    /// The home and the directories above it that were not there, the innermost first.
+    made: Vec<PathBuf>,
+    home: PathBuf,
+    /// The ledger that may be founded outside the home.
+    vacant: Option<PathBuf>,
+}
+
+impl Begun {
+    /// Looks at what is there before anything is made.
+    fn new(home: &Path, ledger: &Path) -> Result<Self> {
+        let home = std::path::absolute(home)
+            .with_context(|| format!("cannot resolve {}", home.display()))?;
+        let made = home.ancestors().take_while(|path| !path.exists());
+        Ok(Self {
+            made: made.map(Path::to_owned).collect(),
+            vacant: (is_vacant(ledger) && !ledger.starts_with(&home)).then(|| ledger.to_owned()),
+            home,
+        })
+    }
+
+    fn is_kept(&self) -> bool {
+        // a ledger that was founded is its authority's, and the key is here
+        let founded = |ledger: &PathBuf| !is_vacant(ledger);
+        home::config_path(&self.home).exists() || self.vacant.as_ref().is_some_and(founded)
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if self.is_kept() {
+            return;
+        }
+        // what cannot be removed is named by the next `init`; the home was empty, if it was there
+        for entry in self.home.read_dir().into_iter().flatten().flatten() {
+            let path = entry.path();
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(path),
+                _ => std::fs::remove_file(path),
+            };
+        }
+        for directory in &self.made {
+            let _ = std::fs::remove_dir(directory);
         }
     }
 }
