@@ -43,6 +43,10 @@ pub const MAX_DEPTH: usize = 256;
 /// Most blocks of a DAG: 16 TiB in leaves of 1 MiB.
 pub const MAX_BLOCKS: u64 = 1 << 24;
 
+/// Most blocks that wait for their turn while a DAG is walked, in at most 120 MB. A node of 2 MiB has up to 50,000 links by hash, so ten
+/// levels of such nodes are no problem, and files and sharded directories have a few hundred on each of theirs.
+pub const MAX_WAITING: usize = 1 << 19;
+
 /// The block, which must be there.
 pub(crate) fn fetch(store: &dyn BlockStore, cid: &Cid) -> Result<Block> {
     if let Some(block) = Block::inline(cid)? {
