@@ -351,9 +351,20 @@ impl Home {
             .context("config.json: the fingerprint")
     }
 
-    /// The ledger that this home was made for: another chain at the same place is refused. A node that asks for it gets
-    /// signed questions.
+    /// The ledger that this home was made for: another chain at the same place is refused, and so is one that does not continue the last
+    /// checkpoint that this home saw. A node that asks for it gets signed questions.
     pub(crate) fn ledger(&self, output: &Output) -> Result<Access> {
+        let ledger = self.ledger_to_prove(output)?;
+        // a node's answers are compared by its client, each of them
+        if let Access::Alone(node) = &ledger {
+            self.check_continued(node)?;
+        }
+        Ok(ledger)
+    }
+
+    /// As [`Home::ledger`], for who asks for one proof and says itself whether that continues the checkpoint: a ledger by path is not
+    /// compared with it here.
+    pub(crate) fn ledger_to_prove(&self, output: &Output) -> Result<Access> {
         if let Location::Url(url) = location(&self.config.ledger) {
             let (secret, signer) = (Arc::clone(&self.secret), OnceLock::new());
             let sign = move |message: &[u8]| {
@@ -380,6 +391,23 @@ impl Home {
             .parse()
             .context("config.json: the chain")?;
         open_ledger(&self.config.ledger, Some(chain), &self.rest, output)
+    }
+
+    /// Refuses a ledger that went back or took another way since this home saw it: whoever wrote to it would fork it in silence.
+    fn check_continued(&self, node: &Node) -> Result<()> {
+        let Some(seen) = self.checkpoint()? else {
+            return Ok(());
+        };
+        let what = match node.block(seen.height())? {
+            Some(block) if block.header.digest() == seen.header() => return Ok(()),
+            Some(_) => format!("its block {} is another one than", seen.height()),
+            None => format!("it lacks block {} of", seen.height()),
+        };
+        bail!(
+            "{} does not continue the ledger that this home has seen: {what} {}; if a backup was put back, and the ledger's authority says so, remove that file, and record again what is lost",
+            node.path().display(),
+            self.path.join("checkpoint").display()
+        )
     }
 
     /// The store; one that is a daemon looks for what it lacks as far as `reach` says.

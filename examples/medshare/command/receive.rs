@@ -38,7 +38,7 @@ impl Args {
         let home = self.member.open()?;
         // before the work, so that a place that cannot be written is known
         let mut target = Target::new(&self.out)?;
-        let ledger = home.ledger(output)?;
+        let ledger = home.ledger_to_prove(output)?;
         let share_id = match answer::find_share(&ledger, &self.share, output)? {
             Ok(share_id) => share_id,
             Err(rejected) => return Ok(rejected),

@@ -54,7 +54,7 @@ impl Args {
             }
         };
         let share_id = *image.share_id();
-        let ledger = home.ledger(output)?;
+        let ledger = home.ledger_to_prove(output)?;
         if ledger.share(&share_id)?.is_none() {
             return Ok(answer::not_recorded(&share_id.to_string()));
         }
@@ -100,7 +100,7 @@ impl Args {
 
 /// An original that this home sent or received: its bytes are those of the share, whose record is proven again.
 fn original(home: &Home, share_id: &ShareId, digest: &str, output: &Output) -> Result<Outcome> {
-    let ledger = home.ledger(output)?;
+    let ledger = home.ledger_to_prove(output)?;
     if ledger.share(share_id)?.is_none() {
         return Ok(answer::not_recorded(&share_id.to_string()));
     }
