@@ -10,7 +10,7 @@ use pgp_envelope::{Key, KeyOptions};
 
 mod common;
 use common::served::Served;
-use common::{Place, image, text, tiff};
+use common::{Place, image, program, text, tiff};
 
 fn share(place: &Place, file: &str, to: &str) -> common::Ran {
     place.run(["share", "--home", "alice", file, "--to", to])
@@ -404,4 +404,33 @@ fn a_home_is_begun_when_all_that_init_is_told_is_there() {
         assert!(!place.path("dora").exists(), "{more:?}");
     }
     place.run(init).ok();
+}
+
+/// `init` founded a ledger of its own where every other command would have used the one that the environment names.
+#[test]
+fn init_uses_the_ledger_and_the_store_that_the_environment_names() {
+    let place = Place::empty();
+    place.init("city").ok();
+    let init = [
+        "init",
+        "--json",
+        "--home",
+        "gil",
+        "--name",
+        "Gil",
+        "--email",
+        "g@g.example",
+    ];
+    let ran = program(place.directory.path())
+        .args(init)
+        .env("MEDSHARE_LEDGER", "shared/ledger.redb")
+        .env("MEDSHARE_STORE", "shared/store")
+        .output()
+        .unwrap();
+    let made = common::Ran::of(ran).ok().json();
+    assert_eq!(made["founded"], false);
+    let ledger = place.path("shared/ledger.redb");
+    assert_eq!(Path::new(text(&made, "ledger")), ledger);
+    assert_eq!(Path::new(text(&made, "store")), place.path("shared/store"));
+    place.run(["log", "--home", "gil"]).ok();
 }

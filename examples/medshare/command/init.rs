@@ -32,13 +32,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "EMAIL", required_unless_present = "key")]
     email: Option<String>,
     /// The ledger's file, which several homes may use, or the URL of a node [default: HOME/ledger.redb]
-    #[arg(long, value_name = "PATH|URL")]
+    #[arg(long, value_name = "PATH|URL", env = "MEDSHARE_LEDGER")]
     ledger: Option<PathBuf>,
     /// The PEM file of the authorities to trust for a node's https, and no others; it is copied into the home
     #[arg(long, value_name = "FILE")]
     ledger_ca: Option<PathBuf>,
     /// The block store's directory, which several homes may use, or the URL of a Kubo daemon's RPC [default: HOME/store]
-    #[arg(long, value_name = "PATH|URL")]
+    #[arg(long, value_name = "PATH|URL", env = "MEDSHARE_STORE")]
     store: Option<PathBuf>,
     /// A file with what the daemon asks for: `bearer:TOKEN` or `basic:NAME:PASSPHRASE`; it is copied into the home
     #[arg(long, value_name = "FILE")]
