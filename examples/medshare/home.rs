@@ -15,6 +15,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
@@ -480,7 +481,7 @@ impl Home {
     pub(crate) fn forget(&self, share: &ShareId) -> Result<()> {
         let path = self.path.join("shares").join(format!("{share}.json"));
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(error).with_context(|| format!("cannot remove {}", path.display()))
             }
             _ => Ok(()),
@@ -599,12 +600,23 @@ pub(crate) fn open_ledger(
     if let Some(days) = rest.days {
         opening = opening.rested(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
     }
-    match Node::open_with(path, opening) {
-        Err(error @ ledger_node::Error::Busy { .. }) => Err(anyhow::Error::new(error).context(
-            "a node may serve this ledger: `--ledger URL` names it, and `node --backup` has it copied",
-        )),
-        opened => Ok(opened?.into()),
-    }
+    Node::open_with(path, opening).map(Access::from).map_err(|error| {
+        let is_busy = matches!(error, ledger_node::Error::Busy { .. });
+        let error = anyhow::Error::new(error);
+        let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        if is_busy {
+            return error.context(
+                "a node may serve this ledger: `--ledger URL` names it, and `node --backup` has it copied",
+            );
+        }
+        if error.chain().filter_map(|error| error.downcast_ref()).any(is_denied) {
+            return error.context(format!(
+                "{} is for one account, since its node's key is in it: have it served with `medshare node`, and give the URL to --ledger",
+                path.display()
+            ));
+        }
+        error
+    })
 }
 
 /// Opens the store of a home, where [`STORE_AUTH`] and [`STORE_PEM`], if they are there, say how a daemon is asked.

@@ -434,3 +434,37 @@ fn init_uses_the_ledger_and_the_store_that_the_environment_names() {
     assert_eq!(Path::new(text(&made, "store")), place.path("shared/store"));
     place.run(["log", "--home", "gil"]).ok();
 }
+
+/// Homes of two accounts with one ledger by path were told of a store that failed, and of no way out.
+#[cfg(unix)]
+#[test]
+fn a_ledger_of_another_account_names_the_way_out() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    let place = Place::empty();
+    place.init("city").ok();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let ledger = place.path("shared/ledger.redb");
+    mode(&ledger, 0);
+    mode(place.directory.path(), 0o777);
+    let mut init = program(place.directory.path());
+    init.args([
+        "init",
+        "--home",
+        "gil",
+        "--name",
+        "Gil",
+        "--email",
+        "g@g.example",
+    ])
+    .args(["--ledger", "shared/ledger.redb"]);
+    // root may open everything, so somebody else tries
+    if fs::File::open(&ledger).is_ok() {
+        init.uid(65_534);
+    }
+    let refused = common::Ran::of(init.output().unwrap());
+    refused.fails(1, &["ledger.redb is for one account", "medshare node"]);
+}

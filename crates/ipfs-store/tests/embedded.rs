@@ -49,6 +49,32 @@ fn what_is_pinned_survives_collection_and_reopening() {
     assert_eq!(bytes_in(&folder.path().join("packs")), 0);
 }
 
+/// Pins and lock could be read by the accounts that the umask names, packs and format by one account alone: no other could open the store.
+#[cfg(unix)]
+#[test]
+fn every_file_has_the_mode_that_the_umask_gives() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let any = folder.path().join("any");
+    fs::write(&any, "a new file").unwrap();
+    let (any, root) = (mode(&any), folder.path().join("store"));
+    let store = EmbeddedStore::open(&root).unwrap();
+    let pinned = add(&store, "a pack");
+    store.pin(&pinned).unwrap();
+    let folders = [&root, &root.join("packs"), &root.join("pins")].map(fs::read_dir);
+    let files: Vec<_> = folders
+        .into_iter()
+        .flat_map(|entries| entries.unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.is_file())
+        .collect();
+    assert!(files.len() >= 4, "format, lock, a pack, a pin: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), any, "{}", file.display());
+    }
+}
+
 #[test]
 fn a_pin_is_refused_for_a_dag_with_a_hole() {
     let folder = tempfile::tempdir().unwrap();

@@ -31,13 +31,15 @@ pub(crate) struct Args {
     /// Your e-mail address, for the OpenPGP cert that is made [default with --key: that of its user ID]
     #[arg(long, value_name = "EMAIL", required_unless_present = "key")]
     email: Option<String>,
-    /// The ledger's file, which several homes may use, or the URL of a node [default: HOME/ledger.redb]
+    /// The ledger's file, which several homes of one account may use, since its node's key is in it; or the URL of a node, for homes of
+    /// any account [default: HOME/ledger.redb]
     #[arg(long, value_name = "PATH|URL", env = "MEDSHARE_LEDGER")]
     ledger: Option<PathBuf>,
     /// The PEM file of the authorities to trust for a node's https, and no others; it is copied into the home
     #[arg(long, value_name = "FILE")]
     ledger_ca: Option<PathBuf>,
-    /// The block store's directory, which several homes may use, or the URL of a Kubo daemon's RPC [default: HOME/store]
+    /// The block store's directory, which several homes may use, those of other accounts too as far as the umask lets them; or the URL
+    /// of a Kubo daemon's RPC [default: HOME/store]
     #[arg(long, value_name = "PATH|URL", env = "MEDSHARE_STORE")]
     store: Option<PathBuf>,
     /// A file with what the daemon asks for: `bearer:TOKEN` or `basic:NAME:PASSPHRASE`; it is copied into the home

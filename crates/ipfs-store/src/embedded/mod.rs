@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use tempfile::NamedTempFile;
+
 pub use self::gc::Collected;
 use self::index::{Index, Place};
 pub use self::lock::Hold;
@@ -138,16 +140,14 @@ impl EmbeddedStore {
                 let other = entries.find_map(|entry| {
                     let name = entry.ok()?.file_name();
                     let name = name.to_string_lossy();
-                    (!ours.contains(&&*name) && !name.starts_with("tmp-"))
+                    (!ours.contains(&&*name) && !name.starts_with(pack::TEMPORARY))
                         .then(|| name.into_owned())
                 });
                 if let Some(other) = other {
                     return Err(no(format!("it holds {other:?}, and no file format")));
                 }
                 let write = || {
-                    let file = tempfile::Builder::new()
-                        .prefix("tmp-")
-                        .tempfile_in(&self.root)?;
+                    let file = temporary(&self.root, "")?;
                     fs::write(file.path(), FORMAT)?;
                     file.as_file().sync_all()?;
                     file.persist(&format).map_err(|error| error.error)?;
@@ -374,6 +374,21 @@ impl Committed<'_> {
     const READ_ONLY: Error = Error::ReadOnly {
         store: "what is committed",
     };
+}
+
+/// A file under a temporary name. Pins and lock are made as any new file is, and so is this one: a store is for the accounts that the
+/// umask says, as a whole or not at all.
+fn temporary(folder: &Path, suffix: &str) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder
+        .prefix(pack::TEMPORARY)
+        .suffix(suffix)
+        .tempfile_in(folder)
 }
 
 /// Makes the names in a directory durable.

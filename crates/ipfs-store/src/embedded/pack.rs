@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::index::{self, Entry};
 use super::lock::Lock;
-use super::sync_directory;
+use super::{sync_directory, temporary};
 use crate::hash::Key;
 use crate::{Block, Cid, Error, Result, car};
 
@@ -22,7 +22,7 @@ pub(super) const PACK: u64 = 128 << 20;
 /// Small blocks are collected into writes of this size.
 const BUFFER: usize = 1 << 20;
 
-/// Every file of the directory `packs` that is no pack yet, or no longer, starts with this.
+/// Every file of the directory `packs` that is no pack yet, or no longer, starts with this; so does the store's format until it is durable.
 pub(super) const TEMPORARY: &str = "tmp-";
 
 /// What was put and is not durable yet.
@@ -132,10 +132,7 @@ pub(super) struct Pack {
 
 impl Pack {
     pub(super) fn new(folder: &Path) -> io::Result<Self> {
-        let file = tempfile::Builder::new()
-            .prefix(TEMPORARY)
-            .suffix(".car")
-            .tempfile_in(folder)?;
+        let file = temporary(folder, ".car")?;
         let mut buffer = car::PRAGMA.to_vec();
         buffer.extend([0; car::HEADER]); // until it is closed, which makes it what it is
         buffer.extend(car::write_header(&[]));
