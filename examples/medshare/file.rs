@@ -6,7 +6,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use tempfile::NamedTempFile;
+
+use crate::temporary::Temporary;
 
 /// Reads `path` (`-` is stdin) whole.
 ///
@@ -78,8 +79,8 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// A file in the making: it has a temporary name beside its target until [`Target::commit`], and none afterwards if it is
-/// dropped before.
+/// A file in the making: from its first byte on it has a temporary name beside its target until [`Target::commit`], and none afterwards
+/// if it is dropped before or the program is interrupted.
 #[derive(Debug)]
 pub(crate) struct Target {
     path: PathBuf,
@@ -90,7 +91,8 @@ pub(crate) struct Target {
 /// Where the bytes wait for [`Target::commit`].
 #[derive(Debug)]
 enum Place {
-    Beside(NamedTempFile),
+    /// What verifies first and writes then leaves nothing while it verifies.
+    Beside(Option<Temporary>),
     /// Of stdout, or of a device or a pipe.
     Memory(Vec<u8>),
     /// Nowhere: they are on stdout already.
@@ -107,8 +109,8 @@ enum Existing {
 }
 
 impl Target {
-    /// Makes the temporary file, so that a target that cannot be written is known before any work is done. What goes to stdout (`-`), a
-    /// device or a pipe is kept in memory until commit.
+    /// Makes a temporary file and removes it, so that a target that cannot be written is known before any work is done. What goes to
+    /// stdout (`-`), a device or a pipe is kept in memory until commit.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         Self::at(path, Existing::Replaced, || Ok(Place::Memory(Vec::new())))
     }
@@ -141,11 +143,9 @@ impl Target {
                 bail!("{} is a directory; name the file to write", path.display());
             }
             let directory = parent(path);
-            let temporary = tempfile::Builder::new()
-                .prefix(".medshare-")
-                .tempfile_in(directory)
+            Temporary::new(directory)
                 .with_context(|| format!("cannot write in {}", directory.display()))?;
-            Place::Beside(temporary)
+            Place::Beside(None)
         };
         Ok(Self {
             path: path.to_owned(),
@@ -174,12 +174,15 @@ impl Target {
         match self.place {
             Place::Beside(temporary) => {
                 let fail = || format!("cannot write {}", path.display());
-                temporary.as_file().sync_all().with_context(fail)?;
-                let persisted = match self.existing {
-                    Existing::Replaced => temporary.persist(&path),
-                    Existing::Kept => temporary.persist_noclobber(&path),
-                };
-                match persisted.map_err(|e| e.error) {
+                // of no bytes
+                let made = temporary.map_or_else(|| Temporary::new(parent(&path)), Ok);
+                let temporary = made.with_context(fail)?;
+                temporary.sync().with_context(fail)?;
+                let persisted = temporary.persist(|file| match self.existing {
+                    Existing::Replaced => file.persist(&path),
+                    Existing::Kept => file.persist_noclobber(&path),
+                });
+                match persisted {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         return Err(exists(&path));
                     }
@@ -223,7 +226,13 @@ fn exists(path: &Path) -> anyhow::Error {
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.place {
-            Place::Beside(file) => file.write(bytes),
+            Place::Beside(file) => {
+                let file = match file {
+                    Some(file) => file,
+                    None => file.insert(Temporary::new(parent(&self.path))?),
+                };
+                file.write(bytes)
+            }
             Place::Memory(held) => held.write(bytes),
             Place::Gone => io::stdout().write(bytes),
             Place::Into(file) => file.write(bytes),
@@ -232,7 +241,7 @@ impl Write for Target {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.place {
-            Place::Beside(file) => file.flush(),
+            Place::Beside(file) => file.as_mut().map_or(Ok(()), Write::flush),
             Place::Memory(_) => Ok(()),
             Place::Gone => io::stdout().flush(),
             Place::Into(file) => file.flush(),

@@ -16,6 +16,7 @@ mod output;
 mod passphrase;
 mod pixels;
 mod share;
+mod temporary;
 mod ways;
 mod witnesses;
 

@@ -8,6 +8,8 @@ use crate::blocks::{StoreArgs, resolve};
 use crate::output::{Outcome, Output};
 
 /// Writes a file or directory of the store to disk: whole, or not at all.
+///
+/// Until it is whole it lies in a folder `.ipfs-...` beside its place, which can be removed if the command is interrupted.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The root, or CID/NAME for something in a directory
