@@ -359,7 +359,8 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn name(path: &Path) -> String {
+/// The path, for a person who reads it.
+pub(crate) fn name(path: &Path) -> String {
     if is_dash(path) {
         "the standard stream".to_owned()
     } else {

@@ -313,6 +313,8 @@ impl Home {
     pub(crate) fn renew_key<T>(&self, record: impl FnOnce(&Cert) -> Result<T>) -> Result<T> {
         let key = key_path(&self.path);
         let _alone = file::alone(&key)?;
+        // nothing waits and nobody is told before it is known that the key can sign
+        self.unlocked()?;
         // read only now: another command may have changed it until here
         let (cert, next) = self.renewed_key()?;
         let recorded = record(&cert).with_context(|| {

@@ -435,6 +435,49 @@ fn init_uses_the_ledger_and_the_store_that_the_environment_names() {
     place.run(["log", "--home", "gil"]).ok();
 }
 
+/// The decoder's own words were shown: `Mismatch { name: "map", found: 45 }`.
+#[test]
+fn a_file_that_is_no_proof() {
+    let place = Place::new();
+    let share = place.share(&image("CT_small.dcm"));
+    let prove = ["prove", "--home", "alice", text(&share, "share_id")];
+    // the result is on stdout, unless the proof is
+    let proven = place.run(prove.iter().chain(&["--out", "proof"])).ok();
+    assert!(proven.text().contains("that prove share"), "{proven:?}");
+    assert!(proven.stderr.is_empty(), "{proven:?}");
+    let config = fs::read(place.path("alice/config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    let trust = text(&config, "log_key");
+    let mut proof = fs::read(place.path("proof")).unwrap();
+    assert!(place.run(prove).ok().stdout == proof);
+    proof.push(0);
+    fs::write(place.path("longer"), proof).unwrap();
+    for file in ["alice.pgp", "longer"] {
+        let words = [file, "no proof that `medshare prove` wrote"];
+        let refused = place
+            .run(["check-proof", file, "--trust", trust])
+            .fails(3, &words);
+        assert!(!refused.stderr.contains("Mismatch"), "{refused:?}");
+        assert!(!refused.stderr.contains("TrailingData"), "{refused:?}");
+    }
+}
+
+/// It said to rename the new key over the old one, which nobody had been told of.
+#[test]
+fn rotate_key_with_a_wrong_passphrase_says_that_and_no_more() {
+    let place = Place::empty();
+    place.init("city").ok();
+    // a new key waits already
+    fs::copy(place.path("city/key.pgp"), place.path("city/key.next.pgp")).unwrap();
+    let ran = program(place.directory.path())
+        .args(["rotate-key", "--home", "city"])
+        .env("MEDSHARE_PASSPHRASE", "wrong")
+        .output()
+        .unwrap();
+    let refused = common::Ran::of(ran).fails(1, &["cannot unlock the key of city"]);
+    assert!(!refused.stderr.contains("rename"), "{refused:?}");
+}
+
 /// Homes of two accounts with one ledger by path were told of a store that failed, and of no way out.
 #[cfg(unix)]
 #[test]

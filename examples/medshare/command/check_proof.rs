@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use ledger_core::proof::MAX_BUNDLE;
-use ledger_core::{Checkpoint, LogKey, Trust, verify};
+use ledger_core::{Checkpoint, LogKey, Rejected, Trust, verify};
 use serde_json::json;
 
 use crate::file;
@@ -43,7 +43,15 @@ impl Args {
             Ok(proven) => proven,
             Err(rejected) => {
                 let code = rejected.code();
-                return Ok(Outcome::rejected(None, rejected, json!({ "code": code })));
+                let reason = match rejected {
+                    // what a decoder stumbled over says nothing to who named the wrong file
+                    Rejected::Malformed { .. } => format!(
+                        "{} is no proof that `medshare prove` wrote, or not a whole one",
+                        file::name(&self.bundle)
+                    ),
+                    other => other.to_string(),
+                };
+                return Ok(Outcome::rejected(None, reason, json!({ "code": code })));
             }
         };
         let (state, checkpoint) = (proven.state(), proven.checkpoint());

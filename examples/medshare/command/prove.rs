@@ -39,11 +39,12 @@ impl Args {
             }
         };
         file::write(&self.out, &bundle)?;
-        output.note(format_args!(
+        let text = format!(
             "{} that prove share {share_id} to whoever trusts {}",
             size(u64::try_from(bundle.len())?),
             home.log_key()?
-        ));
+        );
+        output.say(&self.out, text);
         Ok(Outcome::done(json!({
             "share_id": share_id.to_string(),
             "out": self.out,
