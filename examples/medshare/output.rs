@@ -301,6 +301,11 @@ pub(crate) fn figure(value: f64) -> Value {
     }
 }
 
+/// A path in JSON, which is text alone: what is not stands as U+FFFD there, as it does on a terminal.
+pub(crate) fn place(path: &Path) -> Value {
+    path.to_string_lossy().into()
+}
+
 fn object(fields: Value) -> Map<String, Value> {
     match fields {
         Value::Object(fields) => fields,

@@ -208,3 +208,37 @@ fn a_car_goes_to_stdout_as_it_is_made() {
     let cut = export("other").fails(1, &["is missing"]);
     assert!(cut.stdout == car[..end], "{}", cut.stdout.len());
 }
+
+/// The object of `--json` was made of paths whether it was asked for or not: one that is no UTF-8 ended the program in a panic,
+/// after the file was written. The laboratory did not even begin, as it says the words it was run with.
+#[test]
+#[cfg(target_os = "linux")]
+fn paths_may_be_any_bytes() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = Place::empty();
+    let image = OsStr::from_bytes(b"scan-\xff.tif");
+    fs::write(place.directory.path().join(image), tiff(64, 64)).unwrap();
+    fs::write(place.path("letter"), "Dear Bob").unwrap();
+    let stego = OsStr::from_bytes(b"stego-\xff.tif");
+    let back = OsStr::from_bytes(b"back-\xff");
+    let lab = OsStr::from_bytes(b"lab-\xff");
+    let word = OsStr::new;
+    let (out, payload) = (word("--out"), word("--payload"));
+    let hide = [word("hide"), image, payload, word("letter"), out, stego];
+    let lab_words = ["--schemes", "replacement", "--rates", "0.5"].map(word);
+    let lab = [&[word("lab"), image, out, lab][..], &lab_words].concat();
+    for line in [
+        &hide[..],
+        &[word("extract"), stego, out, back],
+        &[word("capacity"), image],
+        &[word("detect"), image],
+        &[word("compare"), image, stego],
+        &lab,
+    ] {
+        place.run(line).ok();
+        place.run(line.iter().chain(&[word("--json")])).ok().json();
+    }
+    let written = place.directory.path().join(back);
+    assert_eq!(fs::read(written).unwrap(), b"Dear Bob");
+}

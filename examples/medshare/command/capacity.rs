@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 use crate::pixels::{self, SchemeArgs};
 
 /// Says how large a payload an image can hide.
@@ -29,7 +29,7 @@ impl Args {
             capacity.rate(),
         ));
         Ok(Outcome::done(way.describe(json!({
-            "image": self.image,
+            "image": place(&self.image),
             "format": picture.format().to_string(),
             "summary": picture.summary(),
             "samples": picture.samples().len(),

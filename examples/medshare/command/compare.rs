@@ -7,7 +7,7 @@ use lsb_stego::{Cover, Layout, Sample};
 use medical_image::{Geometry, Picture, Samples};
 use serde_json::{Value, json};
 
-use crate::output::{Outcome, Output, figure};
+use crate::output::{Outcome, Output, figure, place};
 use crate::pixels;
 
 /// Measures how far a stego image is from its cover.
@@ -36,8 +36,8 @@ impl Args {
         measured.print(output);
         let mut fields = measured.json();
         if let Value::Object(fields) = &mut fields {
-            fields.insert("cover".to_owned(), json!(self.cover));
-            fields.insert("stego".to_owned(), json!(self.stego));
+            fields.insert("cover".to_owned(), place(&self.cover));
+            fields.insert("stego".to_owned(), place(&self.stego));
         }
         Ok(Outcome::done(fields))
     }

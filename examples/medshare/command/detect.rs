@@ -8,7 +8,7 @@ use lsb_stego::detect::{
 use medical_image::Samples;
 use serde_json::{Value, json};
 
-use crate::output::{Outcome, Output, causes};
+use crate::output::{Outcome, Output, causes, place};
 use crate::pixels::{self, with_samples};
 
 /// Looks for a payload in the lowest bits of images.
@@ -47,7 +47,7 @@ impl Args {
                     failed += 1;
                     let error = causes(&error);
                     output.note(&error);
-                    images.push(json!({ "image": path, "error": error }));
+                    images.push(json!({ "image": place(path), "error": error }));
                     continue;
                 }
             };
@@ -105,7 +105,7 @@ impl Detected {
 
     fn json(&self, path: &std::path::Path) -> Value {
         json!({
-            "image": path,
+            "image": place(path),
             "format": self.format,
             "summary": self.summary,
             "regular_singular": self.regular_singular,

@@ -6,7 +6,7 @@ use medshare_verify::file_digest;
 use serde_json::json;
 
 use crate::file;
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 use crate::pixels;
 use crate::ways::SearchArgs;
 
@@ -99,9 +99,9 @@ impl Args {
             .find(|path| file::is_dash(path));
         output.say(on_stdout.unwrap_or(&self.out), text);
         Ok(Outcome::done(way.describe(json!({
-            "stego": self.stego,
-            "out": self.out,
-            "restore": self.restore,
+            "stego": place(&self.stego),
+            "out": place(&self.out),
+            "restore": self.restore.as_deref().map(place),
             "format": picture.format().to_string(),
             "payload_bytes": payload_bytes,
             "original_bytes": original_bytes,

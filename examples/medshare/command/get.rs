@@ -5,7 +5,7 @@ use ipfs_store::dag;
 use serde_json::json;
 
 use crate::blocks::{StoreArgs, resolve};
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, place};
 
 /// Writes a file or directory of the store to disk: whole, or not at all.
 ///
@@ -27,7 +27,7 @@ impl Args {
         let root = resolve(store.as_store(), &self.cid)?;
         dag::extract(store.as_store(), &root, &self.out)?;
         Ok(Outcome::done(
-            json!({ "cid": root.to_string(), "out": self.out }),
+            json!({ "cid": root.to_string(), "out": place(&self.out) }),
         ))
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::file;
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 use crate::pixels::{self, SchemeArgs, SchemeName};
 
 /// Hides a payload in the samples of an image.
@@ -53,8 +53,8 @@ impl Args {
         );
         output.say(&self.out, text);
         Ok(Outcome::done(way.describe(json!({
-            "image": self.image,
-            "out": self.out,
+            "image": place(&self.image),
+            "out": place(&self.out),
             "format": picture.format().to_string(),
             "payload_bytes": payload.len(),
             "used_bits": embedded.bits(),

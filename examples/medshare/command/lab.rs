@@ -12,7 +12,7 @@ use crate::file;
 use crate::lab::image::View;
 use crate::lab::measure::{self, Choice, Detected, Method, Row};
 use crate::lab::report;
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, place};
 use crate::pixels;
 
 /// Runs schemes at several rates and writes a report.
@@ -214,14 +214,17 @@ impl Args {
             "images": results.images.len(),
             "measurements": results.rows.len() - skipped,
             "do_not_fit": skipped,
-            "csv": self.out.join("results.csv"),
-            "json": self.out.join("results.json"),
-            "report": report,
+            "csv": place(&self.out.join("results.csv")),
+            "json": place(&self.out.join("results.json")),
+            "report": place(&report),
         })))
     }
 
     fn conditions(&self) -> Conditions {
-        let words: Vec<String> = std::env::args().skip(1).map(|word| quoted(&word)).collect();
+        let words: Vec<String> = std::env::args_os()
+            .skip(1)
+            .map(|word| quoted(&word.to_string_lossy()))
+            .collect();
         Conditions {
             command: format!("medshare {}", words.join(" ")),
             seed: self.seed,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::file;
 use crate::home::{self, Home, RestArgs};
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 use crate::passphrase::PassphraseArgs;
 use medshare_verify::rfc3339;
 
@@ -243,7 +243,7 @@ fn backup(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
     output.note(
         "the copy holds the node's key: keep it as safe as the ledger, and run only one of them",
     );
-    Ok(Outcome::done(json!({ "to": to, "bytes": bytes })))
+    Ok(Outcome::done(json!({ "to": place(to), "bytes": bytes })))
 }
 
 fn export(source: &Source, scratch: &Scratch, to: &Path, output: &Output) -> Result<Outcome> {
@@ -264,7 +264,9 @@ fn export(source: &Source, scratch: &Scratch, to: &Path, output: &Output) -> Res
         _ => bail!("this ledger cannot be exported"),
     };
     output.note(format_args!("exported the chain up to height {height}"));
-    Ok(Outcome::done(json!({ "to": to, "height": height.0 })))
+    Ok(Outcome::done(
+        json!({ "to": place(to), "height": height.0 }),
+    ))
 }
 
 /// Writes an export to stdout as it comes, or into a file that is there when it is whole.
@@ -290,7 +292,7 @@ fn import(from: &Path, to: &Path, trust: Option<&LogKey>, output: &Output) -> Re
         node.chain()
     ));
     Ok(Outcome::done(json!({
-        "to": to,
+        "to": place(to),
         "chain": node.chain().to_string(),
         "height": head.height.0,
         "transactions": head.log_size,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::command::keeper;
 use crate::file::{self, Target};
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 use crate::passphrase::PassphraseArgs;
 
 /// Decrypts and verifies a sealed file: all of it by the expected signer, or nothing.
@@ -71,7 +71,7 @@ impl Args {
             "signer": signer.to_string(),
             "signed_at": signed_at.to_string(),
             "bytes": bytes,
-            "out": self.out,
+            "out": place(&self.out),
         })))
     }
 }

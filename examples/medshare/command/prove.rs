@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::answer;
 use crate::file;
 use crate::home::MemberArgs;
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 
 /// Writes the proof of a share: a file that anyone can check offline, with `check-proof`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ impl Args {
         output.say(&self.out, text);
         Ok(Outcome::done(json!({
             "share_id": share_id.to_string(),
-            "out": self.out,
+            "out": place(&self.out),
             "bytes": bundle.len(),
             "size": proven.checkpoint().size(),
             "trust": home.log_key()?.to_string(),

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::answer;
 use crate::file::{self, Target};
 use crate::home::{self, Home, MemberArgs, Remembered};
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 
 /// Receives an image: verifies the seven steps, then writes the exact original, or nothing.
 #[derive(Debug, clap::Args)]
@@ -106,7 +106,7 @@ impl Args {
             "sender": proven.sender().to_string(),
             "created_at": verified.record().created_at,
             "name": verified.name(),
-            "out": self.out,
+            "out": place(&self.out),
             "bytes": image.len(),
             "sha256": file_digest(image).to_string(),
             "description": verified.record().description,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::command::keeper;
 use crate::file;
-use crate::output::{Outcome, Output, size};
+use crate::output::{Outcome, Output, place, size};
 use crate::passphrase::PassphraseArgs;
 
 /// Signs and encrypts a file for people, with OpenPGP alone: no image, no ledger.
@@ -91,7 +91,7 @@ impl Args {
             "container": format!("{:?}", sealed.container()),
             "head_bytes": sealed.head_len(),
             "body_bytes": sealed.body_len(),
-            "out": self.out,
+            "out": place(&self.out),
         })))
     }
 }
