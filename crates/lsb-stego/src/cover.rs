@@ -347,6 +347,14 @@ pub(crate) struct Reserved {
     pub(crate) high: u16,
 }
 
+impl Reserved {
+    /// Whether a sample of this value, of stored bits alone, does not carry.
+    #[inline(always)]
+    pub(crate) const fn holds(self, value: u16) -> bool {
+        self.low <= value && value <= self.high
+    }
+}
+
 impl Carriers {
     /// # Errors
     ///

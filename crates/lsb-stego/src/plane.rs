@@ -1,14 +1,17 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::cover::{Carriers, Reserved};
 use crate::join::Join;
-use crate::{Cover, Error, Result, Sample};
+use crate::{Bits, Cover, Error, Result, Sample};
 
 /// The samples of one carrying channel, by rows: what metrics and detectors look at.
 #[derive(Debug)]
 pub(crate) struct Plane {
     pub(crate) values: Vec<u16>,
     pub(crate) columns: usize,
+    /// Of which values a sample does not carry one bit: detectors leave out whatever such a sample is a part of.
+    pub(crate) reserved: Option<Reserved>,
 }
 
 impl Plane {
@@ -45,6 +48,7 @@ pub(crate) fn planes<S: Sample>(cover: Cover<'_, S>) -> Result<Vec<Plane>> {
         return Err(refused);
     }
     let stored = layout.peak();
+    let reserved = Carriers::new(&layout, Bits::One)?.reserved();
     let plane = |channel: usize| Plane {
         values: samples
             .iter()
@@ -53,6 +57,7 @@ pub(crate) fn planes<S: Sample>(cover: Cover<'_, S>) -> Result<Vec<Plane>> {
             .map(|&sample| Into::<u16>::into(sample) & stored)
             .collect(),
         columns,
+        reserved,
     };
     Ok((0..channels)
         .filter(|channel| layout.carrying() >> channel & 1 == 1)

@@ -291,7 +291,8 @@ pub(crate) fn digest<S: Sample>(samples: &[S]) -> String {
     file_digest(&bytes.collect::<Vec<u8>>()).to_string()
 }
 
-/// Samples that may carry: what rates are counted in, as detectors and shares of changed samples are.
+/// Samples that may carry: what rates are counted in, those that detectors estimate too. Distortion and the share of changed samples are of
+/// all samples of the channels that carry, reserved ones (padding) with them.
 pub(crate) fn carrying<S: Sample>(cover: Cover<'_, S>) -> Result<usize> {
     Ok(capacity(cover, &Options::new())?.bits())
 }

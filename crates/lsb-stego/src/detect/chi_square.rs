@@ -2,9 +2,10 @@ use core::ops::Range;
 use std::vec;
 use std::vec::Vec;
 
+use crate::cover::Carriers;
 use crate::join::{Join, Serial};
 use crate::plane::{PART, fold, planes};
-use crate::{Cover, Result, Sample};
+use crate::{Bits, Cover, Result, Sample};
 
 /// What the chi-square attack finds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +66,10 @@ fn chi_square_with<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<ChiSquare>
         let least = PART.max(8 * length);
         let found = fold::<J, _>(0..plane.values.len(), least, &count, &sum);
         histogram = sum(histogram, found);
+    }
+    if let Some(reserved) = Carriers::new(&cover.layout(), Bits::One)?.reserved() {
+        // whole pairs, as what carries is the same before embedding and after
+        histogram[usize::from(reserved.low)..=usize::from(reserved.high)].fill(0);
     }
     let mut statistic = 0.0;
     let mut pairs = 0_u32;

@@ -5,7 +5,9 @@
 //! figures show. A figure near zero is no proof of innocence.
 //!
 //! Of several carrying channels what is counted in each is added, and no sample is a neighbour of one in another channel; channels that
-//! do not carry, and bits that are not stored, are not looked at.
+//! do not carry, and bits that are not stored, are not looked at. Reserved samples (padding), which carry nothing either, are left out with the
+//! pair, the group or the window that one is a part of: rates are of the samples that may carry one bit, as [`capacity`](crate::capacity())
+//! counts them.
 //!
 //! ```
 //! use lsb_stego::detect::sample_pairs;

@@ -3,9 +3,10 @@ use core::ops::Range;
 use super::roots;
 use crate::arch::lanes::Lanes;
 use crate::arch::{BLOCK, Simd, Task, dispatch};
+use crate::cover::{Carriers, Reserved};
 use crate::join::{Join, Serial};
 use crate::plane::{PART, fold, planes};
-use crate::{Cover, Level, Result, Sample};
+use crate::{Bits, Cover, Level, Result, Sample};
 
 /// Sample Pairs analysis: the estimated embedding rate of replacement, in bits per sample; about 0 for a cover.
 ///
@@ -54,6 +55,7 @@ fn count_pairs<J: Join, S: Sample>(level: Level, cover: Cover<'_, S>) -> Result<
     let layout = cover.layout();
     let (columns, channels) = (layout.columns(), usize::from(layout.channels()));
     let every = layout.carrying().count_ones() == u32::from(layout.channels());
+    let reserved = Carriers::new(&layout, Bits::One)?.reserved();
     if let Ok(columns) = usize::try_from(columns)
         && columns > 0
         && every
@@ -63,6 +65,7 @@ fn count_pairs<J: Join, S: Sample>(level: Level, cover: Cover<'_, S>) -> Result<
             columns,
             channels,
             stored: layout.peak(),
+            reserved,
         };
         return Ok(image.count::<J>(level));
     }
@@ -73,6 +76,7 @@ fn count_pairs<J: Join, S: Sample>(level: Level, cover: Cover<'_, S>) -> Result<
             columns: plane.columns,
             channels: 1,
             stored: layout.peak(),
+            reserved: plane.reserved,
         };
         counts = counts.add(image.count::<J>(level));
     }
@@ -116,6 +120,7 @@ struct Image<'a, S> {
     columns: usize,
     channels: usize,
     stored: u16,
+    reserved: Option<Reserved>,
 }
 
 impl<S: Sample> Image<'_, S> {
@@ -142,6 +147,7 @@ impl<S: Sample> Task for Count<'_, S> {
             columns,
             channels,
             stored,
+            reserved,
         } = self.0;
         let stride = columns * channels;
         let mut counts = Counts::default();
@@ -149,13 +155,15 @@ impl<S: Sample> Task for Count<'_, S> {
         // their time on tails.
         for rows in samples.chunks(IN_CACHE.div_ceil(stride) * stride) {
             let pairs = rows.len().saturating_sub(channels);
-            counts = counts.add(neighbours(simd, &rows[..pairs], &rows[channels..], stored));
+            let (r, s) = (&rows[..pairs], &rows[channels..]);
+            counts = counts.add(match reserved {
+                None => neighbours::<V, S, false>(simd, r, s, stored, NONE),
+                Some(reserved) => neighbours::<V, S, true>(simd, r, s, stored, reserved),
+            });
             let mut across = Counts::default();
             for start in (stride..rows.len()).step_by(stride) {
                 let (r, s) = (&rows[start - channels..start], &rows[start..][..channels]);
-                for (&r, &s) in r.iter().zip(s) {
-                    across.pair(r.into() & stored, s.into() & stored);
-                }
+                across.pairs(r, s, stored, reserved.unwrap_or(NONE));
             }
             counts = counts.without(across);
         }
@@ -163,10 +171,28 @@ impl<S: Sample> Task for Count<'_, S> {
     }
 }
 
+/// No value is reserved.
+const NONE: Reserved = Reserved {
+    stored: 0,
+    low: 1,
+    high: 0,
+};
+
 /// Samples whose pairs across the ends of rows are looked at before they leave the first cache, mostly.
 const IN_CACHE: usize = 1 << 14;
 
 impl Counts {
+    /// Of samples at one place, those of which neither is reserved.
+    #[inline(always)]
+    fn pairs<S: Sample>(&mut self, r: &[S], s: &[S], stored: u16, reserved: Reserved) {
+        for (&r, &s) in r.iter().zip(s) {
+            let (r, s) = (r.into() & stored, s.into() & stored);
+            if !reserved.holds(r) && !reserved.holds(s) {
+                self.pair(r, s);
+            }
+        }
+    }
+
     #[inline(always)]
     fn pair(&mut self, r: u16, s: u16) {
         // With every bit inverted, greater is less.
@@ -181,20 +207,34 @@ impl Counts {
 /// Blocks after which lanes that count are emptied: fewer than a lane of eight bits can count.
 const FULL: usize = 255;
 
-/// Counts pairs of samples at one place, 64 at a time.
+/// Counts pairs of samples at one place, 64 at a time, and looks for reserved ones only where it is told that there may be some.
 #[inline(always)]
-fn neighbours<V: Simd, S: Sample>(simd: V, r: &[S], s: &[S], stored: u16) -> Counts {
+fn neighbours<V: Simd, S: Sample, const SOME: bool>(
+    simd: V,
+    r: &[S],
+    s: &[S],
+    stored: u16,
+    reserved: Reserved,
+) -> Counts {
     let splat = |value: u16| S::Block::<V>::splat(simd, S::cut(value));
     let (zero, one, mask) = (splat(0), splat(1), splat(stored));
+    let (low, high) = (splat(reserved.low), splat(reserved.high));
     let mut counts = Counts::default();
     let (r, r_rest) = r.as_chunks::<BLOCK>();
     let (s, s_rest) = s.as_chunks::<BLOCK>();
     for (r, s) in r.chunks(FULL).zip(s.chunks(FULL)) {
-        let (mut equal, mut close, mut x) = (zero, zero, zero);
+        let (mut equal, mut close, mut x, mut left_out) = (zero, zero, zero, zero);
         for (r, s) in r.iter().zip(s) {
             simd.ahead(r);
-            let r = S::Block::<V>::load(simd, r) & mask;
-            let s = S::Block::<V>::load(simd, s) & mask;
+            let mut r = S::Block::<V>::load(simd, r) & mask;
+            let mut s = S::Block::<V>::load(simd, s) & mask;
+            if SOME {
+                let of_r = r.at_least(low) & high.at_least(r);
+                let of_s = s.at_least(low) & high.at_least(s);
+                // Two zeros are equal and close, and count for nothing else.
+                (r, s) = (r.only(!(of_r | of_s)), s.only(!(of_r | of_s)));
+                left_out = left_out.plus_one(of_r | of_s);
+            }
             let odd = zero.minus(s & one);
             equal = equal.count(r, s);
             close = close.count((r ^ s).max(one), one);
@@ -202,14 +242,13 @@ fn neighbours<V: Simd, S: Sample>(simd: V, r: &[S], s: &[S], stored: u16) -> Cou
             x = x.count((r ^ odd).max(s ^ odd), r ^ odd);
         }
         let blocks = BLOCK as u64 * r.len() as u64;
-        counts.pairs += blocks;
-        counts.equal += total(equal);
-        counts.close += total(close);
+        let left_out = total(left_out);
+        counts.pairs += blocks - left_out;
+        counts.equal += total(equal) - left_out;
+        counts.close += total(close) - left_out;
         counts.x += blocks - total(x);
     }
-    for (&r, &s) in r_rest.iter().zip(s_rest) {
-        counts.pair(r.into() & stored, s.into() & stored);
-    }
+    counts.pairs(r_rest, s_rest, stored, reserved);
     counts
 }
 
@@ -230,15 +269,37 @@ mod tests {
 
     use super::*;
 
-    /// Every length around the lanes, both ends of the range often, lanes that overflow were they not emptied: what plain
-    /// loops count.
+    /// Every length around the lanes, both ends of the range often, lanes that overflow were they not emptied, values that are
+    /// reserved: what plain loops count.
     #[test]
     fn every_level_counts_what_plain_loops_count() {
         fn check<S: Sample>(samples: &[S], columns: usize, channels: usize, stored: u16) {
+            let some = Reserved {
+                stored,
+                low: 0x0808 & stored,
+                high: 0x0fff & stored,
+            };
+            for reserved in [None, Some(some)] {
+                check_reserved(samples, columns, channels, stored, reserved);
+            }
+        }
+        fn check_reserved<S: Sample>(
+            samples: &[S],
+            columns: usize,
+            channels: usize,
+            stored: u16,
+            reserved: Option<Reserved>,
+        ) {
             let mut expected = Counts::default();
             for row in samples.chunks(columns * channels) {
                 for (&r, &s) in row.iter().zip(row.iter().skip(channels)) {
                     let [r, s] = [r, s].map(|sample| Into::<u16>::into(sample) & stored);
+                    let is_out = |value: &u16| {
+                        reserved.is_some_and(|out| (out.low..=out.high).contains(value))
+                    };
+                    if [r, s].iter().any(is_out) {
+                        continue;
+                    }
                     expected.pairs += 1;
                     expected.equal += u64::from(r == s);
                     expected.close += u64::from(r / 2 == s / 2);
@@ -250,10 +311,11 @@ mod tests {
                 columns,
                 channels,
                 stored,
+                reserved,
             };
             for level in Level::available() {
                 let found = image.count::<Serial>(level);
-                let size = (samples.len(), columns, channels);
+                let size = (samples.len(), columns, channels, reserved);
                 assert_eq!(found, expected, "{level:?}, {size:?}");
             }
         }

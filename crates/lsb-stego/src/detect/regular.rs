@@ -73,6 +73,11 @@ impl Counts {
         let values = &plane.values[rows.start * plane.columns..rows.end * plane.columns];
         for row in values.chunks_exact(plane.columns) {
             for group in row.chunks_exact(GROUP) {
+                if let Some(reserved) = plane.reserved
+                    && group.iter().any(|&value| reserved.holds(value))
+                {
+                    continue;
+                }
                 let mut values = [0; GROUP];
                 for (value, sample) in values.iter_mut().zip(group) {
                     *value = i64::from(*sample) ^ flip;

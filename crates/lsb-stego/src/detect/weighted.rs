@@ -1,6 +1,7 @@
 use core::ops::Range;
 use std::vec::Vec;
 
+use crate::cover::Reserved;
 use crate::join::{Join, Serial};
 use crate::plane::{PART, Plane, fold, planes};
 use crate::{Cover, Result, Sample};
@@ -54,7 +55,20 @@ fn weighted_stego_with<J: Join, S: Sample>(cover: Cover<'_, S>) -> Result<f64> {
 /// Of a row, the weighted sum of how far samples were flipped away from their predictions, and the sum of weights.
 fn row_sums(plane: &Plane, row: usize) -> [f64; 2] {
     let (mut sum, mut weights) = (0.0, 0.0);
+    let around = [row - 1, row, row + 1].map(|row| row * plane.columns);
+    let is_reserved = |reserved: Reserved, column: usize| {
+        let rows = around.iter();
+        let mut windows =
+            rows.filter_map(|start| plane.values.get(start + column - 1..=start + column + 1));
+        windows.any(|window| window.iter().any(|&value| reserved.holds(value)))
+    };
     for column in 1..plane.columns.saturating_sub(1) {
+        if plane
+            .reserved
+            .is_some_and(|reserved| is_reserved(reserved, column))
+        {
+            continue;
+        }
         let at = |down: usize, right: usize| plane.at(row + down - 1, column + right - 1);
         let edges = [at(0, 1), at(1, 0), at(1, 2), at(2, 1)];
         let corners = [at(0, 0), at(0, 2), at(2, 0), at(2, 2)];

@@ -14,6 +14,7 @@
 )]
 
 mod coloured;
+mod padded;
 
 use lsb_stego::cost::{self, Costs};
 use lsb_stego::detect::{
