@@ -307,6 +307,7 @@ fn tiff() -> impl Strategy<Value = Case> {
                     photometric: if channels < 3 { 1 } else { 2 },
                     planar,
                     compression: 1,
+                    fill_order: 1,
                     sample_format,
                     cut,
                     segments,

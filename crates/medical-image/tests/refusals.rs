@@ -477,6 +477,19 @@ fn tiff_fields_that_cannot_be() {
     refused(circle, &["pages: expected each once"]);
 }
 
+/// What is called the lowest bit of a byte was the highest of its sample: an embedding changed samples by 128.
+#[test]
+fn samples_whose_bits_are_turned_round_are_refused() {
+    for fill_order in [0, 2, 3] {
+        let file = Tiff {
+            fill_order,
+            ..tiff()
+        };
+        let words = format!("its FillOrder is {fill_order}");
+        refused(file.file(), &[&words, "expected 1"]);
+    }
+}
+
 /// 3x4, grey, two strips of two rows.
 fn tiff() -> Tiff {
     Tiff {
@@ -488,6 +501,7 @@ fn tiff() -> Tiff {
         photometric: 1,
         planar: 1,
         compression: 1,
+        fill_order: 1,
         sample_format: 1,
         cut: Cut::Strips(2),
         segments: vec![(0..6).collect(), (6..12).collect()],

@@ -103,6 +103,7 @@ mod tag {
     pub(super) const BITS_PER_SAMPLE: u16 = 258;
     pub(super) const COMPRESSION: u16 = 259;
     pub(super) const PHOTOMETRIC_INTERPRETATION: u16 = 262;
+    pub(super) const FILL_ORDER: u16 = 266;
     pub(super) const IMAGE_DESCRIPTION: u16 = 270;
     pub(super) const STRIP_OFFSETS: u16 = 273;
     pub(super) const ORIENTATION: u16 = 274;
@@ -139,6 +140,17 @@ impl Page {
                     format!(
                         "its samples are compressed ({}), expected no compression (1)",
                         compression(other)
+                    ),
+                ));
+            }
+        }
+        match ifd.value(tag::FILL_ORDER)?.unwrap_or(1) {
+            1 => {}
+            other => {
+                return Err(Error::refused(
+                    Format::Tiff,
+                    format!(
+                        "its FillOrder is {other}, which turns the bits of each byte round, expected 1"
                     ),
                 ));
             }

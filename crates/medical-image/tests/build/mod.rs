@@ -175,6 +175,7 @@ pub struct Tiff {
     pub photometric: u16,
     pub planar: u16,
     pub compression: u16,
+    pub fill_order: u16,
     pub sample_format: u16,
     /// Rows per strip, or columns and rows of a tile.
     pub cut: Cut,
@@ -243,6 +244,7 @@ impl Tiff {
             (258, shorts(vec![self.bits; usize::from(self.channels)])),
             (259, shorts(vec![self.compression])),
             (262, shorts(vec![self.photometric])),
+            (266, shorts(vec![self.fill_order])),
             (277, shorts(vec![self.channels])),
             (284, shorts(vec![self.planar])),
             (
