@@ -490,6 +490,44 @@ fn samples_whose_bits_are_turned_round_are_refused() {
     }
 }
 
+/// Masks, which are no pages, whose directories lie over one another: each was read and remembered whole, so that what a file took grew with
+/// the square of its length.
+#[test]
+fn directories_that_share_bytes_are_refused() {
+    const MASKS: u32 = 64;
+    const ENTRIES: u32 = 400;
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    // A directory begins in the last two bytes of an entry, and has that entry's successors for its own; each ends within what is
+    // common to all, at an entry whose tag and type are where the next directory is.
+    let entries = 2 * MASKS + ENTRIES + MASKS + 1;
+    let start = |mask: u32| 8 + 12 * (2 * mask + 1) - 2;
+    let last = |mask: u32| 2 * MASKS + ENTRIES + mask;
+    for entry in 0..entries {
+        let mask = entry / 2;
+        // tags that there are once, and of no meaning
+        let tag = u16::try_from(20_000 + entry).unwrap().to_le_bytes();
+        if entry < 2 * MASKS && entry.is_multiple_of(2) {
+            let count = u16::try_from(last(mask) - (2 * mask + 1)).unwrap();
+            file.extend([&tag[..], &[1, 0, 0, 0, 0, 0, 0, 0], &count.to_le_bytes()].concat());
+        } else if entry == 2 * MASKS {
+            // NewSubfileType: a reduced image
+            file.extend([254, 0, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+        } else if entry == last(MASKS - 1) {
+            file.extend([0; 12]);
+        } else if entry >= last(0) && entry < last(MASKS - 1) {
+            file.extend(start(entry - last(0) + 1).to_le_bytes());
+            file.extend([0; 8]);
+        } else {
+            file.extend([&tag[..], &[1, 0, 1, 0, 0, 0, 0, 0, 0, 0]].concat());
+        }
+    }
+    file[4..8].copy_from_slice(&start(0).to_le_bytes());
+    refused(
+        file,
+        &["directories and their values: expected at most the"],
+    );
+}
+
 /// 3x4, grey, two strips of two rows.
 fn tiff() -> Tiff {
     Tiff {

@@ -135,6 +135,13 @@ impl<'a> Ifd<'a> {
         })
     }
 
+    /// How many bytes directory and values take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.used
+            .iter()
+            .fold(0, |sum, range| sum.saturating_add(range.end - range.start))
+    }
+
     /// All values of an unsigned integer tag.
     pub(crate) fn values(&self, tag: u16) -> Result<Option<Vec<u64>>> {
         let Some(Entry { field, value }) = self.entries.get(&tag) else {

@@ -29,7 +29,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content> {
     let mut pages: Vec<Page> = Vec::new();
     let mut first = None;
     let mut seen = BTreeSet::new();
-    let mut claimed = 0_u64;
+    let (mut claimed, mut described) = (0_u64, 0_u64);
     while next != 0 {
         if !seen.insert(next) {
             return Err(Error::malformed(
@@ -40,6 +40,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content> {
         }
         let ifd = Ifd::read(bytes, kind, next)?;
         next = ifd.next;
+        // Directories that lie over one another could be as many as the file has bytes, each with entries of all of it.
+        described = described.saturating_add(ifd.bytes());
+        if described > bytes.len() as u64 {
+            return Err(Error::malformed(
+                "directories and their values",
+                format!("at most the {} bytes of the file", bytes.len()),
+                "more, which share bytes",
+            ));
+        }
         used.extend(ifd.used.iter().cloned());
         // reduced images and masks are not frames
         if ifd.value(tag::NEW_SUBFILE_TYPE)?.unwrap_or(0) & 0b101 == 0 {
