@@ -298,6 +298,20 @@ pub(crate) fn same(one: &Path, other: &Path) -> bool {
             && place(one).is_some_and(|one| place(other) == Some(one))
 }
 
+/// Refuses to read two inputs from stdin, of which the first would leave nothing to the other.
+pub(crate) fn one_from_stdin<const N: usize>(inputs: [Option<&Path>; N]) -> Result<()> {
+    if inputs
+        .into_iter()
+        .flatten()
+        .filter(|path| is_dash(path))
+        .count()
+        > 1
+    {
+        bail!("only one input can be stdin (-); name files for the others");
+    }
+    Ok(())
+}
+
 /// Keeps every other command from changing the key in a file until what this gives is dropped; a standard stream is nobody else's.
 ///
 /// # Errors

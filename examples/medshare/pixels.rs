@@ -116,6 +116,11 @@ pub(crate) struct KeyArgs {
 }
 
 impl KeyArgs {
+    /// Where the key is, if there is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.key_file.as_deref()
+    }
+
     pub(crate) fn read(&self) -> Result<Option<Key>> {
         self.key_file.as_deref().map(key).transpose()
     }

@@ -27,7 +27,7 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "H", value_parser = clap::value_parser!(u8).range(7..=12))]
     height: Option<u8>,
     #[command(flatten)]
-    key: KeyArgs,
+    pub(crate) key: KeyArgs,
 }
 
 /// One way to hide a payload.

@@ -242,3 +242,23 @@ fn paths_may_be_any_bytes() {
     let written = place.directory.path().join(back);
     assert_eq!(fs::read(written).unwrap(), b"Dear Bob");
 }
+
+/// The image took all of stdin, so that the payload was found to be empty, and its hiding was told as a success.
+#[test]
+fn stdin_is_one_input() {
+    let place = Place::empty();
+    let image = tiff(64, 64);
+    fs::write(place.path("scan.tif"), &image).unwrap();
+    for line in [
+        "hide - --payload - --out stego",
+        "hide - --payload scan.tif --key-file - --out stego",
+        "hide scan.tif --payload - --key-file - --out stego",
+        "extract - --key-file - --out back",
+        "capacity - --key-file -",
+        "compare - -",
+    ] {
+        let ran = place.run_with(&image, line.split(' '));
+        ran.fails(1, &["only one input can be stdin (-)"]);
+    }
+    assert!(!place.path("stego").exists());
+}

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::file;
 use crate::output::{Outcome, Output, place, size};
 use crate::pixels::{self, SchemeArgs};
 
@@ -16,6 +17,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        file::one_from_stdin([Some(&self.image), self.scheme.key.path()])?;
         let way = self.scheme.way()?;
         let picture = pixels::read(&self.image)?;
         let capacity = pixels::capacity(&picture, &way.options)?;

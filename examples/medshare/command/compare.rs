@@ -7,6 +7,7 @@ use lsb_stego::{Cover, Layout, Sample};
 use medical_image::{Geometry, Picture, Samples};
 use serde_json::{Value, json};
 
+use crate::file;
 use crate::output::{Outcome, Output, figure, place};
 use crate::pixels;
 
@@ -25,6 +26,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
+        file::one_from_stdin([Some(&self.cover), Some(&self.stego)])?;
         let (cover, stego) = (pixels::read(&self.cover)?, pixels::read(&self.stego)?);
         let measured = Measured::of(&cover, &stego).with_context(|| {
             format!(

@@ -39,6 +39,8 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
         output.check_target(&self.out)?;
+        let key = self.search.key.path();
+        file::one_from_stdin([Some(&self.stego), key])?;
         if let Some(restore) = &self.restore {
             output.check_target(restore)?;
             if file::is_dash(restore) && file::is_dash(&self.out) {

@@ -30,6 +30,8 @@ const LIMIT: u64 = u32::MAX as u64;
 impl Args {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<Outcome> {
         output.check_target(&self.out)?;
+        let key = self.scheme.key.path();
+        file::one_from_stdin([Some(&self.image), Some(&self.payload), key])?;
         let way = self.scheme.way()?;
         let picture = pixels::read(&self.image)?;
         let payload = file::read(&self.payload, LIMIT)?;
