@@ -312,6 +312,19 @@ pub(crate) fn one_from_stdin<const N: usize>(inputs: [Option<&Path>; N]) -> Resu
     Ok(())
 }
 
+/// Refuses to put what is written in the place of what was read.
+pub(crate) fn check_apart<const N: usize>(
+    (written, out): (&str, &Path),
+    read: [(&str, Option<&Path>); N],
+) -> Result<()> {
+    for (what, input) in read {
+        if !is_stream(out) && input.is_some_and(|input| same(out, input)) {
+            bail!("{written} and {what} name the same file");
+        }
+    }
+    Ok(())
+}
+
 /// Keeps every other command from changing the key in a file until what this gives is dropped; a standard stream is nobody else's.
 ///
 /// # Errors

@@ -262,3 +262,49 @@ fn stdin_is_one_input() {
     }
     assert!(!place.path("stego").exists());
 }
+
+/// A stego image took the place of the only key, and a payload that of the stego image it had come from.
+#[test]
+fn what_was_read_is_not_written_over() {
+    let place = Place::empty();
+    for (name, bytes) in [
+        ("scan.tif", &tiff(64, 64)[..]),
+        ("letter", b"Dear Bob"),
+        ("key", &[7; 32]),
+    ] {
+        fs::write(place.path(name), bytes).unwrap();
+    }
+    let hide = "hide scan.tif --payload letter --key-file key --out";
+    place.run(format!("{hide} stego").split(' ')).ok();
+    for (line, words) in [
+        (
+            format!("{hide} key"),
+            "--out and --key-file name the same file",
+        ),
+        (
+            format!("{hide} ./letter"),
+            "--out and --payload name the same file",
+        ),
+        (
+            "extract stego --key-file key --out ./stego".to_owned(),
+            "--out and the stego image name the same file",
+        ),
+        (
+            "extract stego --key-file key --out key".to_owned(),
+            "--out and --key-file name the same file",
+        ),
+        (
+            "extract stego --key-file key --out back --restore key".to_owned(),
+            "--restore and --key-file name the same file",
+        ),
+    ] {
+        let before = ["key", "letter", "stego"].map(|name| fs::read(place.path(name)).unwrap());
+        place.run(line.split(' ')).fails(1, &[words]);
+        let after = ["key", "letter", "stego"].map(|name| fs::read(place.path(name)).unwrap());
+        assert!(before == after, "{line}");
+    }
+    // in the place of the cover, which is what was asked for
+    place
+        .run("hide scan.tif --payload letter --out scan.tif".split(' '))
+        .ok();
+}

@@ -41,7 +41,10 @@ impl Args {
         output.check_target(&self.out)?;
         let key = self.search.key.path();
         file::one_from_stdin([Some(&self.stego), key])?;
+        let read = [("the stego image", Some(&*self.stego)), ("--key-file", key)];
+        file::check_apart(("--out", &self.out), read)?;
         if let Some(restore) = &self.restore {
+            file::check_apart(("--restore", restore), [("--key-file", key)])?;
             output.check_target(restore)?;
             if file::is_dash(restore) && file::is_dash(&self.out) {
                 bail!("--out and --restore cannot both be stdout; name a file for one");

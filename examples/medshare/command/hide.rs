@@ -32,6 +32,8 @@ impl Args {
         output.check_target(&self.out)?;
         let key = self.scheme.key.path();
         file::one_from_stdin([Some(&self.image), Some(&self.payload), key])?;
+        let read = [("--payload", Some(&*self.payload)), ("--key-file", key)];
+        file::check_apart(("--out", &self.out), read)?;
         let way = self.scheme.way()?;
         let picture = pixels::read(&self.image)?;
         let payload = file::read(&self.payload, LIMIT)?;
