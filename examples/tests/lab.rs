@@ -74,7 +74,8 @@ fn the_laboratory_writes_table_object_and_page() {
     // Full replacement: half of the touched samples change, each by 1.
     let full = &rows[2];
     let hidden = full["changed_share"].as_f64().unwrap() * 16_384.0;
-    let bits = 8.0 * full["payload_bytes"].as_f64().unwrap();
+    let bits = full["frame_bits"].as_f64().unwrap();
+    assert_eq!(bits, 8.0 * full["payload_bytes"].as_f64().unwrap() + 128.0);
     assert!((full["efficiency"].as_f64().unwrap() - bits / hidden).abs() < 1e-9);
     assert!(
         (full["changed_share"].as_f64().unwrap() - 0.45).abs() < 0.02,
@@ -346,4 +347,22 @@ fn an_image_of_few_bits_is_measured_as_far_as_it_goes() {
         said["measurements"] == 3 && said["do_not_fit"] == 1,
         "{said}"
     );
+}
+
+/// The frame's own 128 bits change samples too, and were left out of what is divided by these: the smallest payloads looked worst.
+#[test]
+fn efficiency_is_of_all_bits_that_are_embedded() {
+    let dir = directory();
+    json(
+        &dir,
+        "lab @CT_small.dcm --schemes replacement,matrix --rates 0.02 --out results",
+    );
+    let text = fs::read_to_string(dir.path().join("results/results.json")).unwrap();
+    let results: Value = serde_json::from_str(&text).unwrap();
+    let efficiency = |row: usize| results["rows"][row]["efficiency"].as_f64().unwrap();
+    // every second bit is right already
+    assert!((efficiency(1) - 2.0).abs() < 0.3, "{}", efficiency(1));
+    // p (1 - 2^-p)^-1 bits in a change, of eight parity bits
+    assert_eq!(results["rows"][2]["parity"], 8);
+    assert!((efficiency(2) - 8.03).abs() < 0.3, "{}", efficiency(2));
 }

@@ -254,7 +254,7 @@ pub(crate) struct Measured {
     /// Parity bits of matrix embedding.
     pub(crate) parity: Option<usize>,
     pub(crate) changed_share: f64,
-    /// Payload bits per changed sample.
+    /// Bits of the frame, which is what changes samples, per changed sample.
     #[serde(serialize_with = "number")]
     pub(crate) efficiency: f64,
     pub(crate) largest_change: u16,
@@ -347,7 +347,7 @@ pub(crate) fn measure<S: Sample + PartialEq>(
         frame_bits,
         parity,
         changed_share: compared.changed_share(),
-        efficiency: compared.efficiency(8 * payload.len() as u64),
+        efficiency: compared.efficiency(frame_bits as u64),
         largest_change: compared.largest(),
         mse: compared.mse(),
         psnr_stored: compared.psnr(Peak::Stored),

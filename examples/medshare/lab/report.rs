@@ -191,7 +191,7 @@ pub(crate) fn html(results: &Results) -> String {
 const READING: &str = "<h2>How to read this</h2>\
 <p>PSNR is against the largest value that the bits stored allow, and, where it says so, against the range that the cover uses; \
 the two differ by tens of decibels in images of 12 to 16 bits. SSIM has Wang's window of 11 x 11, against the bits stored. \
-Efficiency is payload bits per changed sample. Distortion and the share of changed samples are of all samples of the channels that \
+Efficiency is bits per changed sample, those of the frame, as rates are: the payload and 128 more. Distortion and the share of changed samples are of all samples of the channels that \
 carry, reserved ones (padding) with them; rates and estimates leave those out.</p>\
 <p>RS, Sample Pairs and WS estimate the rate of LSB replacement in bits per sample, and of k bits per sample a k-th of it; what they say of the cover is their error \
 on this image. Schemes that are not replacement are hidden from them to the extent that the lines stay flat, and other \
