@@ -102,6 +102,10 @@ fn the_laboratory_writes_table_object_and_page() {
     assert!(speed["extract_mb_per_s"].as_f64().unwrap() > 0.0, "{speed}");
     let said = error(&dir, "lab @CT_small.dcm --rates 4.5 --out results");
     assert!(said.contains("a rate of 4.5"), "{said}");
+    // it left a folder with nothing in it
+    let said = error(&dir, "lab @CT_small.dcm missing.png --out other");
+    assert!(said.contains("missing.png"), "{said}");
+    assert!(!dir.path().join("other").exists());
 }
 
 /// Every scheme on a TIFF and on DICOM: the laboratory holds what is extracted against what was embedded.

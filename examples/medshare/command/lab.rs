@@ -142,10 +142,11 @@ impl Args {
         let mut rates = self.rates.clone();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
-        std::fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot make the directory {}", self.out.display()))?;
         let pictures = self.images.iter().map(|path| pixels::read(path));
         let pictures = pictures.collect::<Result<Vec<_>>>()?;
+        // after all that is soon known to fail, and before what takes long
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make the directory {}", self.out.display()))?;
         let steps =
             pictures.len() * methods.len() * (rates.len() + 1) + methods.len() * SIZES.len();
         let bar = output.progress("", steps as u64);
