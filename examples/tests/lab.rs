@@ -8,6 +8,8 @@
 
 use std::fs;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 mod common;
@@ -351,6 +353,67 @@ fn an_image_of_few_bits_is_measured_as_far_as_it_goes() {
         said["measurements"] == 3 && said["do_not_fit"] == 1,
         "{said}"
     );
+}
+
+/// Of an image of one value, the histogram began at 65510, showed nothing, and ended above what 16 bits hold.
+#[test]
+fn a_histogram_is_of_values_that_there_are() {
+    let dir = directory();
+    fs::write(dir.path().join("flat.png"), png(40, 40, |_| 250)).unwrap();
+    json(
+        &dir,
+        "lab flat.png --schemes replacement --rates 0.5 --out results",
+    );
+    let page = fs::read_to_string(dir.path().join("results/report.html")).unwrap();
+    let (_, histogram) = page.split_once("aria-label='histogram'").unwrap();
+    let (histogram, _) = histogram.split_once("</svg>").unwrap();
+    assert!(
+        histogram.contains(">208</text>") && histogram.contains(">255</text>"),
+        "{histogram}"
+    );
+    assert!(
+        histogram.contains("v-180.0"),
+        "the cover's bar: {histogram}"
+    );
+}
+
+/// In MONOCHROME1 the smallest value is white (PS3.3 C.7.6.3.1.2): its pictures were negatives.
+#[test]
+fn white_is_what_is_meant_to_be_white() {
+    let dir = directory();
+    let file = fs::read(data("CT_small.dcm")).unwrap();
+    let at = file
+        .windows(11)
+        .position(|bytes| bytes == b"MONOCHROME2")
+        .unwrap();
+    let mut other = file.clone();
+    other[at + 10] = b'1';
+    let picture = |name: &str, file: &[u8]| {
+        fs::write(dir.path().join("scan.dcm"), file).unwrap();
+        json(
+            &dir,
+            &format!("lab scan.dcm --schemes replacement --rates 0.5 --out {name}"),
+        );
+        let page = fs::read_to_string(dir.path().join(name).join("report.html")).unwrap();
+        let (_, cover) = page
+            .split_once("<img alt='cover' src='data:image/png;base64,")
+            .unwrap();
+        let (cover, _) = cover.split_once('\'').unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(STANDARD.decode(cover).unwrap()));
+        reader.set_transformations(png::Transformations::EXPAND);
+        let mut reader = reader.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        pixels
+    };
+    let (positive, negative) = (picture("two", &file), picture("one", &other));
+    assert!(positive.iter().max() > Some(&250));
+    for (positive, negative) in positive.into_iter().zip(negative) {
+        assert!(
+            positive.abs_diff(255 - negative) <= 1,
+            "{positive} {negative}"
+        );
+    }
 }
 
 /// The frame's own 128 bits change samples too, and were left out of what is divided by these: the smallest payloads looked worst.

@@ -126,6 +126,8 @@ const SIZES: [usize; 6] = [16, 64, 256, 1024, 4096, 16384];
 const SLOW: f64 = 0.4;
 /// The rate at which throughput is measured and pictures are made.
 pub(crate) const SHOWN_RATE: f64 = 0.2;
+/// What a DICOM calls what its values mean (PS3.3 C.7.6.3.1.2), in the header of a picture.
+const PHOTOMETRIC_INTERPRETATION: &str = "00280004";
 /// Values of a histogram that are shown.
 const HISTOGRAM: u16 = 48;
 
@@ -167,6 +169,10 @@ impl Args {
                 sha256: file_digest(picture.bytes()).to_string(),
                 summary: picture.summary(),
                 rows: usize::try_from(picture.geometry().rows)?,
+                white_is_zero: picture
+                    .header()
+                    .get(PHOTOMETRIC_INTERPRETATION)
+                    .is_some_and(|meant| meant == "MONOCHROME1"),
                 layout,
                 methods: &methods,
                 rates: &rates,
@@ -291,6 +297,8 @@ struct Subject<'a> {
     sha256: String,
     summary: String,
     rows: usize,
+    /// Whether the smallest value is meant to be white.
+    white_is_zero: bool,
     layout: Layout,
     methods: &'a [Method],
     rates: &'a [f64],
@@ -304,6 +312,11 @@ impl Subject<'_> {
         let before = self.first_channel(samples);
         let view = View::new(self.rows, usize::try_from(self.layout.columns())?);
         let (low, high) = shown_range(&before);
+        let (black, white) = if self.white_is_zero {
+            (high, low)
+        } else {
+            (low, high)
+        };
         let mut image = ImageResult {
             name: self.name.clone(),
             sha256: self.sha256.clone(),
@@ -316,7 +329,7 @@ impl Subject<'_> {
             cover: Detected::of(cover)?,
             capacity: Vec::new(),
             pictures: Vec::new(),
-            shown: [view.grey(&before, low, high), view.lowest_bits(&before)],
+            shown: [view.grey(&before, black, white), view.lowest_bits(&before)],
         };
         for &method in self.methods {
             self.bar
@@ -350,15 +363,15 @@ impl Subject<'_> {
             }
             if let Some((rate, stego)) = shown {
                 let after = self.first_channel(&stego);
-                let first_value = mode(&before).saturating_sub(HISTOGRAM / 2) & !1;
-                let histogram = [&before, &after].map(|values| histogram(values, first_value));
+                let values_shown = around(mode(&before), self.layout.peak());
+                let histogram = [&before, &after].map(|values| histogram(values, values_shown));
                 image.pictures.push(Pictures {
                     method,
                     rate,
-                    stego: view.grey(&after, low, high),
+                    stego: view.grey(&after, black, white),
                     difference: view.differences(&before, &after),
                     lowest_bits: view.lowest_bits(&after),
-                    first_value,
+                    first_value: values_shown.0,
                     histogram,
                 });
             }
@@ -390,7 +403,7 @@ fn shown_range(values: &[u16]) -> (u16, u16) {
     (at(1), at(199))
 }
 
-/// The most frequent value that is not the ground: of the values above the lowest.
+/// The most frequent value that is not the ground: of the values above the lowest, or that one where there is no other.
 fn mode(values: &[u16]) -> u16 {
     let mut counts = vec![0u32; 1 << 16];
     for &value in values {
@@ -399,11 +412,19 @@ fn mode(values: &[u16]) -> u16 {
     let lowest = values.iter().min().copied().unwrap_or(0);
     (lowest.saturating_add(1)..=u16::MAX)
         .max_by_key(|value| counts[usize::from(*value)])
-        .unwrap_or(0)
+        .filter(|value| counts[usize::from(*value)] > 0)
+        .unwrap_or(lowest)
 }
 
-fn histogram(values: &[u16], first: u16) -> Vec<u32> {
-    let mut counts = vec![0; usize::from(HISTOGRAM)];
+/// The first and the number of the values around one that a histogram shows, none of them above the largest that can be stored.
+fn around(value: u16, peak: u16) -> (u16, u16) {
+    let shown = HISTOGRAM.min(peak.saturating_add(1));
+    let first = value.saturating_sub(HISTOGRAM / 2) & !1;
+    (first.min(peak - (shown - 1)), shown)
+}
+
+fn histogram(values: &[u16], (first, shown): (u16, u16)) -> Vec<u32> {
+    let mut counts = vec![0; usize::from(shown)];
     for value in values {
         let place = value.checked_sub(first).map(usize::from);
         if let Some(count) = place.and_then(|place| counts.get_mut(place)) {

@@ -49,14 +49,17 @@ impl View {
         uri(rows, columns, &bytes)
     }
 
-    /// Values from `low` to `high` as grey.
-    pub(crate) fn grey(&self, values: &[u16], low: u16, high: u16) -> String {
-        let span = f64::from(high.saturating_sub(low).max(1));
+    /// Values from `black` to `white` as grey; either may be the larger.
+    pub(crate) fn grey(&self, values: &[u16], black: u16, white: u16) -> String {
+        let span = match f64::from(white) - f64::from(black) {
+            0.0 => 1.0,
+            span => span,
+        };
         self.picture(|square| {
             let (sum, count) = square.fold((0.0, 0.0), |(sum, count), at| {
                 (sum + f64::from(values[at]), count + 1.0)
             });
-            [shade((sum / count - f64::from(low)) / span); 3]
+            [shade((sum / count - f64::from(black)) / span); 3]
         })
     }
 

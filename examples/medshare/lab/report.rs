@@ -135,7 +135,7 @@ pub(crate) fn html(results: &Results) -> String {
     page.push_str(&summary(results));
     page.push_str("<h2>Plots</h2>");
     let several = if results.images.len() > 1 {
-        "Means over the images that hold the rate with every scheme shown there. "
+        "Means over the images; a scheme has a point where every image holds the rate with it. "
     } else {
         ""
     };
@@ -149,7 +149,7 @@ pub(crate) fn html(results: &Results) -> String {
     }
     page.push_str("</div>");
     page.push_str(&throughput_note(results));
-    page.push_str("<h2>Pictures</h2><p class='soft'>Lowest bits are the lowest plane, white for 1; of k bits the k lowest carry. In the difference, orange samples went up and blue ones down; a pixel shows the largest change of the samples it stands for. In the histogram, grey is the cover and the orange line the stego image, around the most frequent value.</p>");
+    page.push_str("<h2>Pictures</h2><p class='soft'>Shown is the first channel that carries, of the first frame. Lowest bits are the lowest plane, white for 1; of k bits the k lowest carry. In the difference, orange samples went up and blue ones down; a pixel shows the largest change of the samples it stands for. In the histogram, grey is the cover and the orange line the stego image, around the most frequent of the values above the lowest, which mostly is the ground.</p>");
     for image in &results.images {
         page.push_str(&pictures(image));
     }
