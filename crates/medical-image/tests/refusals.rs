@@ -363,6 +363,28 @@ fn functional_groups_are_in_the_header() {
     assert_eq!(header["52009230/1/00289110/0/00280030"], "0.5\\0.5");
 }
 
+/// Written with an undefined length, any sequence gave its clinical attributes to the header; with a defined one, none did.
+#[test]
+fn how_a_sequence_is_written_changes_no_header() {
+    let s = Syntax::ExplicitLittle;
+    let content = s.element((0x0020, 0x0013), "IS", b"7 ");
+    let len = u32::try_from(content.len()).expect("short").to_le_bytes();
+    let item = [vec![0xFE, 0xFF, 0, 0xE0], len.to_vec(), content].concat();
+    let defined = s.element((0x0008, 0x1140), "SQ", &item);
+    let start = [8, 0, 0x40, 0x11, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
+    let end = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
+    let undefined = [&start[..], &item, &end].concat();
+    let [defined, undefined] = [defined, undefined].map(|before| {
+        let dicom = Dicom {
+            before,
+            ..Dicom::default()
+        };
+        let picture = Picture::read(dicom.file()).expect("a good file");
+        picture.header().clone()
+    });
+    assert_eq!(defined, undefined);
+}
+
 #[test]
 fn png_chunks_that_cannot_be() {
     let header = |at: usize, value: u8| {

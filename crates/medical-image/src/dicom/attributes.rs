@@ -62,12 +62,15 @@ const CLINICAL: &[Tag] = &[
     Tag(0x0028, 0x1054), // Rescale Type
 ];
 
+/// Sequences inside one another in functional groups that clinical attributes are looked for in: twice as many as those of PS3.3 C.7.6.16 have.
+const DEEPEST: usize = 8;
+
 /// The elements of a data set up to its pixel data.
 #[derive(Debug)]
 pub(crate) struct Attributes<'a> {
     top: BTreeMap<Tag, Element<'a>>,
-    /// Clinical attributes inside functional groups.
-    nested: Vec<Element<'a>>,
+    /// Clinical attributes inside functional groups, each with its path.
+    nested: Vec<(Vec<(Tag, u32)>, Element<'a>)>,
     endian: Endian,
     charset: CharacterSet,
 }
@@ -89,9 +92,14 @@ impl<'a> Attributes<'a> {
         };
         let mut pixel_data = None;
         while let Some(element) = walk.next_element()? {
-            if !element.path.is_empty() {
-                if CLINICAL.contains(&element.tag) {
-                    attributes.nested.push(element);
+            if walk.depth() > 0 {
+                // A path is longer than most elements: it is kept for those alone that can be shown.
+                if walk.is_in_functional_groups()
+                    && walk.depth() <= DEEPEST
+                    && !element.value.is_empty()
+                    && CLINICAL.contains(&element.tag)
+                {
+                    attributes.nested.push((walk.path(), element));
                 }
             } else if element.tag == PIXEL_DATA {
                 pixel_data = Some(element);
@@ -169,12 +177,13 @@ impl<'a> Attributes<'a> {
         let top = CLINICAL
             .iter()
             .filter_map(|tag| Some((key(*tag), self.text(*tag)?)));
-        let nested = self.nested.iter().filter_map(|element| {
-            let mut path = String::new();
-            for (tag, item) in &element.path {
-                path += &format!("{}/{item}/", key(*tag));
+        let nested = self.nested.iter().filter_map(|(path, element)| {
+            let text = self.text_of(element)?;
+            let mut at = String::new();
+            for (tag, item) in path {
+                at += &format!("{}/{item}/", key(*tag));
             }
-            Some((path + &key(element.tag), self.text_of(element)?))
+            Some((at + &key(element.tag), text))
         });
         top.chain(nested).collect()
     }

@@ -15,8 +15,8 @@ pub(crate) const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
-const SHARED_FUNCTIONAL_GROUPS: Tag = Tag(0x5200, 0x9229);
-const PER_FRAME_FUNCTIONAL_GROUPS: Tag = Tag(0x5200, 0x9230);
+/// Shared, and per frame.
+const FUNCTIONAL_GROUPS: [Tag; 2] = [Tag(0x5200, 0x9229), Tag(0x5200, 0x9230)];
 
 /// Deeper nesting than any real object has; a file may not make us remember more.
 const MAX_DEPTH: usize = 32;
@@ -24,8 +24,6 @@ const MAX_DEPTH: usize = 32;
 /// One data element that is no sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct Element<'a> {
-    /// The sequences it stands in, outermost first, each with the number of its item; empty at the top level.
-    pub(crate) path: Vec<(Tag, u32)>,
     pub(crate) tag: Tag,
     pub(crate) vr: VR,
     /// Where the value begins in the file.
@@ -139,6 +137,25 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// How many sequences the last element stands in.
+    pub(crate) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The sequences that the last element stands in, outermost first, each with the number of its item.
+    pub(crate) fn path(&self) -> Vec<(Tag, u32)> {
+        let open = self.open.iter();
+        open.map(|open| (open.tag, open.items.saturating_sub(1)))
+            .collect()
+    }
+
+    /// Whether the last element stands in functional groups.
+    pub(crate) fn is_in_functional_groups(&self) -> bool {
+        self.open
+            .first()
+            .is_some_and(|open| FUNCTIONAL_GROUPS.contains(&open.tag))
+    }
+
     fn element(&mut self, header: &DataElementHeader) -> Result<Element<'a>> {
         let tag = header.tag();
         let offset = self.reader.position();
@@ -148,13 +165,7 @@ impl<'a> Walk<'a> {
             format!("value of {tag}")
         };
         let value = self.reader.take(u64::from(header.length().0), &what)?;
-        let path = self
-            .open
-            .iter()
-            .map(|open| (open.tag, open.items.saturating_sub(1)))
-            .collect();
         Ok(Element {
-            path,
             tag,
             vr: header.vr(),
             offset,
@@ -165,11 +176,7 @@ impl<'a> Walk<'a> {
     /// Whether this is a functional groups sequence, or a sequence inside one.
     fn is_of_functional_groups(&self, header: &DataElementHeader) -> bool {
         let outermost = self.open.first().map_or(header.tag(), |open| open.tag);
-        let groups = matches!(
-            outermost,
-            SHARED_FUNCTIONAL_GROUPS | PER_FRAME_FUNCTIONAL_GROUPS
-        );
-        groups && (self.open.is_empty() || header.vr() == VR::SQ)
+        FUNCTIONAL_GROUPS.contains(&outermost) && (self.open.is_empty() || header.vr() == VR::SQ)
     }
 
     fn enter(&mut self, header: &DataElementHeader) -> Result<()> {
