@@ -117,7 +117,22 @@ impl Target {
 
     /// As [`Target::new`], but what goes to stdout, a device or a pipe goes as it comes: for what need not be whole to be shown.
     pub(crate) fn streamed(path: &Path) -> Result<Self> {
-        Self::at(path, Existing::Replaced, || {
+        Self::streaming(path, Existing::Replaced)
+    }
+
+    /// As [`Target::streamed`], but replaces no file.
+    ///
+    /// # Errors
+    /// As [`Target::fresh`].
+    pub(crate) fn fresh_or_streamed(path: &Path) -> Result<Self> {
+        if !is_stream(path) {
+            check_new(path)?;
+        }
+        Self::streaming(path, Existing::Kept)
+    }
+
+    fn streaming(path: &Path, existing: Existing) -> Result<Self> {
+        Self::at(path, existing, || {
             Ok(if is_dash(path) {
                 Place::Gone
             } else {

@@ -532,6 +532,31 @@ fn a_ledger_that_is_served_is_verified_exported_and_copied() {
     place.run(verify).ok();
 }
 
+/// The node's key is in the ledger's file and nowhere else.
+#[test]
+fn an_export_replaces_no_file() {
+    let place = Place::empty();
+    place.init("city").ok();
+    fs::write(place.path("precious"), "mine").unwrap();
+    let export = ["ledger", "export", "--home", "city"];
+    let run = |to: &str| place.run(export.iter().chain(&[to]));
+    for there in [
+        "precious",
+        "shared/ledger.redb",
+        "./shared/../shared/ledger.redb",
+    ] {
+        let before = fs::read(place.path(there)).unwrap();
+        run(there).fails(1, &["not overwritten"]);
+        assert!(fs::read(place.path(there)).unwrap() == before, "{there}");
+    }
+    run("new").ok();
+    if cfg!(unix) {
+        // what takes no file's place
+        run("/dev/null").ok();
+    }
+    place.run(["ledger", "verify", "--home", "city"]).ok();
+}
+
 #[test]
 fn a_ledger_is_proven_copied_and_its_damage_named() {
     let place = Place::new();

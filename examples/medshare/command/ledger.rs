@@ -40,8 +40,8 @@ enum Command {
         /// The file to make.
         to: PathBuf,
     },
-    /// Writes the genesis and every block, without the node's key, for anyone to check; `-` is stdout. One behind a URL is
-    /// fetched whole and computed again first, in a temporary file that takes about as much room as the ledger.
+    /// Writes the genesis and every block into a new file, without the node's key, for anyone to check; `-` is stdout. One behind
+    /// a URL is fetched whole and computed again first, in a temporary file that takes about as much room as the ledger.
     Export {
         #[command(flatten)]
         source: Source,
@@ -248,10 +248,12 @@ fn backup(source: &Source, to: &Path, output: &Output) -> Result<Outcome> {
 
 fn export(source: &Source, scratch: &Scratch, to: &Path, output: &Output) -> Result<Outcome> {
     output.check_target(to)?;
+    // before anything is opened or fetched: the ledger's own file would be replaced as any other
+    let target = file::Target::fresh_or_streamed(to)?;
     let height = match source.open(output)? {
         Access::Alone(node) => {
             let bar = output.count("exporting blocks", node.head()?.height.0);
-            let height = written(to, |to| {
+            let height = written(target, |to| {
                 Ok(node.export(to, |done, _| bar.set_position(done))?)
             })?;
             bar.finish_and_clear();
@@ -259,7 +261,7 @@ fn export(source: &Source, scratch: &Scratch, to: &Path, output: &Output) -> Res
         }
         Access::Remote(client) => {
             let replica = replica(&client, &scratch.remote(source), output)?;
-            written(to, |to| Ok(replica.export(to, |_, _| {})?))?
+            written(target, |to| Ok(replica.export(to, |_, _| {})?))?
         }
         _ => bail!("this ledger cannot be exported"),
     };
@@ -270,8 +272,10 @@ fn export(source: &Source, scratch: &Scratch, to: &Path, output: &Output) -> Res
 }
 
 /// Writes an export to stdout as it comes, or into a file that is there when it is whole.
-fn written(to: &Path, export: impl FnOnce(&mut dyn Write) -> Result<Height>) -> Result<Height> {
-    let mut target = file::Target::streamed(to)?;
+fn written(
+    mut target: file::Target,
+    export: impl FnOnce(&mut dyn Write) -> Result<Height>,
+) -> Result<Height> {
     let height = export(&mut BufWriter::new(&mut target))?;
     target.commit()?;
     Ok(height)
