@@ -4,7 +4,7 @@
 //! bytes, and [`verify_answer`] makes an [`Answer`] of them. A [`crate::ProofBundle`] is for the one share that somebody
 //! keeps the proof of; an answer is for the moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::state::{member_key, share_key};
 use crate::store::Snapshot;
 use crate::{
     Address, Error, Header, Height, MemberState, Reading, Rejected, Result, ShareId, ShareState,
-    Transaction, Trust, map,
+    Signature, Transaction, Trust, map, signed_digest,
 };
 
 /// The most bytes of an answer.
@@ -35,7 +35,8 @@ pub struct Question {
     pub shares: Vec<ShareId>,
     /// Blocks: their headers, and so which transactions they hold.
     pub blocks: Vec<Height>,
-    /// Transactions by their index.
+    /// Transactions by their index. Their blocks, and the members who signed them, are in the answer too: without these nobody
+    /// could tell whose key has to have signed.
     pub transactions: Vec<u64>,
 }
 
@@ -134,6 +135,8 @@ pub struct Answer {
     members: BTreeMap<Address, Option<MemberState>>,
     shares: BTreeMap<ShareId, Option<ShareState>>,
     blocks: BTreeMap<Height, ProvenBlock>,
+    /// The heights of the blocks that have transactions, by their first.
+    firsts: BTreeMap<u64, Height>,
     transactions: BTreeMap<u64, Transaction>,
 }
 
@@ -212,9 +215,9 @@ impl Answer {
     /// The block that holds the transaction at an index, if the answer is about it.
     #[must_use]
     pub fn block_of(&self, index: u64) -> Option<&ProvenBlock> {
-        self.blocks
-            .values()
-            .find(|block| (block.first..block.header.log_size).contains(&index))
+        let (_, height) = self.firsts.range(..=index).next_back()?;
+        self.block(*height)
+            .filter(|block| index < block.header.log_size)
     }
 
     /// The transaction at an index.
@@ -227,12 +230,39 @@ impl Answer {
     pub fn transactions(&self) -> impl Iterator<Item = (u64, &Transaction)> {
         self.transactions.iter().map(|(index, tx)| (*index, tx))
     }
+
+    /// Checks that a transaction is of this chain, and each signature in it under the key of then.
+    fn check_signed(&self, index: u64, tx: &Transaction, trust: &Trust) -> Result<(), Rejected> {
+        let expected = self.checkpoint.chain();
+        if *tx.chain() != expected {
+            let found = *tx.chain();
+            return Err(Rejected::WrongChain { expected, found });
+        }
+        let block = self.block_of(index).ok_or(Rejected::NoBlock { index })?;
+        let message = signed_digest(tx.message());
+        for (address, signature) in signers(tx) {
+            let member = self.member(&address).flatten();
+            let key = member.and_then(|member| member.key_at(block.header.height));
+            let holds = key.is_some_and(|key| trust.verifies(key, &message, signature));
+            if !holds {
+                return Err(match address == *tx.sender() {
+                    true => Rejected::Sender,
+                    false => Rejected::Approval { address },
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Believes an answer or says why not. Needs nothing else: no store, no network, no clock. Never panics.
 ///
-/// Success means what it means for [`crate::verify`], for each thing in the answer. Whether the answer is about what was
-/// asked is for the caller to look up; that a list is whole is not proven.
+/// Success means what it means for [`crate::verify`], for each thing in the answer: a transaction is of this chain, in the log, and
+/// signed, as is each approval in it, under the key that the proven state of its signer says was valid at the height of its block.
+/// So nobody but the holder of that key made it, whoever has the node's. That the rules allowed it, such as enough approvals or that
+/// the member was not revoked before, and that the states follow from the transactions, shows only who computes the chain again: a
+/// node that lies about a member's key can still sign in its name. Whether the answer is about what was asked is for the caller to
+/// look up; that a list is whole is not proven.
 ///
 /// # Errors
 ///
@@ -253,6 +283,7 @@ pub fn verify_answer(bundle: &[u8], trust: &Trust) -> Result<Answer, Rejected> {
         members: BTreeMap::new(),
         shares: BTreeMap::new(),
         blocks: BTreeMap::new(),
+        firsts: BTreeMap::new(),
         transactions: BTreeMap::new(),
     };
     for MemberClaim {
@@ -281,7 +312,11 @@ pub fn verify_answer(bundle: &[u8], trust: &Trust) -> Result<Answer, Rejected> {
     }
     for claim in bundle.blocks {
         let block = claim.check(&header, trust)?;
-        answer.blocks.insert(block.header.height, block);
+        let height = block.header.height;
+        if block.first < block.header.log_size {
+            answer.firsts.insert(block.first, height);
+        }
+        answer.blocks.insert(height, block);
     }
     for TransactionClaim {
         transaction,
@@ -295,9 +330,17 @@ pub fn verify_answer(bundle: &[u8], trust: &Trust) -> Result<Answer, Rejected> {
         if inclusion.size != header.log_size || root != Some(header.log_root) {
             return Err(Rejected::Inclusion);
         }
+        answer.check_signed(inclusion.index, &tx, trust)?;
         answer.transactions.insert(inclusion.index, tx);
     }
     Ok(answer)
+}
+
+/// Everybody whose signature is in a transaction.
+fn signers(tx: &Transaction) -> impl Iterator<Item = (Address, &Signature)> {
+    let approvals = tx.approvals().iter();
+    let approvals = approvals.map(|approval| (approval.authority, &approval.signature));
+    std::iter::once((*tx.sender(), tx.signature())).chain(approvals)
 }
 
 impl BlockClaim {
@@ -365,34 +408,41 @@ impl<R: Snapshot> Reading<R> {
                 proof: map::prove(self.snapshot(), &share_key(&share_id))?,
             })
         };
-        let transaction = |&index: &u64| {
+        let mut transactions = Vec::with_capacity(question.transactions.len());
+        let (mut members, mut blocks) = (question.members.clone(), question.blocks.clone());
+        let mut signed_by: BTreeSet<_> = members.iter().copied().collect();
+        let mut heights: BTreeSet<_> = blocks.iter().copied().collect();
+        for &index in &question.transactions {
             let beyond = || Error::Beyond {
                 what: "index",
                 found: index,
                 size,
             };
-            Ok(TransactionClaim {
-                transaction: self.transaction(index)?.ok_or_else(beyond)?.to_bytes(),
+            let tx = self.transaction(index)?.ok_or_else(beyond)?;
+            members.extend(
+                signers(&tx)
+                    .map(|(address, _)| address)
+                    .filter(|address| signed_by.insert(*address)),
+            );
+            let height = self.height_of(index)?;
+            blocks.extend(heights.insert(height).then_some(height));
+            transactions.push(TransactionClaim {
+                transaction: tx.to_bytes(),
                 inclusion: self.inclusion(index, size)?,
-            })
-        };
+            });
+        }
         Ok(AnswerBundle {
             format: FORMAT,
             header: self.head().clone(),
             checkpoint: self.checkpoint(key),
             consistency,
-            members: question.members.iter().map(member).collect::<Result<_>>()?,
+            members: members.iter().map(member).collect::<Result<_>>()?,
             shares: question.shares.iter().map(share).collect::<Result<_>>()?,
-            blocks: question
-                .blocks
+            blocks: blocks
                 .iter()
                 .map(|height| self.block_claim(*height, key))
                 .collect::<Result<_>>()?,
-            transactions: question
-                .transactions
-                .iter()
-                .map(transaction)
-                .collect::<Result<_>>()?,
+            transactions,
         })
     }
 

@@ -194,6 +194,11 @@ impl Trust {
     pub const fn log(&self) -> &LogKey {
         &self.log
     }
+
+    /// Checks a member's signature, and keeps its key.
+    pub(crate) fn verifies(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
+        self.sender_keys.verifies(key, message, signature)
+    }
 }
 
 /// A share whose record and state were proven; only [`verify`] makes one.
@@ -412,6 +417,18 @@ pub enum Rejected {
     /// The transaction's signature does not hold under the sender's key at that height.
     #[error("the transaction is not signed by its sender's key")]
     Sender,
+    /// An approval's signature does not hold under the authority's key at that height.
+    #[error("the approval of {address} is not signed by its key")]
+    Approval {
+        /// The authority.
+        address: Address,
+    },
+    /// The answer does not say in which block a transaction is, and so not whose key was valid.
+    #[error("the block of transaction {index} is not in the answer")]
+    NoBlock {
+        /// The index of the transaction.
+        index: u64,
+    },
 }
 
 impl Rejected {
@@ -437,6 +454,8 @@ impl Rejected {
             Self::Block { .. } => "block",
             Self::Mismatch { .. } => "mismatch",
             Self::Sender => "sender",
+            Self::Approval { .. } => "approval",
+            Self::NoBlock { .. } => "no-block",
         }
     }
 }
@@ -511,10 +530,7 @@ pub fn verify(bundle: &[u8], trust: &Trust) -> Result<Proven, Rejected> {
     }
     let sender_key = *sender.key_at(state.height).ok_or(Rejected::Sender)?;
     let message = signed_digest(transaction.message());
-    if !trust
-        .sender_keys
-        .verifies(&sender_key, &message, transaction.signature())
-    {
+    if !trust.verifies(&sender_key, &message, transaction.signature()) {
         return Err(Rejected::Sender);
     }
     Ok(Proven {

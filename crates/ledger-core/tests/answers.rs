@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use ipld_core::ipld::Ipld;
-use ledger_core::testing::{Chain, Person, node_key, share, share_id};
+use ledger_core::merkle::leaf_hash;
+use ledger_core::store::MemoryStore;
+use ledger_core::testing::{Chain, Person, genesis, node_key, share, share_id};
 use ledger_core::{
-    Accept, Answer, AnswerBundle, Body, Checkpoint, Error, Height, Question, Rejected, Trust,
-    verify_answer,
+    Accept, Answer, AnswerBundle, Body, Checkpoint, Error, Height, Question, Rejected, RotateKey,
+    Trust, verify_answer,
 };
 use proptest::prelude::*;
 
@@ -68,7 +70,8 @@ fn everything_that_was_asked_is_proven() {
         let state = view.share(&share_id(number)).unwrap();
         assert_eq!(answer.share(&share_id(number)), Some(state.as_ref()));
     }
-    assert_eq!((answer.members().count(), answer.shares().count()), (2, 2));
+    // and the authority, who enrolled them
+    assert_eq!((answer.members().count(), answer.shares().count()), (3, 2));
     assert_eq!(answer.transactions().count(), 9);
     for (index, tx) in answer.transactions() {
         assert_eq!(view.transaction(index).unwrap().as_ref(), Some(tx));
@@ -175,8 +178,7 @@ fn parts_of_another_moment_are_rejected() {
         .send(&Person::new(1), share(7, &[&Person::new(2)]))
         .unwrap();
     let now = ask(&chain, &question);
-    let [then, now] = [then, now]
-        .map(|bytes| serde_ipld_dagcbor::from_slice::<BTreeMap<String, Ipld>>(&bytes).unwrap());
+    let [then, now] = [then, now].map(|bytes| parts(&bytes));
     let trust = trust(&chain);
     for (field, rejected) in [
         ("header", "header"),
@@ -190,6 +192,129 @@ fn parts_of_another_moment_are_rejected() {
             verify_answer(&serde_ipld_dagcbor::to_vec(&mixed).unwrap(), &trust).unwrap_err();
         assert_eq!(found.code(), rejected, "{field}: {found}");
     }
+}
+
+/// The answer about the newest transaction, which is alone in its block, after the node changed it and signed its log again.
+fn invented(chain: &Chain, change: impl FnOnce(&mut BTreeMap<String, Ipld>)) -> Vec<u8> {
+    let view = chain.ledger.view().unwrap();
+    let mut header = view.head().clone();
+    let index = header.log_size - 1;
+    let tx = view.transaction(index).unwrap().unwrap();
+    let mut tx = serde_ipld_dagcbor::from_slice(tx.as_bytes()).unwrap();
+    change(&mut tx);
+    let tx = serde_ipld_dagcbor::to_vec(&tx).unwrap();
+    let path = view.inclusion(index, header.log_size).unwrap();
+    header.log_root = path.root(&leaf_hash(&tx)).unwrap();
+    let note = Checkpoint::sign(chain.ledger.chain(), &header, &node_key());
+    let header: Ipld = serde_ipld_dagcbor::from_slice(&header.to_bytes()).unwrap();
+
+    let question = Question {
+        transactions: vec![index],
+        ..Question::default()
+    };
+    let mut answer = parts(&ask(chain, &question));
+    answer.insert("header".to_owned(), header.clone());
+    answer.insert("checkpoint".to_owned(), Ipld::String(note));
+    for (list, field, value) in [
+        ("blocks", "header", header),
+        ("transactions", "transaction", Ipld::Bytes(tx)),
+    ] {
+        let Some(Ipld::List(claims)) = answer.get_mut(list) else {
+            panic!("no {list}");
+        };
+        let [Ipld::Map(claim)] = claims.as_mut_slice() else {
+            panic!("not one of {list}");
+        };
+        claim.insert(field.to_owned(), value);
+    }
+    serde_ipld_dagcbor::to_vec(&answer).unwrap()
+}
+
+fn parts(answer: &[u8]) -> BTreeMap<String, Ipld> {
+    serde_ipld_dagcbor::from_slice(answer).unwrap()
+}
+
+/// Whoever has the node's key can put into the log what it likes; it cannot sign for a member.
+#[test]
+fn what_the_node_made_up_is_nobodys_transaction() {
+    let chain = chain();
+    let trust = trust(&chain);
+    let unchanged = invented(&chain, |_| {});
+    verify_answer(&unchanged, &trust).unwrap();
+    let unsigned = invented(&chain, |tx| {
+        tx.insert("signature".to_owned(), Ipld::Bytes(vec![0; 64]));
+    });
+    let elsewhere = invented(&chain, |tx| {
+        let Some(Ipld::Map(unsigned)) = tx.get_mut("unsigned") else {
+            panic!("no words");
+        };
+        unsigned.insert("chain".to_owned(), Ipld::Bytes(vec![9; 32]));
+    });
+    let without = |field| {
+        let mut answer = parts(&unchanged);
+        answer.remove(field).unwrap();
+        serde_ipld_dagcbor::to_vec(&answer).unwrap()
+    };
+    for (answer, rejected) in [
+        (unsigned, "sender"),
+        (elsewhere, "wrong-chain"),
+        (without("members"), "sender"),
+        (without("blocks"), "no-block"),
+    ] {
+        let found = verify_answer(&answer, &trust).unwrap_err();
+        assert_eq!(found.code(), rejected, "{found}");
+    }
+}
+
+#[test]
+fn each_signature_is_held_against_the_key_of_then() {
+    let mut chain = Chain::over(MemoryStore::new(), genesis(2, 2), 0);
+    let [one, two, member] = [0, 1, 2].map(Person::new);
+    let enroll = chain.sign(&one, member.enrollment());
+    let enroll = enroll.approve(two.address, &two.key);
+    chain.put(&enroll).unwrap();
+    let approved = invented(&chain, |tx| {
+        let Some(Ipld::List(approvals)) = tx.get_mut("approvals") else {
+            panic!("no approvals");
+        };
+        let [Ipld::Map(approval)] = approvals.as_mut_slice() else {
+            panic!("not one approval");
+        };
+        approval.insert("signature".to_owned(), Ipld::Bytes(vec![0; 64]));
+    });
+    let found = verify_answer(&approved, &trust(&chain)).unwrap_err();
+    assert_eq!(found.code(), "approval", "{found}");
+
+    // another key from the next block on, for who signed and for who approved
+    let (old, mut member) = (member, Person::new(2));
+    member.key = Person::new(3).key;
+    chain.send(&old, share(0, &[&one])).unwrap();
+    for (person, key) in [
+        (&old, member.public_key()),
+        (&two, Person::new(4).public_key()),
+    ] {
+        let rotate = RotateKey {
+            address: person.address,
+            key,
+            cert: None,
+        };
+        chain.send(person, Body::RotateKey(rotate)).unwrap();
+    }
+    let tx = chain.sign(&member, share(1, &[&one]));
+    chain.put(&tx).unwrap();
+    let size = chain.ledger.view().unwrap().head().log_size;
+    let question = Question {
+        transactions: (0..size).collect(),
+        ..Question::default()
+    };
+    assert_eq!(believed(&chain, &question).transactions().count(), 5);
+    let outdated = tx.unsigned().clone().sign(&old.key);
+    let outdated = invented(&chain, |tx| {
+        let signature = Ipld::Bytes(outdated.signature().as_bytes().to_vec());
+        tx.insert("signature".to_owned(), signature);
+    });
+    let found = verify_answer(&outdated, &trust(&chain)).unwrap_err();
+    assert_eq!(found.code(), "sender", "{found}");
 }
 
 /// An answer, and a trust that remembers a checkpoint of four transactions.
@@ -228,7 +353,7 @@ proptest! {
                 let state = view.share(&id).unwrap();
                 prop_assert_eq!(answer.share(&id), Some(state.as_ref()));
             }
-            prop_assert_eq!((answer.members().count(), answer.shares().count()), (2, 2));
+            prop_assert_eq!((answer.members().count(), answer.shares().count()), (3, 2));
             for (index, tx) in answer.transactions() {
                 let recorded = view.transaction(index).unwrap();
                 prop_assert_eq!(Some(tx), recorded.as_ref());

@@ -1,8 +1,10 @@
 //! A client that believes only what is proven, and remembers the last checkpoint that it believed.
 //!
 //! Every answer comes with its proof under the key that the caller trusts. A server can refuse to answer, or leave shares out
-//! of a list; it cannot invent one, hide what became of one that is asked for by name, go back to an earlier state, or
-//! show two histories to the same client.
+//! of a list; without the node's key it cannot invent one, hide what became of one that is asked for by name, go back to an earlier
+//! state, or show two histories to the same client. With it, it still cannot invent a transaction of a member whose key it states
+//! rightly, nor show two histories; that the states follow from the transactions, the keys of members among them, shows
+//! [`Client::replica`], which computes the chain again.
 
 mod batch;
 mod connecting;
