@@ -167,6 +167,46 @@ fn check_reversible<S: Sample + TryFrom<u64>>(layout: Layout, share: usize) {
     );
 }
 
+/// Smooth in the rows that a plan is made of, and noise elsewhere: the plan promises too much, and samples are moved back. The README
+/// said that this takes no more.
+#[test]
+fn a_plan_that_does_not_hold_takes_room_to_move_back() {
+    const COLUMNS: usize = 2048;
+    const ROWS: usize = 1024;
+    let options = Options::new().scheme(Scheme::Reversible);
+    let layout = Layout::new(12).unwrap().with_columns(2048).unwrap();
+    let is_band = |row: usize| {
+        let starts = (0..8).map(|band| 2 + band * (ROWS - 3) / 8);
+        row < 16
+            || starts
+                .into_iter()
+                .any(|start| row + 4 >= start && row < start + 8)
+    };
+    let noise = |i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u16;
+    let original: Vec<u16> = (0..ROWS * COLUMNS)
+        .map(|i| {
+            let values = if is_band(i / COLUMNS) { 2 } else { 400 };
+            2000 + noise(i as u64) % values
+        })
+        .collect();
+    let mut samples = original.clone();
+    let holds = capacity(Cover::new(&samples, layout).unwrap(), &options).unwrap();
+    let payload = vec![0xA5; holds.payload_bytes() * 9 / 10];
+    let (embedding, done) = held(|| {
+        let cover = CoverMut::new(&mut samples, layout).unwrap();
+        embed(cover, &payload, &options)
+    });
+    done.unwrap();
+    let most = payload.len() + 3 * 2 * COLUMNS + (256 << 10);
+    let back = payload.len() + samples.len() / 8;
+    let told = format!("{} bytes: {embedding}, {most} and {back}", payload.len());
+    println!("{told}");
+    assert!(embedding > most, "the plan held: {told}");
+    assert!(embedding <= most + back, "{told}");
+    let recovered = recover(CoverMut::new(&mut samples, layout).unwrap(), &options);
+    assert!(recovered.unwrap() == payload && samples == original);
+}
+
 fn check_adaptive<S: Sample + TryFrom<u64>>(
     layout: Layout,
     costs: Costs,
