@@ -71,7 +71,8 @@ pub fn placed<S>(samples: &mut [S], offset: usize, count: usize) -> &mut [S] {
     &mut samples[start..start + count]
 }
 
-/// The median over paired rounds of how many times faster the second is, and the second's median time.
+/// The median over paired rounds of how many times faster the second is, and what the second took in the round of that median, which is
+/// no median of times.
 pub fn paired(mut first: impl FnMut(), mut second: impl FnMut()) -> (f64, Duration) {
     first();
     second();
