@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use lsb_stego::metric::{Comparison, Peak, compare_par, ssim_par};
+use lsb_stego::metric::{Comparison, Peak, compare_par, ssim_against_par};
 use lsb_stego::{Cover, Layout, Sample};
 use medical_image::{Geometry, Picture, Samples};
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ impl Measured {
         let (a, b) = (Cover::new(a, layout)?, Cover::new(b, layout)?);
         Ok(Self {
             comparison: compare_par(a, b)?,
-            ssim: [ssim_par(a, b, Peak::Stored)?, ssim_par(a, b, Peak::Range)?],
+            ssim: ssim_against_par(a, b, PEAKS.map(|(peak, _)| peak))?,
         })
     }
 

@@ -23,6 +23,7 @@ use core::ops::Range;
 use std::vec;
 use std::vec::Vec;
 
+use crate::arch::{Simd, Task, dispatch};
 use crate::join::{Join, Serial};
 use crate::plane::{PART, fold};
 use crate::{Cover, Error, Level, Result, Sample};
@@ -30,9 +31,11 @@ use crate::{Cover, Error, Level, Result, Sample};
 mod squares;
 mod ssim;
 
+use squares::CHUNK;
+
 pub use ssim::ssim;
 #[cfg(feature = "rayon")]
-pub use ssim::ssim_par;
+pub use ssim::{ssim_against_par, ssim_par};
 
 /// What a signal's power is measured against; a PSNR without it is half a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +205,18 @@ fn compare_with<J: Join, S: Sample>(
     let part = |pixels: Range<usize>| {
         let mut part = Part::new(layout.peak());
         for (a, b) in &all {
-            part.add(a, b, channels, pixels.clone());
+            let samples = pixels.start * channels..(pixels.end * channels).min(a.len());
+            let [a, b] = [a, b].map(|of| of.get(samples.clone()).unwrap_or_default());
+            let part = &mut part;
+            dispatch(
+                level,
+                Channel {
+                    a,
+                    b,
+                    channels,
+                    part,
+                },
+            );
         }
         part
     };
@@ -219,6 +233,39 @@ fn compare_with<J: Join, S: Sample>(
         correlation: whole.sums.correlation(),
         moved: whole.histogram.iter().map(|n| n.unsigned_abs()).sum(),
     })
+}
+
+/// The samples of one channel of two images, with which both begin.
+struct Channel<'a, S> {
+    a: &'a [S],
+    b: &'a [S],
+    channels: usize,
+    part: &'a mut Part,
+}
+
+impl<S: Sample> Task for Channel<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self, _: V) {
+        let Self {
+            a,
+            b,
+            channels,
+            part,
+        } = self;
+        let stored = u16::try_from(part.histogram.len() - 1).unwrap_or(u16::MAX);
+        let value = |&sample: &S| Into::<u16>::into(sample) & stored;
+        let length = CHUNK * channels;
+        for (a, b) in a.chunks(length).zip(b.chunks(length)) {
+            if channels == 1 {
+                part.add(a.iter().map(value).zip(b.iter().map(value)));
+            } else {
+                let [a, b] = [a, b].map(|of| of.iter().step_by(channels).map(value));
+                part.add(a.zip(b));
+            }
+        }
+    }
 }
 
 /// What a part of two images says.
@@ -244,26 +291,41 @@ impl Part {
         }
     }
 
-    /// Adds the samples of one channel; both slices begin with it.
-    fn add<S: Sample>(&mut self, a: &[S], b: &[S], channels: usize, pixels: Range<usize>) {
-        let samples = pixels.start * channels..(pixels.end * channels).min(a.len());
-        let (Some(a), Some(b)) = (a.get(samples.clone()), b.get(samples)) else {
-            return;
-        };
-        let stored = u16::try_from(self.histogram.len() - 1).unwrap_or(u16::MAX);
-        for (&a, &b) in a.iter().step_by(channels).zip(b.iter().step_by(channels)) {
-            let (a, b): (u16, u16) = (a.into(), b.into());
-            let (a, b) = (a & stored, b & stored);
+    /// Adds at most [`CHUNK`] pairs of samples, which the compiler turns into SIMD instructions of the level where they follow one another.
+    #[inline(always)]
+    fn add(&mut self, pairs: impl Iterator<Item = (u16, u16)> + Clone) {
+        let (mut n, mut a_sum, mut b_sum, mut changed) = (0u32, 0u32, 0u32, 0u32);
+        let (mut aa, mut bb, mut ab) = (0u64, 0u64, 0u64);
+        let (mut largest, mut low, mut high) = (0u16, u16::MAX, 0u16);
+        for (a, b) in pairs.clone() {
             let difference = a.abs_diff(b);
-            self.changed += u64::from(difference > 0);
-            self.largest = self.largest.max(difference);
-            self.low = self.low.min(a);
-            self.high = self.high.max(a);
-            if difference > 0 {
+            changed += u32::from(difference > 0);
+            largest = largest.max(difference);
+            (low, high) = (low.min(a), high.max(a));
+            let (a, b) = (u32::from(a), u32::from(b));
+            n += 1;
+            a_sum += a;
+            b_sum += b;
+            aa += u64::from(a * a);
+            bb += u64::from(b * b);
+            ab += u64::from(a * b);
+        }
+        self.changed += u64::from(changed);
+        self.largest = self.largest.max(largest);
+        (self.low, self.high) = (self.low.min(low), self.high.max(high));
+        self.sums.add(Sums {
+            n: n.into(),
+            a: a_sum.into(),
+            b: b_sum.into(),
+            aa: aa.into(),
+            bb: bb.into(),
+            ab: ab.into(),
+        });
+        if changed > 0 {
+            for (a, b) in pairs.filter(|(a, b)| a != b) {
                 self.histogram[usize::from(a)] += 1;
                 self.histogram[usize::from(b)] -= 1;
             }
-            self.sums.add(a, b);
         }
     }
 
@@ -272,7 +334,7 @@ impl Part {
         self.largest = self.largest.max(other.largest);
         self.low = self.low.min(other.low);
         self.high = self.high.max(other.high);
-        self.sums = self.sums.join(other.sums);
+        self.sums.add(other.sums);
         for (count, other) in self.histogram.iter_mut().zip(other.histogram) {
             *count += other;
         }
@@ -367,26 +429,13 @@ struct Sums {
 }
 
 impl Sums {
-    #[inline(always)]
-    fn add(&mut self, a: u16, b: u16) {
-        let (a, b) = (u32::from(a), u32::from(b));
-        self.n += 1;
-        self.a += i128::from(a);
-        self.b += i128::from(b);
-        self.aa += i128::from(a * a);
-        self.bb += i128::from(b * b);
-        self.ab += i128::from(a * b);
-    }
-
-    fn join(self, other: Self) -> Self {
-        Self {
-            n: self.n + other.n,
-            a: self.a + other.a,
-            b: self.b + other.b,
-            aa: self.aa + other.aa,
-            bb: self.bb + other.bb,
-            ab: self.ab + other.ab,
-        }
+    fn add(&mut self, other: Self) {
+        self.n += other.n;
+        self.a += other.a;
+        self.b += other.b;
+        self.aa += other.aa;
+        self.bb += other.bb;
+        self.ab += other.ab;
     }
 
     fn correlation(&self) -> f64 {

@@ -10,7 +10,7 @@ use crate::plane::{PART, fold};
 use crate::{Cover, Layout, Level, Sample};
 
 /// Samples after which sums of 32 bits are emptied.
-const CHUNK: usize = 1 << 14;
+pub(super) const CHUNK: usize = 1 << 14;
 
 /// The sum over the carrying channels; both covers have the layout of the first and as many samples.
 pub(super) fn squares<J: Join, S: Sample>(

@@ -483,7 +483,7 @@ fn every_core_gives_the_same() {
     use lsb_stego::detect::{
         chi_square_par, regular_singular_par, sample_pairs_par, weighted_stego_par,
     };
-    use lsb_stego::metric::{compare_par, mse_par, ssim_par};
+    use lsb_stego::metric::{compare_par, mse_par, ssim_against_par, ssim_par};
 
     let ct = bytes();
     for (columns, rows, channels, carrying) in
@@ -508,6 +508,9 @@ fn every_core_gives_the_same() {
         assert_eq!(format!("{serial:?}"), format!("{parallel:?}"));
         assert_eq!(mse(a, b).unwrap(), serial.mse());
         assert_eq!(ssim_par(a, b, Peak::Range), ssim(a, b, Peak::Range));
+        let peaks = [Peak::Stored, Peak::Range];
+        let against = peaks.map(|peak| ssim(a, b, peak).unwrap());
+        assert_eq!(ssim_against_par(a, b, peaks), Ok(against));
         assert_eq!(sample_pairs_par(b), sample_pairs(b));
         assert_eq!(regular_singular_par(b), regular_singular(b));
         assert_eq!(weighted_stego_par(b), weighted_stego(b));
