@@ -86,6 +86,8 @@ pub(crate) struct Target {
     path: PathBuf,
     place: Place,
     existing: Existing,
+    /// Its permissions, before the umask.
+    mode: u32,
 }
 
 /// Where the bytes wait for [`Target::commit`].
@@ -108,14 +110,47 @@ enum Existing {
     Kept,
 }
 
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readers {
+    /// Its owner alone (0600): keys, and what was decrypted or hidden.
+    Owner,
+    /// Whoever the umask says, as of any other program's files, and no more than might read what stood there: what is made for others.
+    Others,
+}
+
+impl Readers {
+    /// The permissions of a file at this path, before the umask.
+    fn mode(self, path: &Path) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            #[cfg(unix)]
+            Self::Others => {
+                use std::os::unix::fs::PermissionsExt as _;
+                let stood = path.metadata().map(|at| at.permissions().mode());
+                stood.unwrap_or(0o666) & 0o666
+            }
+            #[cfg(not(unix))]
+            Self::Others => 0o666,
+        }
+    }
+}
+
 impl Target {
     /// Makes a temporary file and removes it, so that a target that cannot be written is known before any work is done. What goes to
     /// stdout (`-`), a device or a pipe is kept in memory until commit.
     pub(crate) fn new(path: &Path) -> Result<Self> {
-        Self::at(path, Existing::Replaced, || Ok(Place::Memory(Vec::new())))
+        Self::replacing(path, Readers::Owner)
     }
 
-    /// As [`Target::new`], but what goes to stdout, a device or a pipe goes as it comes: for what need not be whole to be shown.
+    fn replacing(path: &Path, readers: Readers) -> Result<Self> {
+        Self::at(path, Existing::Replaced, readers, || {
+            Ok(Place::Memory(Vec::new()))
+        })
+    }
+
+    /// As [`Target::new`], but for others to read, and what goes to stdout, a device or a pipe goes as it comes: for what need not be
+    /// whole to be shown.
     pub(crate) fn streamed(path: &Path) -> Result<Self> {
         Self::streaming(path, Existing::Replaced)
     }
@@ -132,7 +167,7 @@ impl Target {
     }
 
     fn streaming(path: &Path, existing: Existing) -> Result<Self> {
-        Self::at(path, existing, || {
+        Self::at(path, existing, Readers::Others, || {
             Ok(if is_dash(path) {
                 Place::Gone
             } else {
@@ -146,11 +181,23 @@ impl Target {
     /// # Errors
     /// Says so when there is a file already; so does [`Target::commit`], when it came in the meantime.
     pub(crate) fn fresh(path: &Path) -> Result<Self> {
-        check_new(path)?;
-        Self::at(path, Existing::Kept, || Ok(Place::Memory(Vec::new())))
+        Self::beside_none(path, Readers::Owner)
     }
 
-    fn at(path: &Path, existing: Existing, stream: impl FnOnce() -> Result<Place>) -> Result<Self> {
+    fn beside_none(path: &Path, readers: Readers) -> Result<Self> {
+        check_new(path)?;
+        Self::at(path, Existing::Kept, readers, || {
+            Ok(Place::Memory(Vec::new()))
+        })
+    }
+
+    fn at(
+        path: &Path,
+        existing: Existing,
+        readers: Readers,
+        stream: impl FnOnce() -> Result<Place>,
+    ) -> Result<Self> {
+        let mode = readers.mode(path);
         let place = if is_stream(path) {
             stream()?
         } else {
@@ -158,7 +205,7 @@ impl Target {
                 bail!("{} is a directory; name the file to write", path.display());
             }
             let directory = parent(path);
-            Temporary::new(directory)
+            Temporary::new(directory, mode)
                 .with_context(|| format!("cannot write in {}", directory.display()))?;
             Place::Beside(None)
         };
@@ -166,6 +213,7 @@ impl Target {
             path: path.to_owned(),
             place,
             existing,
+            mode,
         })
     }
 
@@ -190,7 +238,7 @@ impl Target {
             Place::Beside(temporary) => {
                 let fail = || format!("cannot write {}", path.display());
                 // of no bytes
-                let made = temporary.map_or_else(|| Temporary::new(parent(&path)), Ok);
+                let made = temporary.map_or_else(|| Temporary::new(parent(&path), self.mode), Ok);
                 let temporary = made.with_context(fail)?;
                 temporary.sync().with_context(fail)?;
                 let persisted = temporary.persist(|file| match self.existing {
@@ -244,7 +292,7 @@ impl Write for Target {
             Place::Beside(file) => {
                 let file = match file {
                     Some(file) => file,
-                    None => file.insert(Temporary::new(parent(&self.path))?),
+                    None => file.insert(Temporary::new(parent(&self.path), self.mode)?),
                 };
                 file.write(bytes)
             }
@@ -264,7 +312,7 @@ impl Write for Target {
     }
 }
 
-/// Writes `bytes` at `path` (`-` is stdout), whole or not at all.
+/// Writes `bytes` at `path` (`-` is stdout), whole or not at all, for its owner alone to read.
 ///
 /// # Errors
 /// Names the file.
@@ -272,16 +320,21 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Target::new(path)?.fill(bytes)
 }
 
-/// As [`write()`], but replaces nothing; a file that has just these bytes already is as good as written.
+/// As [`write()`], but for others to read, as far as the umask lets them.
+pub(crate) fn publish(path: &Path, bytes: &[u8]) -> Result<()> {
+    Target::replacing(path, Readers::Others)?.fill(bytes)
+}
+
+/// As [`publish`], but replaces nothing; a file that has just these bytes already is as good as written.
 ///
 /// # Errors
 /// Names the file, and says so when there is another one.
-pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn publish_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let is_written = path.is_file() && read_start(path, bytes.len() as u64 + 1)? == bytes;
     if is_written {
         return Ok(());
     }
-    Target::fresh(path)?.fill(bytes)
+    Target::beside_none(path, Readers::Others)?.fill(bytes)
 }
 
 /// Whether `path` means stdin or stdout; Unix has a name of its own for the latter.

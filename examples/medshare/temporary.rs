@@ -16,13 +16,21 @@ pub(crate) struct Temporary {
 }
 
 impl Temporary {
-    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
+    /// With these permissions, less the umask, where files have such.
+    pub(crate) fn new(folder: &Path, mode: u32) -> io::Result<Self> {
         watch();
         // held while the file is made, so that a signal finds it on the list
         let mut open = open();
-        let file = tempfile::Builder::new()
-            .prefix(".medshare-")
-            .tempfile_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".medshare-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            builder.permissions(std::fs::Permissions::from_mode(mode));
+        }
+        #[cfg(not(unix))]
+        let _ = mode;
+        let file = builder.tempfile_in(folder)?;
         let listed = Listed(file.path().to_owned());
         open.push(listed.0.clone());
         Ok(Self { file, listed })

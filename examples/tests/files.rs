@@ -140,6 +140,50 @@ fn a_file_of_others_is_not_signed_into() {
     assert_eq!(fs::read(place.path("signed")).unwrap(), b"of others");
 }
 
+/// All were for their owner alone, whatever the umask said, also over a file that others could read: a report could not be shown.
+#[test]
+#[cfg(unix)]
+fn what_is_made_for_others_follows_the_umask() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::empty();
+    fs::write(place.path("scan.tif"), tiff(64, 64)).unwrap();
+    fs::write(place.path("letter"), "Dear Bob").unwrap();
+    fs::write(place.path("stood"), "closed").unwrap();
+    fs::set_permissions(place.path("stood"), fs::Permissions::from_mode(0o600)).unwrap();
+    let shell = |umask: &str, line: &str| {
+        let line = format!(
+            "umask {umask} && exec {} {line}",
+            env!("CARGO_BIN_EXE_medshare")
+        );
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &line])
+            .current_dir(place.directory.path());
+        Ran::of(shell.output().unwrap()).ok();
+    };
+    let hide = "hide scan.tif --payload letter --out";
+    shell("022", &format!("{hide} stego"));
+    shell("027", &format!("{hide} group"));
+    shell("022", &format!("{hide} stood"));
+    shell("022", "extract stego --out back");
+    shell(
+        "022",
+        "lab scan.tif --schemes replacement --rates 0.5 --out lab",
+    );
+    for (file, expected) in [
+        ("stego", 0o644),
+        ("group", 0o640),
+        ("lab/report.html", 0o644),
+        ("lab/results.csv", 0o644),
+        // what was closed stays so, and what was hidden is nobody else's
+        ("stood", 0o600),
+        ("back", 0o600),
+    ] {
+        let mode = fs::metadata(place.path(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, expected, "{file}: {mode:o}");
+    }
+}
+
 /// `cert --out HOME/key.pgp` put the cert in the place of the only secret key.
 #[test]
 fn a_cert_is_written_over_nothing_else() {

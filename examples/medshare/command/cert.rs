@@ -24,7 +24,7 @@ impl Args {
         let cert = self.home.open()?.cert()?;
         let armored = cert.to_armored();
         match &self.out {
-            Some(path) => file::write_new(path, armored.as_bytes())?,
+            Some(path) => file::publish_new(path, armored.as_bytes())?,
             None => output.line(armored.trim_end()),
         }
         Ok(Outcome::done(json!({

@@ -47,7 +47,7 @@ impl Args {
             | SchemeName::Matrix
             | SchemeName::Adaptive => picture.overwrite(&samples)?,
         };
-        file::write(&self.out, &stego)?;
+        file::publish(&self.out, &stego)?;
         let text = format!(
             "hid {} in {} by {way}: a frame of {} bits in {} samples",
             size(payload.len() as u64),

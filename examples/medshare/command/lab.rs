@@ -201,7 +201,7 @@ impl Args {
             ("report.html", report::html(&results)),
         ];
         for (name, text) in &files {
-            file::write(&self.out.join(name), text.as_bytes())?;
+            file::publish(&self.out.join(name), text.as_bytes())?;
         }
         let skipped = results
             .rows

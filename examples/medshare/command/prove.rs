@@ -38,7 +38,7 @@ impl Args {
                 return Ok(Outcome::rejected(None, rejected, fields));
             }
         };
-        file::write(&self.out, &bundle)?;
+        file::publish(&self.out, &bundle)?;
         let text = format!(
             "{} that prove share {share_id} to whoever trusts {}",
             size(u64::try_from(bundle.len())?),
