@@ -175,7 +175,7 @@ impl<S: LedgerStore> Ledger<S> {
         let wrong = |reason: String| Error::damaged(format!("block {height}: {reason}"));
         let mut staged = self.begin(block.header.time)?;
         for tx in &block.transactions {
-            staged.apply(tx).map_err(|error| match error {
+            staged.apply_recorded(tx).map_err(|error| match error {
                 // a disk that fails says nothing about the block
                 Error::Store { .. } => error,
                 other => wrong(other.to_string()),

@@ -126,6 +126,23 @@ impl Genesis {
         LogKey::new(self.chain(), self.node_key)
     }
 
+    /// Checks that a new chain should start from it: [`Genesis::check`], and no key is that of two authorities, whose holder would be
+    /// several of those who decide. There are chains that started so before, and they go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Genesis`] with what is wrong.
+    pub fn check_new(&self) -> Result<()> {
+        self.check()?;
+        let mut keys = BTreeSet::new();
+        match self.authorities.iter().find(|one| !keys.insert(one.key)) {
+            None => Ok(()),
+            Some(one) => Err(Error::Genesis {
+                reason: format!("authority {} has the key of another one", one.address),
+            }),
+        }
+    }
+
     /// Checks that a chain can start from it.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::merkle::{Appended, InclusionProof, Peaks, Tiles, joined, leaf_hash};
-use crate::rules::{Change, Position, View, admit, authenticate, transition};
+use crate::rules::{Change, Position, View, admit, authenticate, newly, transition};
 use crate::state::{member_key, share_key};
 use crate::store::{Batch, LedgerStore, Snapshot, Table};
 use crate::tx::Body;
@@ -350,7 +350,12 @@ impl<R: Snapshot> Staged<R> {
     ///
     /// [`Error::Refused`] with the reason; or a failure of the store, after which this block should be dropped.
     pub fn apply(&mut self, tx: &Transaction) -> Result<Receipt> {
-        self.apply_signed(tx, None)
+        self.apply_signed(tx, None, true)
+    }
+
+    /// As [`Staged::apply`], for a transaction that is recorded in a block already.
+    pub(crate) fn apply_recorded(&mut self, tx: &Transaction) -> Result<Receipt> {
+        self.apply_signed(tx, None, false)
     }
 
     /// As [`Staged::apply`], for a transaction whose signature was checked ahead; it is checked again here when another
@@ -360,10 +365,15 @@ impl<R: Snapshot> Staged<R> {
     ///
     /// As [`Staged::apply`].
     pub fn apply_verified(&mut self, tx: &Transaction, verified: &Verified) -> Result<Receipt> {
-        self.apply_signed(tx, Some(verified))
+        self.apply_signed(tx, Some(verified), true)
     }
 
-    fn apply_signed(&mut self, tx: &Transaction, verified: Option<&Verified>) -> Result<Receipt> {
+    fn apply_signed(
+        &mut self,
+        tx: &Transaction,
+        verified: Option<&Verified>,
+        is_new: bool,
+    ) -> Result<Receipt> {
         let index = self.log.peaks.size();
         let at = Position {
             height: self.height,
@@ -380,6 +390,9 @@ impl<R: Snapshot> Staged<R> {
             authenticate(tx.sender(), &sender, tx, self.height)?;
         }
         let change = transition(self, &self.genesis, tx, at)?;
+        if is_new {
+            newly(self, tx, self.height)?;
+        }
         // none when this block has changed it already
         let stored = match sender {
             Cow::Owned(sender) => Some(sender),

@@ -148,6 +148,18 @@ pub enum Refusal {
     /// Approvals on a transaction that needs none.
     #[error("this transaction takes no approvals")]
     NeedlessApproval,
+    /// Approvals that do not stand in rising order of their addresses: with another order it would be another transaction.
+    #[error("the approval of {address} does not stand in the order of the addresses")]
+    ApprovalOrder {
+        /// The first authority that stands behind a greater address.
+        address: Address,
+    },
+    /// One key for two of the authorities who sign together.
+    #[error("{address} signs with the key of another authority")]
+    SharedKey {
+        /// The second of the two.
+        address: Address,
+    },
     /// Enrolled already.
     #[error("{address} is a member already")]
     MemberExists {
@@ -255,6 +267,8 @@ impl Refusal {
             Self::ThresholdNotMet { .. } => "threshold-not-met",
             Self::TooFewAuthorities { .. } => "too-few-authorities",
             Self::NeedlessApproval => "needless-approval",
+            Self::ApprovalOrder { .. } => "approval-order",
+            Self::SharedKey { .. } => "shared-key",
             Self::MemberExists { .. } => "member-exists",
             Self::UnknownMember { .. } => "unknown-member",
             Self::RevokedMember { .. } => "revoked-member",

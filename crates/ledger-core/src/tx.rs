@@ -445,6 +445,8 @@ impl Transaction {
             authority,
             signature,
         });
+        // in the one order that a ledger takes, whoever approved first
+        wire.approvals.sort_by_key(|approval| approval.authority);
         Self::assemble(wire)
     }
 

@@ -351,6 +351,32 @@ fn authorities(
     Ok(())
 }
 
+/// What a transaction must be that is recorded from now on. Ledgers hold others, which were recorded when this was no rule, so that no
+/// recorded one is held against it.
+pub(crate) fn newly(view: &impl View, tx: &Transaction, height: Height) -> Result<()> {
+    let approvals = tx.approvals();
+    let out_of_order = approvals
+        .windows(2)
+        .find(|pair| matches!(pair, [one, next] if one.authority >= next.authority));
+    if let Some([_, next]) = out_of_order {
+        let address = next.authority;
+        return Err(Refusal::ApprovalOrder { address }.into());
+    }
+    let mut keys = BTreeSet::new();
+    let mut distinct = |address: Address| -> Result<bool> {
+        let member = view.member(&address)?;
+        let key = member.and_then(|member| member.key_at(height).copied());
+        Ok(key.is_none_or(|key| keys.insert(key)))
+    };
+    distinct(*tx.sender())?;
+    for address in approvals.iter().map(|approval| approval.authority) {
+        if !distinct(address)? {
+            return Err(Refusal::SharedKey { address }.into());
+        }
+    }
+    Ok(())
+}
+
 /// Checks that enough authorities remain without this member to reach the threshold.
 fn enough_remain(view: &impl View, genesis: &Genesis, without: &Address) -> Result<()> {
     if !genesis.is_authority(without) {

@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use ipld_core::ipld::Ipld;
+
 use super::{Position, View, admit, transition};
-use crate::testing::{FOUNDED, Person, content, genesis, share, share_id};
+use crate::store::MemoryStore;
+use crate::testing::{Chain, FOUNDED, Person, content, genesis, share, share_id};
 use crate::{
-    Accept, Address, Body, Error, Grant, Height, MemberState, ReceiverState, Reject, Result,
-    Revoke, RevokeMember, RotateKey, ShareId, ShareState, Status, Unsigned, Withdraw,
+    Accept, Address, Body, Error, Grant, Height, MemberState, ReceiverState, Refusal, Reject,
+    Result, Revoke, RevokeMember, RotateKey, ShareId, ShareState, Status, Transaction, Unsigned,
+    Withdraw,
 };
 
 /// Two authorities are left of three, and two must sign.
@@ -240,4 +244,60 @@ fn the_table_in_the_documents_is_what_the_function_says() {
         design.contains(&format!("\n\n{tables}\n")),
         "the tables in DESIGN.md should be\n\n{tables}"
     );
+}
+
+/// The same signatures the other way round, which anybody can do who sees them.
+fn reversed(tx: &Transaction) -> Transaction {
+    let mut parts: BTreeMap<String, Ipld> =
+        serde_ipld_dagcbor::from_slice(tx.as_bytes()).expect("DAG-CBOR");
+    let Some(Ipld::List(approvals)) = parts.get_mut("approvals") else {
+        panic!("no approvals");
+    };
+    approvals.reverse();
+    let bytes = serde_ipld_dagcbor::to_vec(&parts).expect("DAG-CBOR");
+    Transaction::from_bytes(&bytes).expect("a transaction")
+}
+
+#[test]
+fn nobody_gives_an_approved_transaction_another_name() {
+    let mut chain = Chain::over(MemoryStore::new(), genesis(3, 3), 0);
+    let [zero, one, two, member] = [0, 1, 2, 9].map(Person::new);
+    let alone = chain.sign(&zero, member.enrollment());
+    let approved = |[first, second]: [&Person; 2]| {
+        let tx = alone.clone().approve(first.address, &first.key);
+        tx.approve(second.address, &second.key)
+    };
+    let tx = approved([&one, &two]);
+    assert_eq!(tx.id(), approved([&two, &one]).id(), "whoever is first");
+    let other = reversed(&tx);
+    assert_ne!(tx.id(), other.id());
+    let refused = chain.put(&other).unwrap_err();
+    assert!(
+        matches!(refused, Error::Refused(Refusal::ApprovalOrder { .. })),
+        "{refused}"
+    );
+    chain.put(&tx).unwrap();
+}
+
+/// There may be chains from before the rule.
+#[test]
+fn what_was_recorded_before_is_replayed() {
+    let mut genesis = genesis(3, 3);
+    let key = genesis.authorities[0].key;
+    genesis.authorities[1].key = key;
+    assert!(genesis.check().is_ok() && genesis.check_new().is_err());
+    let chain = Chain::over(MemoryStore::new(), genesis, 0);
+    let [zero, one, two, member] = [0, 1, 2, 9].map(Person::new);
+    let tx = chain.sign(&zero, member.enrollment());
+    let tx = tx.approve(one.address, &zero.key);
+    let tx = tx.approve(two.address, &two.key);
+    let mut staged = chain.ledger.begin(chain.time + 1).unwrap();
+    let refused = staged.apply(&tx).unwrap_err();
+    assert!(
+        matches!(refused, Error::Refused(Refusal::SharedKey { .. })),
+        "{refused}"
+    );
+    staged.apply_recorded(&reversed(&tx)).unwrap();
+    chain.ledger.commit(&staged.finish().unwrap()).unwrap();
+    assert_eq!(chain.ledger.audit(|_, _| {}).unwrap().transactions, 1);
 }

@@ -106,7 +106,9 @@ impl Node {
             threshold: founding.threshold,
             tolerance: founding.tolerance,
         };
-        let ledger = Ledger::found_with(store, genesis, &[(NODE_KEY, secret.as_slice())])
+        let ledger = genesis
+            .check_new()
+            .and_then(|()| Ledger::found_with(store, genesis, &[(NODE_KEY, secret.as_slice())]))
             .map_err(|e| at(path, e))?;
         sync_name(path).map_err(|source| Error::File {
             path: path.to_owned(),

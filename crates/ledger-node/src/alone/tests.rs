@@ -180,3 +180,13 @@ fn a_block_takes_what_an_answer_has_room_for() {
     assert_eq!(sizes(&node), [0, MAX_BLOCK_TRANSACTIONS as u64, 1]);
     assert!(node.submit_all(&[]).unwrap().is_empty());
 }
+
+#[test]
+fn no_key_is_that_of_two_founders() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = [0, 1].map(Person::new);
+    let twice = ledger_core::Authority::new(other.address, one.public_key());
+    let founding = Founding::new("test", one.authority()).authority(twice);
+    let refused = Node::found(&folder.path().join("ledger"), founding.threshold(2));
+    assert!(refused.unwrap_err().to_string().contains("key of another"));
+}
