@@ -168,7 +168,17 @@ pub(super) fn make_private(path: &Path) -> Result<()> {
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|source| Error::File {
+    let made = options.open(path).and_then(|file| {
+        // the mode above is of new files only; what has bytes is not ours to change
+        #[cfg(unix)]
+        if file.metadata()?.len() == 0 {
+            use std::os::unix::fs::PermissionsExt as _;
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+        drop(file);
+        Ok(())
+    });
+    made.map_err(|source| Error::File {
         path: path.to_owned(),
         source,
     })

@@ -181,6 +181,28 @@ fn a_block_takes_what_an_answer_has_room_for() {
     assert!(node.submit_all(&[]).unwrap().is_empty());
 }
 
+/// The node's key lies in it, whoever made the file.
+#[cfg(unix)]
+#[test]
+fn a_ledger_in_a_file_that_was_empty_is_its_owners_alone() {
+    use std::fs::{Permissions, metadata, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let founding = || Founding::new("test", Person::new(0).authority());
+    let open_to_all = || set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let mode = || metadata(&path).unwrap().permissions().mode() & 0o777;
+    write(&path, "").unwrap();
+    open_to_all();
+    drop(Node::found(&path, founding()).unwrap());
+    assert_eq!(mode(), 0o600);
+    // what is somebody's already stays as it is
+    open_to_all();
+    Node::found(&path, founding()).unwrap_err();
+    assert_eq!(mode(), 0o644);
+}
+
 #[test]
 fn no_key_is_that_of_two_founders() {
     let folder = tempfile::tempdir().unwrap();
