@@ -68,10 +68,35 @@ impl Problem {
         Error::Server {
             url,
             status,
-            code,
-            detail,
+            code: shown(&code),
+            detail: shown(&detail),
         }
     }
+}
+
+/// The most characters of a server's words that are told.
+const WORDS: usize = 1000;
+
+/// A server's words as they can be told: what would move a terminal's cursor, or turn the direction of its text, is spelled out.
+fn shown(words: &str) -> String {
+    let mut told = String::new();
+    for (number, character) in words.chars().enumerate() {
+        if number == WORDS {
+            told.push('…');
+            break;
+        }
+        match character {
+            '\u{200e}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2028}'..='\u{2029}'
+            | '\u{2066}'..='\u{2069}' => {
+                told.extend(character.escape_default());
+            }
+            _ if character.is_control() => told.extend(character.escape_default()),
+            _ => told.push(character),
+        }
+    }
+    told
 }
 
 impl Replied {
@@ -292,4 +317,28 @@ fn replied(url: String, response: Result<Response<Body>, ureq::Error>) -> Result
         stream,
         wait: wait.map(Duration::from_secs),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_words_move_no_cursor_and_end() {
+        let problem = Problem {
+            status: 500,
+            code: "x\u{1b}[7m".to_owned(),
+            detail: format!(
+                "\u{1b}[2J\r\u{9b}31m\u{202e}größer: {}",
+                "a".repeat(100_000)
+            ),
+        };
+        let told = problem.of("http://node".to_owned(), 500).to_string();
+        assert!(!told.contains(|c: char| c.is_control() || c == '\u{202e}'));
+        assert!(
+            told.contains("\\u{1b}[2J\\r\\u{9b}31m\\u{202e}größer: aaa"),
+            "{told}"
+        );
+        assert!(told.chars().count() < WORDS + 200 && told.ends_with('…'));
+    }
 }
