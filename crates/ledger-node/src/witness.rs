@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ledger_core::{
-    AddCheckpoint, ChainId, Checkpoint, LogKey, NotCosigned, PublicKey, Witness, WitnessKey,
+    AddCheckpoint, ChainId, Checkpoint, Digest, LogKey, NotCosigned, PublicKey, Witness, WitnessKey,
 };
 use zeroize::Zeroizing;
 
@@ -27,9 +27,15 @@ use crate::{Error, Result, file};
 pub struct Witnessing {
     key: WitnessKey,
     folder: PathBuf,
-    logs: BTreeMap<String, Mutex<Witness>>,
+    logs: BTreeMap<String, Mutex<Witnessed>>,
     // locked for as long as it is open
     _key_file: File,
+}
+
+/// The witness of one log, and the header of the checkpoint that is on disk.
+struct Witnessed {
+    witness: Witness,
+    on_disk: Option<Digest>,
 }
 
 impl fmt::Debug for Witnessing {
@@ -77,8 +83,9 @@ impl Witnessing {
         let mut witnesses = BTreeMap::new();
         for log in logs {
             let last = last(&kept_in(folder, log.chain()), log)?;
+            let on_disk = last.as_ref().map(Checkpoint::header);
             let witness = Witness::new(name, key.clone(), *log, last).map_err(Error::Ledger)?;
-            witnesses.insert(log.origin(), Mutex::new(witness));
+            witnesses.insert(log.origin(), Mutex::new(Witnessed { witness, on_disk }));
         }
         Ok(Self {
             key: WitnessKey::new(name, PublicKey::from(&key)).map_err(Error::Ledger)?,
@@ -117,16 +124,21 @@ impl Witnessing {
             Ok(request) => request,
             Err(reason) => return Ok(Err(NotCosigned::Malformed { reason })),
         };
-        let Some(witness) = self.logs.get(request.origin()) else {
+        let Some(witnessed) = self.logs.get(request.origin()) else {
             let origin = request.origin().chars().take(128).collect();
             return Ok(Err(NotCosigned::UnknownLog { origin }));
         };
         // held until it is on disk: two requests at once cannot take the file back
-        let mut witness = witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut witnessed = witnessed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Witnessed { witness, on_disk } = &mut *witnessed;
         let cosigned = witness.add_checkpoint(&request, time);
         if let (Ok(_), Some(last)) = (&cosigned, witness.last()) {
-            let path = kept_in(&self.folder, last.chain());
-            file::write(&path, last.note().as_bytes()).map_err(|error| kept(&path, &error))?;
+            // whoever repeats the newest note would have the disk synced each time
+            if *on_disk != Some(last.header()) {
+                let path = kept_in(&self.folder, last.chain());
+                file::write(&path, last.note().as_bytes()).map_err(|error| kept(&path, &error))?;
+                *on_disk = Some(last.header());
+            }
         }
         Ok(cosigned)
     }
@@ -151,5 +163,42 @@ fn kept(path: &Path, error: &io::Error) -> Error {
     Error::Kept {
         path: path.to_owned(),
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger_core::testing::{Chain, Person, share};
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_on_disk_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chain = Chain::new(1);
+        let log = chain.ledger.genesis().log_key();
+        let witnessing = Witnessing::open(folder.path(), "witness.example/w", &[log]).unwrap();
+        let path = kept_in(folder.path(), log.chain());
+        let cosign = |chain: &Chain, old: u64| {
+            let view = chain.ledger.view().unwrap();
+            let size = view.head().log_size;
+            let grown = (1..size).contains(&old);
+            let path = grown.then(|| view.consistency(old, size).unwrap().path);
+            let request =
+                AddCheckpoint::new(old, path.unwrap_or_default(), chain.checkpoint()).to_string();
+            witnessing.add_checkpoint(request.as_bytes(), 9)
+        };
+        cosign(&chain, 0).unwrap().unwrap();
+        fs::remove_file(&path).unwrap();
+        cosign(&chain, 1).unwrap().unwrap();
+        assert!(!path.exists(), "the same again");
+        // one that could not be written is not taken for written
+        let person = Person::new(0);
+        chain.send(&person, share(1, &[&person])).unwrap();
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        assert!(matches!(cosign(&chain, 1), Err(Error::Kept { .. })));
+        fs::remove_dir_all(&path).unwrap();
+        cosign(&chain, 2).unwrap().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), chain.checkpoint());
     }
 }
