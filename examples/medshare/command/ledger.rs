@@ -23,7 +23,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Computes the whole chain again from its genesis and compares every stored byte; exit 3 names what is damaged. One behind
+    /// Computes the whole chain again from its genesis and compares every stored entry; exit 3 names what is damaged. One behind
     /// a URL is fetched whole, and compared with what its node signs. A temporary file takes about as much room as the ledger
     /// meanwhile, and memory does not grow with the chain.
     Verify {
@@ -204,7 +204,7 @@ fn recompute(source: &Source, scratch: &Scratch, output: &Output) -> Result<Outc
             let audit = scratch.verify(node, |done, _| bar.set_position(done));
             bar.finish_and_clear();
             let audit = audit?;
-            (audit.blocks, audit.transactions, "every stored byte")
+            (audit.blocks, audit.transactions, "every stored entry")
         }
         Access::Remote(client) => {
             let head = replica(client, &scratch.remote(source), output)?
