@@ -225,7 +225,7 @@ impl Args {
             output.note("compare the ledger key with the one that its authority printed");
         }
         Ok(Outcome::done(json!({
-            "home": path,
+            "home": crate::output::place(path),
             "fingerprint": config.fingerprint,
             "ledger": config.ledger,
             "chain": config.chain,

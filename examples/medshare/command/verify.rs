@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::answer;
 use crate::file;
 use crate::home::{self, Home, MemberArgs};
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, place};
 use crate::pixels;
 
 /// Verifies an image that left its envelope: its hidden record against the ledger, its samples against the hidden record.
@@ -49,7 +49,7 @@ impl Args {
                 return Ok(Outcome::rejected(
                     Some(rejected.step().number()),
                     &rejected,
-                    json!({ "file": self.file }),
+                    json!({ "file": place(&self.file) }),
                 ));
             }
         };
