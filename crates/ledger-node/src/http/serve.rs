@@ -143,7 +143,9 @@ impl Server {
     }
 
     /// Serves until it is stopped; then takes no more connections, answers what it has begun, and returns when everything
-    /// that was submitted is on disk and the file is closed.
+    /// that was submitted is on disk and the file is closed. A periodic copy, or a slow read, that is still going on five seconds after
+    /// the last answer is not waited for: within this process the file is closed when it has ended, and where the process ends before,
+    /// its journal stays beside it as after a kill, and what there is of the copy, which the next one removes.
     ///
     /// # Errors
     ///
