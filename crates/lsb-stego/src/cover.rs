@@ -347,6 +347,8 @@ pub(crate) struct Reserved {
     pub(crate) high: u16,
 }
 
+// detectors alone ask one by one
+#[cfg(feature = "std")]
 impl Reserved {
     /// Whether a sample of this value, of stored bits alone, does not carry.
     #[inline(always)]
