@@ -140,7 +140,7 @@ byte_string! {
     ShareId, 32, "a share id"
 }
 byte_string! {
-    /// What the ledger keeps of a description: a salted hash that nobody can open without the salt.
+    /// What the ledger keeps of what is hidden: a salted hash that nobody can open without the salt.
     Commitment, 32, "a commitment"
 }
 byte_string! {

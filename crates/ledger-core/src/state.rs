@@ -127,7 +127,7 @@ pub struct ShareState {
     pub sender: Address,
     /// The root of what was shared.
     pub content: Cid,
-    /// The salted hash of the hidden description.
+    /// The salted hash of what is hidden in the image.
     pub commitment: Commitment,
     /// The index of the share's transaction in the log.
     pub index: u64,

@@ -130,7 +130,7 @@ pub struct Share {
     pub share_id: ShareId,
     /// The root of what is shared.
     pub content: Cid,
-    /// The salted hash of the hidden description.
+    /// The salted hash of what is hidden in the image.
     pub commitment: Commitment,
     /// Words for everybody to read, at most [`MAX_DESCRIPTION`] bytes; nothing that identifies a patient belongs here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -37,7 +37,7 @@ pub(super) struct TransactionView {
     /// The CID that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
-    /// The salted hash of the hidden description.
+    /// The salted hash of what is hidden in the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     commitment: Option<String>,
     /// The public words of a share, the name of a member, the reason of a rejection.
@@ -113,7 +113,7 @@ pub(super) struct ShareView {
     sender: String,
     /// The CID of what is shared.
     content: String,
-    /// The salted hash of the hidden description, in hexadecimal.
+    /// The salted hash of what is hidden in the image, in hexadecimal.
     commitment: String,
     /// The index of its transaction.
     index: u64,
