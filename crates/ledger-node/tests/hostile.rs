@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -339,8 +339,10 @@ fn connections_leave_the_server_files_of_its_own() {
     let copied = || {
         let names = fs::read_dir(&copies).unwrap();
         let names = names.map(|entry| entry.unwrap().path());
-        let end = format!("-{height:010}.redb");
-        let mut newest = names.filter(|path| path.to_string_lossy().ends_with(&end));
+        let shown = format!("-{height:010}-");
+        let is_whole = |path: &PathBuf| path.extension().is_some_and(|end| end == "redb");
+        let mut newest =
+            names.filter(|path| path.to_string_lossy().contains(&shown) && is_whole(path));
         newest.next()
     };
     until("no copy is made", || {
