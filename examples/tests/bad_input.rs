@@ -406,23 +406,25 @@ fn a_home_is_begun_when_all_that_init_is_told_is_there() {
     place.run(init).ok();
 }
 
+/// A home by an account that has none yet.
+const INIT_GIL: [&str; 7] = [
+    "init",
+    "--home",
+    "gil",
+    "--name",
+    "Gil",
+    "--email",
+    "g@g.example",
+];
+
 /// `init` founded a ledger of its own where every other command would have used the one that the environment names.
 #[test]
 fn init_uses_the_ledger_and_the_store_that_the_environment_names() {
     let place = Place::empty();
     place.init("city").ok();
-    let init = [
-        "init",
-        "--json",
-        "--home",
-        "gil",
-        "--name",
-        "Gil",
-        "--email",
-        "g@g.example",
-    ];
     let ran = program(place.directory.path())
-        .args(init)
+        .args(INIT_GIL)
+        .arg("--json")
         .env("MEDSHARE_LEDGER", "shared/ledger.redb")
         .env("MEDSHARE_STORE", "shared/store")
         .output()
@@ -494,16 +496,7 @@ fn a_ledger_of_another_account_names_the_way_out() {
     mode(&ledger, 0);
     mode(place.directory.path(), 0o777);
     let mut init = program(place.directory.path());
-    init.args([
-        "init",
-        "--home",
-        "gil",
-        "--name",
-        "Gil",
-        "--email",
-        "g@g.example",
-    ])
-    .args(["--ledger", "shared/ledger.redb"]);
+    init.args(INIT_GIL).args(["--ledger", "shared/ledger.redb"]);
     // root may open everything, so somebody else tries
     if fs::File::open(&ledger).is_ok() {
         init.uid(65_534);

@@ -1,7 +1,10 @@
 //! Signals, in a process of its own: whoever gets one gets it whole.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
 
 use std::process::{Command, id};
 
